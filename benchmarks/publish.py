@@ -1,0 +1,91 @@
+"""From a click to a registered version, without the proof; what the extension costs a server that nobody publishes on.
+
+Prints medians over interleaved rounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROUNDS = 7
+IMPORT = """
+import resource, sys, time
+{before}
+cpu, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+{measured}
+heavy = [name for name in ("pandas", "dask", "pyspark", "nbconvert.exporters") if name in sys.modules]
+print(time.process_time() - cpu, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024, heavy)
+"""
+
+
+def extension_cost() -> tuple[float, float, str]:
+    """CPU-seconds, MiB and heavy packages that the extension adds to a server that is already imported."""
+    code = IMPORT.format(
+        before="import jupyter_server.serverapp, jupyter_server.extension.application",
+        measured="import jupyter_slipway.app",
+    )
+    found = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split(
+            maxsplit=2
+        )
+        for _ in range(ROUNDS)
+    ]
+    return (
+        statistics.median(float(one[0]) for one in found),
+        statistics.median(float(one[1]) for one in found),
+        found[0][2].strip(),
+    )
+
+
+def click_to_version(cells: int) -> tuple[float, float]:
+    """Seconds to plan and seconds to register a notebook of this many cells, no kernel, no lock."""
+    from jupyter_slipway.api import Slipway
+    from jupyter_slipway.settings import Settings
+    from jupyter_slipway.web import Asker, encode
+
+    asker = Asker("bench")
+    sources = [
+        {"id": f"c{i}", "source": f"x{i} = {f'x{i - 1}' if i else '1'} + {i}\nprint(x{i})"} for i in range(cells)
+    ]
+    plans, registrations = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        slipway = Slipway(
+            Settings.read(os.environ | {"SLIPWAY_HOME": folder, "SLIPWAY_ENVIRONMENTS": "kernel"}), root=Path(folder)
+        )
+        for number in range(ROUNDS):
+            edited = [*sources[:-1], {"id": "last", "source": f"y = x{cells - 2} * {number}\ny"}]
+            body = {"notebook": "bench.ipynb", "cells": edited, "cell": "last", "name": "bench"}
+            for path, taken in (("/publish/plan", plans), ("/publish/versions", registrations)):
+                endpoint, params = slipway.table.find("POST", path)
+                start = time.perf_counter()
+                asyncio.run(slipway.table.answer(endpoint, asker, params, {}, encode(body)))
+                taken.append(time.perf_counter() - start)
+        asyncio.run(slipway.close())
+    return statistics.median(plans), statistics.median(registrations)
+
+
+def main() -> None:
+    table = Table("what", "measured", "budget", "ratio", title="Publishing")
+    for cells in (20, 300):
+        plan, version = click_to_version(cells)
+        table.add_row(f"plan, {cells} cells", f"{plan * 1000:.0f} ms", "300 ms", f"{plan / 0.3:.2f}")
+        table.add_row(f"click to version, {cells} cells", f"{version * 1000:.0f} ms", "500 ms", f"{version / 0.5:.2f}")
+    cpu, memory, heavy = extension_cost()
+    table.add_row("extension, import CPU", f"{cpu:.2f} s", "0.3 s", f"{cpu / 0.3:.2f}")
+    table.add_row("extension, memory", f"{memory:.1f} MiB", "15 MiB", f"{memory / 15:.2f}")
+    table.add_row("extension, heavy packages", heavy, "[]", "")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

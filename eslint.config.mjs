@@ -1,0 +1,28 @@
+import jupyter from '@jupyter/eslint-plugin';
+import hooks from 'eslint-plugin-react-hooks';
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  {
+    ignores: [
+      '.*/**',
+      'node_modules/**',
+      'labextension/lib/**',
+      'labextension/src/api/schema.ts',
+      'src/**',
+      'docs/**'
+    ]
+  },
+  tseslint.configs.recommended,
+  {
+    files: ['labextension/**/*.{ts,tsx,mts}'],
+    plugins: { 'react-hooks': hooks },
+    rules: {
+      ...hooks.configs.recommended.rules,
+      eqeqeq: 'error',
+      curly: 'error',
+      'no-console': 'error'
+    }
+  },
+  jupyter.configs?.recommended ?? []
+);

@@ -1,0 +1,65 @@
+/** The REST API's values, named; `schema.ts` is generated from the Python structs. */
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Artifact = Schemas['Artifact'];
+export type Badge = Schemas['Badge'];
+export type CellPlan = Schemas['CellPlan'];
+export type Change = Schemas['Change'];
+export type Comparison = Schemas['Comparison'];
+export type Environment = Schemas['Environment'];
+export type Frame = Schemas['Frame'];
+export type Job = Schemas['Job'];
+export type LastRun = Schemas['LastRun'];
+export type LogPage = Schemas['LogPage'];
+export type NotebookCell = Schemas['NotebookCell'];
+export type Parameter = Schemas['Parameter'];
+export type ParameterType = Parameter['type'];
+export type Plan = Schemas['Plan'];
+export type Preview = Schemas['Preview'];
+export type Proof = Schemas['Proof'];
+export type ProofProgress = Schemas['ProofProgress'];
+export type Run = Schemas['Run'];
+export type RunError = Schemas['RunError'];
+export type RunPage = Schemas['RunPage'];
+export type RunState = Schemas['RunState'];
+export type Schedule = Schemas['Schedule'];
+export type CatchUp = Schedule['catch_up'];
+export type Status = Schemas['Status'];
+export type Version = Schemas['Version'];
+export type Warn = Schemas['Warn'];
+
+/** A request in which only the named fields must be given; the server fills in the rest. */
+type Asking<T, Required extends keyof T> = Pick<T, Required> & Partial<Omit<T, Required>>;
+
+export type JobChange = Schemas['JobChange'];
+export type ParameterEdit = Asking<Schemas['ParameterEdit'], 'name'>;
+export type RunRequest = Asking<Schemas['RunRequest'], 'job'>;
+export type ScheduleRequest = Asking<Schemas['ScheduleRequest'], 'cron'>;
+export type PlanRequest = Asking<Omit<Schemas['PlanRequest'], 'edits' | 'snapshot'>, 'notebook' | 'cells' | 'cell'> & {
+  edits?: ParameterEdit[];
+};
+export type PublishRequest = PlanRequest & {
+  name: string;
+  description?: string;
+  note?: string;
+  proof_id?: string;
+  schedule?: ScheduleRequest;
+  run?: boolean;
+};
+
+export interface Published {
+  job: Job;
+  version: Version;
+  /** False: the same content is registered already, as this version. */
+  created: boolean;
+  message: string;
+  run: Run | null;
+}
+
+/** A hint on the event bus: fetch it again. */
+export interface Changed {
+  kind: 'job' | 'run' | 'schedule';
+  id: string;
+}

@@ -1,0 +1,63 @@
+/** Slipway in JupyterLab: what loads at start. All that is not seen at once is imported when it is asked for. */
+import {
+  ILayoutRestorer,
+  IRouter,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { Api } from './api';
+import { addPages } from './pages';
+import { Overview } from './panel/model';
+import { addPanel } from './panel/plugin';
+import { addPublishing } from './publish/plugin';
+import { CommandIDs, DOMAIN, PLUGIN_ID } from './tokens';
+import type { Context } from './ui/context';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: PLUGIN_ID,
+  description: 'Publishes a notebook cell as a registered job, and shows jobs and runs.',
+  autoStart: true,
+  requires: [INotebookTracker, IRenderMimeRegistry, IEditorServices, IEditorLanguageRegistry],
+  optional: [ITranslator, ICommandPalette, IStatusBar, ILayoutRestorer, IRouter],
+  activate: (
+    app: JupyterFrontEnd,
+    notebooks: INotebookTracker,
+    rendermime: IRenderMimeRegistry,
+    editors: IEditorServices,
+    languages: IEditorLanguageRegistry,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    statusBar: IStatusBar | null,
+    restorer: ILayoutRestorer | null,
+    router: IRouter | null
+  ) => {
+    const { commands, serviceManager } = app;
+    const tongue = translator ?? nullTranslator;
+    const api = new Api(serviceManager.serverSettings);
+    const context: Context = {
+      api,
+      commands,
+      overview: new Overview(api, serviceManager.events),
+      trans: tongue.load(DOMAIN),
+      locale: (tongue.languageCode || 'en').replace('_', '-')
+    };
+    addPublishing(context, notebooks, serviceManager.contents);
+    addPages(app, context, { rendermime, editors, languages, notebooks, translator: tongue }, restorer, router);
+    addPanel(app, context, restorer, statusBar);
+    const category = context.trans.__('Slipway');
+    for (const command of [CommandIDs.open, CommandIDs.publish, CommandIDs.refresh]) {
+      palette?.addItem({ command, category });
+    }
+    void app.restored.then(() => context.overview.start());
+  }
+};
+
+export default plugin;

@@ -1,0 +1,102 @@
+/** A schedule in the making: the cron line, its words and next times as the server says them. */
+import type { IDisposable } from '@lumino/disposable';
+import { Debouncer } from '@lumino/polling';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import {
+  type Api,
+  type ApiError,
+  asApiError,
+  type CatchUp,
+  type Preview,
+  type Schedule,
+  type ScheduleRequest
+} from '../api';
+
+const DELAY = 250;
+
+export class ScheduleDraft implements IDisposable {
+  constructor(
+    private readonly api: Api,
+    schedule: Schedule | null
+  ) {
+    this.reset(schedule);
+  }
+
+  get changed(): ISignal<this, void> {
+    return this.changedSignal;
+  }
+
+  on = false;
+  cron = '';
+  tz = '';
+  catchUp: CatchUp = 'latest';
+  parameters: Record<string, unknown> = {};
+  /** null while it is asked for. */
+  preview: Preview | null = null;
+  /** Why the cron line cannot be. */
+  problem: ApiError | null = null;
+
+  reset(schedule: Schedule | null): void {
+    this.on = schedule !== null;
+    this.cron = schedule?.cron ?? '0 3 * * *';
+    this.tz = schedule?.tz ?? Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC';
+    this.catchUp = schedule?.catch_up ?? 'latest';
+    this.parameters = schedule?.parameters ?? {};
+    this.preview = schedule ? { words: schedule.words, upcoming: schedule.upcoming } : null;
+    this.problem = null;
+    this.enabled = schedule?.enabled ?? true;
+    this.cap = schedule?.cap ?? 10;
+  }
+
+  set(change: Partial<Pick<ScheduleDraft, 'on' | 'cron' | 'tz' | 'catchUp' | 'parameters'>>): void {
+    Object.assign(this, change);
+    if (this.on && ('on' in change || 'cron' in change || 'tz' in change)) {
+      this.preview = null;
+      this.problem = null;
+      void this.looking.invoke().catch(() => undefined);
+    }
+    this.changedSignal.emit();
+  }
+
+  /** Nothing stands in the way of registering it. */
+  get sound(): boolean {
+    return !this.on || (this.cron.trim() !== '' && this.problem === null);
+  }
+
+  /** null: no schedule is wanted. */
+  get request(): ScheduleRequest | null {
+    const { cron, tz, enabled, cap, parameters } = this;
+    return this.on ? { cron: cron.trim(), tz, enabled, catch_up: this.catchUp, cap, parameters } : null;
+  }
+
+  get isDisposed(): boolean {
+    return this.looking.isDisposed;
+  }
+
+  dispose(): void {
+    this.looking.dispose();
+    Signal.clearData(this);
+  }
+
+  private async look(): Promise<void> {
+    const { cron, tz } = this;
+    try {
+      const preview = await this.api.jobs.preview(cron.trim(), tz);
+      if (cron === this.cron && tz === this.tz) {
+        this.preview = preview;
+        this.problem = null;
+      }
+    } catch (error) {
+      if (cron === this.cron && tz === this.tz) {
+        this.problem = asApiError(error);
+      }
+    }
+    this.changedSignal.emit();
+  }
+
+  private readonly changedSignal = new Signal<this, void>(this);
+  private readonly looking = new Debouncer(() => this.look(), DELAY);
+  private enabled = true;
+  private cap = 10;
+}

@@ -1,0 +1,1 @@
+export function addPages(..._: unknown[]): void {}

@@ -1,0 +1,41 @@
+/** The side panel: one toolbar, one banner when offline, one accordion section for jobs and one for runs. */
+import { CommandToolbarButton, SidePanel } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import type { AccordionPanel } from '@lumino/widgets';
+
+import { slipwayIcon } from '../icons';
+import { CommandIDs, PANEL_ID } from '../tokens';
+import { type Context, SlipwayWidget } from '../ui/context';
+import { jobsSection, Offline, runsSection } from './sections';
+
+export class Panel extends SidePanel {
+  constructor(private readonly context: Context) {
+    super();
+    const { commands, trans } = context;
+    this.id = PANEL_ID;
+    this.title.icon = slipwayIcon;
+    this.title.caption = trans.__('Slipway: jobs and runs');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('Slipway'));
+    this.addClass('slipway-Panel');
+    this.toolbar.node.setAttribute('aria-label', trans.__('Slipway'));
+    const publish = new CommandToolbarButton({ commands, id: CommandIDs.publish, label: trans.__('Publish cell') });
+    const refresh = new CommandToolbarButton({ commands, id: CommandIDs.refresh, label: '' });
+    this.toolbar.addItem('publish', publish);
+    this.toolbar.addItem('refresh', refresh);
+    this.header.addWidget(new SlipwayWidget(context, Offline));
+    this.addWidget(jobsSection(context));
+    this.addWidget(runsSection(context));
+    (this.content as AccordionPanel).setRelativeSizes([1, 1]);
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.context.overview.seen = true;
+  }
+
+  protected onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.context.overview.seen = false;
+  }
+}

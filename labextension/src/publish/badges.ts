@@ -1,0 +1,3 @@
+export class Badges {
+  constructor(..._: unknown[]) {}
+}

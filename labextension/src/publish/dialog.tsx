@@ -1,0 +1,423 @@
+/** The publish dialog: on the left what the person says, on the right what will run. */
+import { Dialog } from '@jupyterlab/apputils';
+import { UseSignal } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { CellPlan, ParameterType, PlanRequest, Published, Warn } from '../api';
+import { Environment } from '../jobs/facts';
+import { ScheduleFields } from '../jobs/scheduleField';
+import { Source } from '../ui/code';
+import { type Context, SlipwayWidget, useContext } from '../ui/context';
+import { Check, Field } from '../ui/fields';
+import { duration, percent } from '../ui/format';
+import { Button, Meter, Problem, Skeleton } from '../ui/parts';
+import { PARAMETER_TYPES } from '../ui/values';
+import { typeWords, verdictWords } from '../ui/words';
+import '../../style/parts.css';
+import '../../style/publish.css';
+import { PublishModel } from './model';
+import { type ParameterRow, rowProblem } from './parameters';
+
+/** Asks how the cell is to be published, and publishes it; null when the person thinks better of it. */
+export async function askPublish(context: Context, request: PlanRequest): Promise<Published | null> {
+  const model = new PublishModel(context.api, request, context.trans);
+  const dialog = new PublishDialog(context, model);
+  void model.start();
+  try {
+    await dialog.launch();
+    return dialog.published;
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Stays open until the server has registered the version, so that a refusal can be mended. */
+class PublishDialog extends Dialog<unknown> {
+  constructor(
+    context: Context,
+    private readonly model: PublishModel
+  ) {
+    const { trans } = context;
+    super({
+      title: trans.__('Publish cell as job'),
+      body: new SlipwayWidget(context, () => <Body model={model} />),
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Cancel') }),
+        Dialog.createButton({ label: trans.__('Publish and run'), accept: true, className: 'slipway-mod-run' }),
+        Dialog.okButton({ label: trans.__('Publish') })
+      ],
+      defaultButton: 2,
+      focusNodeSelector: '.slipway-Publish input'
+    });
+    this.addClass('slipway-PublishDialog');
+    model.changed.connect(this.enable, this);
+    this.enable();
+  }
+
+  published: Published | null = null;
+
+  resolve(index = 2): void {
+    if (index === 0) {
+      super.resolve(0);
+    } else if (this.model.sound && !this.model.publishing) {
+      void this.publish(index);
+    }
+  }
+
+  private async publish(index: number): Promise<void> {
+    this.published = await this.model.publish(index === 1);
+    if (this.published) {
+      super.resolve(index);
+    }
+  }
+
+  private enable(): void {
+    const ready = this.model.sound && !this.model.publishing;
+    for (const button of this.node.querySelectorAll<HTMLButtonElement>('.jp-Dialog-button.jp-mod-accept')) {
+      button.disabled = !ready;
+    }
+  }
+}
+
+function Body({ model }: { model: PublishModel }): JSX.Element {
+  return (
+    <UseSignal signal={model.changed}>
+      {() => (
+        <div className="slipway-Publish">
+          {model.refusal && <Problem error={model.refusal} />}
+          <div className="slipway-Publish-columns">
+            <Wishes model={model} />
+            <Outcome model={model} />
+          </div>
+        </div>
+      )}
+    </UseSignal>
+  );
+}
+
+function Wishes({ model }: { model: PublishModel }): JSX.Element {
+  const { trans } = useContext();
+  return (
+    <div className="slipway-Publish-left">
+      <Field
+        label={trans.__('Job name')}
+        required
+        hint={trans.__('A name that exists gets a new version.')}
+        problem={model.plan && !model.name.trim() ? trans.__('A job needs a name.') : null}
+      >
+        {attributes => (
+          <input
+            {...attributes}
+            spellCheck={false}
+            autoComplete="off"
+            value={model.name}
+            onChange={event => model.setName(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field label={trans.__('Description')}>
+        {attributes => (
+          <input
+            {...attributes}
+            value={model.description}
+            placeholder={trans.__('What it is for')}
+            onChange={event => model.setText('description', event.target.value)}
+          />
+        )}
+      </Field>
+      <Parameters model={model} />
+      <section className="slipway-Publish-schedule">
+        <Check
+          label={trans.__('Run by schedule')}
+          checked={model.schedule.on}
+          onChange={on => model.schedule.set({ on })}
+        />
+        {model.schedule.on && <ScheduleFields draft={model.schedule} />}
+      </section>
+      <Field label={trans.__('Note')}>
+        {attributes => (
+          <textarea
+            {...attributes}
+            rows={2}
+            value={model.note}
+            placeholder={trans.__('What is new in this version')}
+            onChange={event => model.setText('note', event.target.value)}
+          />
+        )}
+      </Field>
+    </div>
+  );
+}
+
+function Parameters({ model }: { model: PublishModel }): JSX.Element {
+  const { trans } = useContext();
+  const rows = model.parameters;
+  return (
+    <section>
+      <h3>{trans.__('Parameters')}</h3>
+      {!model.plan && !model.problem && <Skeleton lines={2} />}
+      {model.plan && !rows.length && (
+        <p className="slipway-Dim">{trans.__('The cell depends on no constant that could be a parameter.')}</p>
+      )}
+      {rows.length > 0 && (
+        <table className="slipway-Parameters">
+          <thead>
+            <tr>
+              <th scope="col">{trans.__('Use')}</th>
+              <th scope="col">{trans.__('Name')}</th>
+              <th scope="col">{trans.__('Type')}</th>
+              <th scope="col">{trans.__('Default')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(row => (
+              <ParameterLine key={row.found.name} row={row} model={model} />
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function ParameterLine({ row, model }: { row: ParameterRow; model: PublishModel }): JSX.Element {
+  const { trans } = useContext();
+  const set = (change: Partial<ParameterRow>) => model.setParameter(row.found.name, change);
+  const problem = rowProblem(row, model.parameters, trans);
+  const told = `slipway-parameter-${row.found.name}`;
+  const common = {
+    className: 'slipway-Input',
+    disabled: !row.on,
+    'aria-invalid': problem ? (true as const) : undefined,
+    'aria-describedby': problem ? told : undefined
+  };
+  return (
+    <>
+      <tr data-off={!row.on}>
+        <td>
+          <input
+            type="checkbox"
+            checked={row.on}
+            aria-label={trans.__('Use %1 as a parameter', row.found.name)}
+            title={row.found.reason || undefined}
+            onChange={event => set({ on: event.target.checked })}
+          />
+        </td>
+        <td>
+          <input
+            {...common}
+            spellCheck={false}
+            value={row.name}
+            aria-label={trans.__('Name of parameter %1', row.found.name)}
+            onChange={event => set({ name: event.target.value })}
+          />
+        </td>
+        <td>
+          <select
+            {...common}
+            value={row.type}
+            aria-label={trans.__('Type of %1', row.name)}
+            onChange={event => set({ type: event.target.value as ParameterType })}
+          >
+            {PARAMETER_TYPES.map(type => (
+              <option key={type} value={type}>
+                {typeWords(type, trans)}
+              </option>
+            ))}
+          </select>
+        </td>
+        <td>
+          <Default row={row} common={common} set={set} />
+        </td>
+      </tr>
+      {(row.on || problem) && (
+        <tr className="slipway-Parameters-second">
+          <td />
+          <td colSpan={3}>
+            <input
+              className="slipway-Input slipway-mod-quiet"
+              value={row.description}
+              placeholder={trans.__('Describe %1', row.name)}
+              aria-label={trans.__('Description of %1', row.name)}
+              onChange={event => set({ description: event.target.value })}
+            />
+            {problem && (
+              <small id={told} className="slipway-Field-problem" role="alert">
+                {problem}
+              </small>
+            )}
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function Default(props: {
+  row: ParameterRow;
+  common: React.InputHTMLAttributes<HTMLInputElement> & React.SelectHTMLAttributes<HTMLSelectElement>;
+  set: (change: Partial<ParameterRow>) => void;
+}): JSX.Element {
+  const { trans } = useContext();
+  const { row, common, set } = props;
+  const label = trans.__('Default of %1', row.name);
+  if (row.type === 'bool') {
+    return (
+      <select {...common} value={row.text} aria-label={label} onChange={event => set({ text: event.target.value })}>
+        {row.text !== 'true' && row.text !== 'false' && <option value={row.text}>{row.text}</option>}
+        <option value="true">{trans.__('yes')}</option>
+        <option value="false">{trans.__('no')}</option>
+      </select>
+    );
+  }
+  return (
+    <input
+      {...common}
+      spellCheck={false}
+      value={row.text}
+      aria-label={label}
+      type={row.type === 'date' && /^\d{4}-\d\d-\d\d$/.test(row.text) ? 'date' : 'text'}
+      onChange={event => set({ text: event.target.value })}
+    />
+  );
+}
+
+function Outcome({ model }: { model: PublishModel }): JSX.Element {
+  const { trans } = useContext();
+  const { plan, problem } = model;
+  if (!plan) {
+    return (
+      <div className="slipway-Publish-right">
+        <h3>{trans.__('What will run')}</h3>
+        {problem ? <Problem error={problem} /> : <Skeleton lines={6} />}
+      </div>
+    );
+  }
+  const kept = plan.cells.filter(cell => cell.kept).length;
+  return (
+    <div className="slipway-Publish-right">
+      <h3>
+        {trans.__('What will run')}
+        <span className="slipway-Dim"> {trans.__('from %1 of %2 cells', kept, plan.cells.length)}</span>
+      </h3>
+      {problem && <Problem error={problem} />}
+      <Source text={plan.module} label={trans.__('The Python file that will run')} />
+      <Cells cells={plan.cells} />
+      <Warnings warnings={plan.warnings} />
+      <Environment environment={plan.environment} />
+      <ProofLine model={model} />
+    </div>
+  );
+}
+
+function Cells({ cells }: { cells: readonly CellPlan[] }): JSX.Element {
+  const { trans } = useContext();
+  const list = (some: readonly CellPlan[]) => (
+    <ul className="slipway-Cells">
+      {some.map(cell => (
+        <li key={`${cell.index}-${cell.id}`}>
+          <span className="slipway-Dim">{trans.__('cell %1', cell.index)}</span>
+          <code title={cell.source}>{firstLine(cell.source)}</code>
+          <span>{cell.reason}</span>
+        </li>
+      ))}
+    </ul>
+  );
+  const kept = cells.filter(cell => cell.kept);
+  const dropped = cells.filter(cell => !cell.kept);
+  return (
+    <>
+      <details>
+        <summary>{trans._n('%1 cell is needed', '%1 cells are needed', kept.length)}</summary>
+        {list(kept)}
+      </details>
+      {dropped.length > 0 && (
+        <details>
+          <summary>{trans._n('%1 cell is left out', '%1 cells are left out', dropped.length)}</summary>
+          {list(dropped)}
+        </details>
+      )}
+    </>
+  );
+}
+
+function firstLine(source: string): string {
+  return source.trim().split('\n', 1)[0];
+}
+
+function Warnings({ warnings }: { warnings: readonly Warn[] }): JSX.Element | null {
+  const { trans } = useContext();
+  if (!warnings.length) {
+    return null;
+  }
+  return (
+    <ul className="slipway-Warnings" aria-label={trans.__('Warnings')}>
+      {warnings.map((warning, index) => (
+        <li key={index}>{warning.message}</li>
+      ))}
+    </ul>
+  );
+}
+
+function ProofLine({ model }: { model: PublishModel }): JSX.Element {
+  const { trans, locale } = useContext();
+  const { proof, proofProblem } = model;
+  if (proofProblem) {
+    return <Problem error={proofProblem} retry={() => void model.prove()} />;
+  }
+  if (!proof || (proof.done && !model.proofCurrent)) {
+    return (
+      <p className="slipway-Proof" role="status">
+        <span className="slipway-Dim">{trans.__('Not proved.')}</span>
+        <Button onClick={() => void model.prove()}>{trans.__('Prove')}</Button>
+      </p>
+    );
+  }
+  if (!proof.done) {
+    return (
+      <div className="slipway-Proof" role="status">
+        <span>{trans.__('Proving: %1', proof.step)}</span>
+        <Meter label={trans.__('Proof')} value={proof.fraction} text={percent(proof.fraction, locale)} />
+        <Button onClick={() => void model.cancelProof()}>{trans.__('Cancel proof')}</Button>
+      </div>
+    );
+  }
+  const verdict = proof.plan?.proof;
+  if (!verdict) {
+    return (
+      <p className="slipway-Proof" role="status">
+        {proof.step}
+        <Button onClick={() => void model.prove()}>{trans.__('Prove again')}</Button>
+      </p>
+    );
+  }
+  return (
+    <div className="slipway-Proof" data-verdict={verdict.verdict} role="status">
+      <p>
+        <strong>{verdictWords(verdict, trans)}</strong>
+        {`, ${duration(verdict.seconds)}`}
+        {verdict.reason && <span className="slipway-Dim"> {verdict.reason}</span>}
+      </p>
+      {verdict.differences.length > 0 && (
+        <table className="slipway-Table">
+          <thead>
+            <tr>
+              <th scope="col">{trans.__('What')}</th>
+              <th scope="col">{trans.__('In the notebook')}</th>
+              <th scope="col">{trans.__('In a clean process')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {verdict.differences.map(one => (
+              <tr key={one.name}>
+                <td>{one.name}</td>
+                <td>{one.expected}</td>
+                <td>{one.found}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,72 @@
+/** The dialog's table of parameters: what was found, and what the person made of it. Pure. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { Parameter, ParameterEdit, ParameterType } from '../api';
+import { parsed, shown } from '../ui/values';
+
+export interface ParameterRow {
+  /** As the plan found it first; edits are relative to it. */
+  readonly found: Parameter;
+  readonly name: string;
+  readonly type: ParameterType;
+  /** The default as typed. */
+  readonly text: string;
+  readonly description: string;
+  readonly on: boolean;
+}
+
+export function rowOf(found: Parameter): ParameterRow {
+  const { name, type, description, on } = found;
+  return { found, name, type, text: shown(found.default, found), description, on };
+}
+
+/** Rows stay as edited; parameters that only a later plan found are added. */
+export function merged(rows: readonly ParameterRow[], found: readonly Parameter[]): readonly ParameterRow[] {
+  const known = new Set(rows.flatMap(row => [row.name, row.found.name]));
+  return [...rows, ...found.filter(one => !known.has(one.name)).map(rowOf)];
+}
+
+/** Why a row cannot be as it is; null when it can. */
+export function rowProblem(row: ParameterRow, rows: readonly ParameterRow[], trans: TranslationBundle): string | null {
+  if (!row.on) {
+    return null;
+  }
+  if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(row.name)) {
+    return trans.__('A name is letters, digits and underscores, and begins with no digit.');
+  }
+  if (rows.some(other => other !== row && other.on && other.name === row.name)) {
+    return trans.__('Two parameters are named ‘%1’.', row.name);
+  }
+  const value = parsed(row.text, { type: row.type, item: itemOf(row) }, trans);
+  return value.ok ? null : value.problem;
+}
+
+/** What the person changed of a parameter; null when nothing. */
+export function editOf(row: ParameterRow, trans: TranslationBundle): ParameterEdit | null {
+  const { found } = row;
+  const edit: ParameterEdit = { name: found.name };
+  if (row.name !== found.name) {
+    edit.rename = row.name;
+  }
+  if (row.type !== found.type) {
+    edit.type = row.type;
+  }
+  if (row.description !== found.description) {
+    edit.description = row.description;
+  }
+  if (row.on !== found.on) {
+    edit.on = row.on;
+  }
+  if (row.text !== shown(found.default, found) || row.type !== found.type) {
+    const value = parsed(row.text, { type: row.type, item: itemOf(row) }, trans);
+    if (value.ok) {
+      edit.default = value.value;
+    }
+  }
+  return Object.keys(edit).length > 1 ? edit : null;
+}
+
+/** The item type that was found holds only as long as the type does. */
+function itemOf(row: ParameterRow): string {
+  return row.type === row.found.type ? row.found.item : '';
+}

@@ -1,0 +1,23 @@
+/** The names by which commands, widgets and other extensions reach Slipway. */
+export const CommandIDs = {
+  open: 'slipway:open',
+  refresh: 'slipway:refresh',
+  publish: 'slipway:publish-cell',
+  openJob: 'slipway:open-job',
+  openRun: 'slipway:open-run',
+  openCell: 'slipway:open-cell',
+  openLink: 'slipway:open-link',
+  compare: 'slipway:compare',
+  run: 'slipway:run-job',
+  cancel: 'slipway:cancel-run',
+  retry: 'slipway:retry-run'
+} as const;
+
+export const PLUGIN_ID = 'jupyter-slipway:plugin';
+export const PANEL_ID = 'slipway-panel';
+
+/** Domain of the translated strings. */
+export const DOMAIN = 'jupyter_slipway';
+
+/** Schema of the hints that the server emits on Jupyter's event bus. */
+export const CHANGED = 'https://events.jupyter.org/slipway/changed/v1';

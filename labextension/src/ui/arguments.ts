@@ -1,0 +1,31 @@
+/** JSON Schemas of the commands' arguments: palettes, links and agents read them. */
+
+function schema(properties: Record<string, { type: string; description: string }>, required: string[] = []) {
+  return { args: { type: 'object' as const, properties, required } };
+}
+
+export const NOTHING = schema({});
+
+const job = { type: 'string', description: "A job's name" };
+const run = { type: 'string', description: "A run's id" };
+const tab = { type: 'string', description: 'The tab to show first' };
+
+export const A_JOB = schema({ job, tab }, ['job']);
+export const A_RUN = schema({ run, tab }, ['run']);
+export const JOB_TO_RUN = schema({ job, version: { type: 'integer', description: 'Production when left out' } }, ['job']);
+export const TWO_VERSIONS = schema(
+  {
+    job,
+    old: { type: 'integer', description: 'The one before the newest when left out' },
+    new: { type: 'integer', description: 'The newest when left out' }
+  },
+  ['job']
+);
+export const A_CELL = schema(
+  {
+    notebook: { type: 'string', description: "The notebook's path on the server" },
+    cell: { type: 'string', description: "The cell's id" },
+    line: { type: 'integer', description: 'A line of it, counted from 1' }
+  },
+  ['notebook', 'cell']
+);

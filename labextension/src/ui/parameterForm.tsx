@@ -1,0 +1,127 @@
+/** A form for a version's parameters, typed as its JSON Schema says. */
+import * as React from 'react';
+
+import type { Parameter } from '../api';
+import { useContext } from './context';
+import { Field } from './fields';
+import { Button } from './parts';
+import { parsed, shown } from './values';
+import { typeWords } from './words';
+
+type Values = Record<string, unknown>;
+
+/**
+ * One field a parameter. What still is the default is not sent, so that the version's own default holds.
+ */
+export function ParameterForm(props: {
+  parameters: readonly Parameter[];
+  /** JSON Schema of all of them; its enumerations become choices. */
+  schema: Record<string, unknown>;
+  initial?: Values;
+  submit: string;
+  busy?: boolean;
+  onSubmit: (values: Values) => void;
+  onCancel?: () => void;
+}): JSX.Element {
+  const { trans } = useContext();
+  const { parameters, initial } = props;
+  const [texts, setTexts] = React.useState<Record<string, string>>(() =>
+    Object.fromEntries(parameters.map(one => [one.name, shown(initial?.[one.name] ?? one.default, one)]))
+  );
+  const answers = parameters.map(one => ({ one, answer: parsed(texts[one.name] ?? '', one, trans) }));
+  const sound = answers.every(({ answer }) => answer.ok);
+  const submit = (event: React.FormEvent) => {
+    event.preventDefault();
+    if (sound) {
+      props.onSubmit(
+        Object.fromEntries(
+          answers.flatMap(({ one, answer }) =>
+            answer.ok && texts[one.name] !== shown(one.default, one) ? [[one.name, answer.value]] : []
+          )
+        )
+      );
+    }
+  };
+  return (
+    <form className="slipway-ParameterForm" onSubmit={submit}>
+      {parameters.length === 0 && <p className="slipway-Dim">{trans.__('This version has no parameters.')}</p>}
+      <div className="slipway-Fields">
+        {answers.map(({ one, answer }) => (
+          <Field
+            key={one.name}
+            label={one.name}
+            hint={[one.description, typeWords(one.type, trans)].filter(Boolean).join(' · ')}
+            problem={answer.ok ? null : answer.problem}
+          >
+            {attributes => (
+              <ValueInput
+                attributes={attributes}
+                parameter={one}
+                choices={choicesOf(props.schema, one.name)}
+                text={texts[one.name] ?? ''}
+                onChange={text => setTexts({ ...texts, [one.name]: text })}
+              />
+            )}
+          </Field>
+        ))}
+      </div>
+      <div className="slipway-Buttons">
+        {props.onCancel && <Button onClick={props.onCancel}>{trans.__('Cancel')}</Button>}
+        <Button submit kind="primary" disabled={!sound || props.busy}>
+          {props.submit}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function ValueInput(props: {
+  attributes: { id: string; className: string };
+  parameter: Parameter;
+  choices: readonly unknown[] | null;
+  text: string;
+  onChange: (text: string) => void;
+}): JSX.Element {
+  const { trans } = useContext();
+  const { attributes, parameter, text } = props;
+  const change = (event: React.ChangeEvent<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>) =>
+    props.onChange(event.target.value);
+  if (props.choices) {
+    return (
+      <select {...attributes} value={text} onChange={change}>
+        {props.choices.map(choice => (
+          <option key={String(choice)} value={shown(choice, parameter)}>
+            {String(choice)}
+          </option>
+        ))}
+      </select>
+    );
+  }
+  if (parameter.type === 'bool') {
+    return (
+      <select {...attributes} value={text} onChange={change}>
+        <option value="true">{trans.__('yes')}</option>
+        <option value="false">{trans.__('no')}</option>
+      </select>
+    );
+  }
+  if (parameter.type === 'dict' || (parameter.type === 'list' && !parameter.item)) {
+    return <textarea {...attributes} rows={2} spellCheck={false} value={text} onChange={change} />;
+  }
+  return (
+    <input
+      {...attributes}
+      spellCheck={false}
+      type={parameter.type === 'date' ? 'date' : 'text'}
+      inputMode={parameter.type === 'int' ? 'numeric' : parameter.type === 'float' ? 'decimal' : undefined}
+      value={text}
+      onChange={change}
+    />
+  );
+}
+
+function choicesOf(schema: Record<string, unknown>, name: string): readonly unknown[] | null {
+  const properties = schema.properties as Record<string, { enum?: unknown }> | undefined;
+  const choices = properties?.[name]?.enum;
+  return Array.isArray(choices) ? choices : null;
+}

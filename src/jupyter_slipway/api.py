@@ -1,0 +1,154 @@
+"""The REST API: one table of endpoints, and the objects that answer it, built lowest layer first.
+
+`app` serves it over HTTP; `client` calls it in its own process when no server is asked.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from jupyter_slipway import __version__
+from jupyter_slipway.db import Database
+from jupyter_slipway.errors import NotFound
+from jupyter_slipway.events import Changed, Events
+from jupyter_slipway.files import private_directory
+from jupyter_slipway.jobs.handlers import Jobs
+from jupyter_slipway.jobs.registry import Registry
+from jupyter_slipway.jobs.schedules import Schedules
+from jupyter_slipway.publish.handlers import Kernels, Publish
+from jupyter_slipway.publish.proofs import Proofs
+from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.handlers import Runs
+from jupyter_slipway.runs.runner import RunnerStatus
+from jupyter_slipway.settings import Settings
+from jupyter_slipway.web import Asker, Endpoint, Table
+
+
+class Status(Struct, frozen=True):
+    version: str
+    user: str
+    root: str
+    """The folder that notebooks' paths in requests are relative to."""
+    home: str
+    runner: RunnerStatus
+    note: str
+    """What a person should know about when runs happen."""
+
+
+class Workspace:
+    """Slipway's own state."""
+
+    def __init__(self, settings: Settings, root: Path, runner_status: Callable[[], RunnerStatus]) -> None:
+        self._settings, self._root, self._runner_status = settings, root, runner_status
+
+    def get_status(self, asker: Asker) -> Status:
+        """Version, user, and whether runs are being carried."""
+        return Status(
+            version=__version__,
+            user=asker.name,
+            root=str(self._root),
+            home=str(self._settings.home),
+            runner=self._runner_status(),
+            note="Schedules run only while this machine is on.",
+        )
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/status", Workspace.get_status, "read"),
+    Endpoint("GET", "/jobs", Jobs.list_jobs, "read"),
+    Endpoint("GET", "/jobs/{job}", Jobs.get_job, "read"),
+    Endpoint("PATCH", "/jobs/{job}", Jobs.change_job, "write"),
+    Endpoint("GET", "/jobs/{job}/versions", Jobs.list_versions, "read"),
+    Endpoint("GET", "/jobs/{job}/versions/{version}", Jobs.get_version, "read"),
+    Endpoint("GET", "/jobs/{job}/diff", Jobs.diff_versions, "read"),
+    Endpoint("POST", "/jobs/{job}/rollback", Jobs.roll_back, "write"),
+    Endpoint("PUT", "/jobs/{job}/schedule", Jobs.set_schedule, "write"),
+    Endpoint("DELETE", "/jobs/{job}/schedule", Jobs.delete_schedule, "write"),
+    Endpoint("POST", "/jobs/{job}/schedule/pause", Jobs.pause_schedule, "write"),
+    Endpoint("POST", "/jobs/{job}/schedule/resume", Jobs.resume_schedule, "write"),
+    Endpoint("GET", "/schedules/preview", Jobs.preview_schedule, "read"),
+    Endpoint("POST", "/publish/plan", Publish.plan, "read"),
+    Endpoint("POST", "/publish/observe", Publish.observe, "execute"),
+    Endpoint("POST", "/publish/proofs", Publish.start_proof, "execute", status=201),
+    Endpoint("GET", "/publish/proofs/{proof}", Publish.get_proof, "read"),
+    Endpoint("POST", "/publish/proofs/{proof}/cancel", Publish.cancel_proof, "execute"),
+    Endpoint("POST", "/publish/versions", Publish.publish_version, "write", status=201),
+    Endpoint("POST", "/publish/badges", Publish.badges, "read"),
+    Endpoint("GET", "/runs", Runs.list_runs, "read"),
+    Endpoint("POST", "/runs", Jobs.start_run, "execute", status=201),
+    Endpoint("GET", "/runs/{run}", Runs.get_run, "read"),
+    Endpoint("GET", "/runs/{run}/log", Runs.read_log, "read"),
+    Endpoint("GET", "/runs/{run}/outputs", Runs.list_outputs, "read"),
+    Endpoint("GET", "/runs/{run}/artifacts", Runs.list_artifacts, "read"),
+    Endpoint("GET", "/runs/{run}/artifacts/{name}", Runs.read_artifact, "read"),
+    Endpoint("POST", "/runs/{run}/cancel", Runs.cancel_run, "execute"),
+    Endpoint("POST", "/runs/{run}/retry", Runs.retry_run, "execute", status=201),
+)
+
+
+class NoKernels:
+    """Outside a Jupyter server no kernel can be looked at."""
+
+    @asynccontextmanager
+    async def client(self, kernel_id: str) -> AsyncIterator[Any]:
+        raise NotFound(f"There is no kernel {kernel_id!r} here.", hint="Run the notebook first: publish … --run.")
+        yield
+
+
+class Slipway:
+    """One object of each kind. Whoever makes it closes it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        root: Path,
+        kernels: Kernels | None = None,
+        start_runner: Callable[[], None] = lambda: None,
+    ) -> None:
+        from jupyter_slipway.runs.runner import status
+
+        self.settings = settings
+        private_directory(settings.home)
+        self.events = Events()
+        self.database = Database(settings.database)
+        self.database.create()
+        self.engine = Engine(self.database, settings.home)
+        self.registry = Registry(self.database, self.events)
+        self.schedules = Schedules(self.database)
+        self.proofs = Proofs(settings)
+        jobs = Jobs(self.registry, self.schedules, self.engine, self.events)
+        publish = Publish(
+            self.registry,
+            self.schedules,
+            jobs,
+            self.proofs,
+            self.events,
+            root=root,
+            kernels=kernels or NoKernels(),
+            wake=start_runner,
+        )
+        workspace = Workspace(settings, root, lambda: status(settings.home, self.engine.counts()))
+        self.table = Table(ENDPOINTS, (workspace, jobs, publish, Runs(self.engine, self.events)))
+
+        def carried(event: Changed) -> None:
+            if event.kind in ("run", "schedule"):
+                start_runner()
+
+        self.events.subscribe(carried)
+
+    async def close(self) -> None:
+        await self.proofs.stop()
+        self.database.close()
+
+
+def local_user() -> str:
+    """Who works at this machine: the name that commands and a single-user server attribute work to."""
+    return os.environ.get("SLIPWAY_USER") or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()

@@ -1,0 +1,162 @@
+"""The Jupyter server's extension: serves the table of endpoints, attributes each request, lends it live kernels."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.extension.application import ExtensionApp
+from tornado import web
+from traitlets import Enum, Integer, Unicode
+
+from jupyter_slipway import __version__
+from jupyter_slipway.api import ENDPOINTS, Slipway, local_user
+from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError
+from jupyter_slipway.events import Changed
+from jupyter_slipway.settings import Settings
+from jupyter_slipway.web import PREFIX, Asker, Raw, encode, openapi, problem
+
+HINT = "https://events.jupyter.org/slipway/changed/v1"
+
+
+class ApiHandler(APIHandler):
+    """Every row of the table: who asks and whether they may is settled before it is called."""
+
+    auth_resource = "slipway"
+
+    def initialize(self, slipway: Slipway) -> None:
+        self._slipway = slipway
+
+    @web.authenticated
+    async def get(self, path: str) -> None:
+        await self._serve(path)
+
+    @web.authenticated
+    async def post(self, path: str) -> None:
+        await self._serve(path)
+
+    @web.authenticated
+    async def put(self, path: str) -> None:
+        await self._serve(path)
+
+    @web.authenticated
+    async def patch(self, path: str) -> None:
+        await self._serve(path)
+
+    @web.authenticated
+    async def delete(self, path: str) -> None:
+        await self._serve(path)
+
+    async def _serve(self, path: str) -> None:
+        try:
+            await self._answer(f"/{path}")
+        except SlipwayError as error:
+            self.set_status(error.status)
+            self.set_header("Content-Type", "application/json")
+            await self.finish(encode(problem(error)))
+
+    async def _answer(self, path: str) -> None:
+        if path == "/openapi.json":
+            await self.finish(encode(openapi(ENDPOINTS, __version__)))
+            return
+        endpoint, params = self._slipway.table.find(self.request.method or "", path)
+        if not await self._may(endpoint.action):
+            raise Forbidden(f"{self.current_user.username} may not {endpoint.action} here.")
+        query = {name: values[-1].decode() for name, values in self.request.query_arguments.items() if name != "token"}
+        answer = await self._slipway.table.answer(endpoint, self._asker(), params, query, self.request.body)
+        self.set_status(answer.status)
+        if isinstance(answer.value, Raw):
+            self.set_header("Content-Type", answer.value.media_type)
+            # What a run wrote is data: never a page of this origin.
+            self.set_header("X-Content-Type-Options", "nosniff")
+            name = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in answer.value.filename)
+            self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+            await self.finish(answer.value.content)
+            return
+        self.set_header("Content-Type", "application/json")
+        await self.finish(encode(answer.value))
+
+    async def _may(self, action: str) -> bool:
+        allowed = self.authorizer.is_authorized(self, self.current_user, action, self.auth_resource)
+        return bool(await allowed if hasattr(allowed, "__await__") else allowed)
+
+    def _asker(self) -> Asker:
+        # A shared token or password gives each browser a random name: then it is who owns this server.
+        shared = type(self.identity_provider) in (IdentityProvider, PasswordIdentityProvider)
+        name = local_user() if shared else self.current_user.username
+        return Asker(name, self.request.headers.get("Idempotency-Key", ""))
+
+
+class ServerKernels:
+    """The kernels of this server."""
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+
+    @asynccontextmanager
+    async def client(self, kernel_id: str) -> AsyncIterator[Any]:
+        if kernel_id not in self._manager:
+            raise NotFound(f"There is no kernel {kernel_id!r}.", hint="Start the notebook's kernel again.")
+        client = self._manager.get_kernel(kernel_id).client()
+        client.start_channels()
+        try:
+            yield client
+        finally:
+            client.stop_channels()
+
+
+class SlipwayApp(ExtensionApp):
+    name = "jupyter_slipway"
+    extension_url = "/slipway"
+    load_other_extensions = True
+
+    home = Unicode("", help="Folder of Slipway's database, environments and runs; SLIPWAY_HOME when empty.").tag(
+        config=True
+    )
+    database = Unicode("", help="SQLAlchemy URL of the store; SLIPWAY_DATABASE, else a SQLite file, when empty.").tag(
+        config=True
+    )
+    environments = Enum(
+        ["", "locked", "kernel"],
+        "",
+        help="'locked': each version runs in an environment built from its lock. 'kernel': in the kernel's own.",
+    ).tag(config=True)
+    concurrency = Integer(0, help="Runs at once; 0: as many as there are processors.").tag(config=True)
+
+    def initialize_settings(self) -> None:
+        settings = Settings.read()
+        chosen: dict[str, Any] = {
+            "home": Path(self.home).expanduser().absolute() if self.home else None,
+            "database": self.database
+            or (self.home and f"sqlite:///{Path(self.home).expanduser().absolute()}/slipway.db"),
+            "environments": self.environments,
+            "concurrency": self.concurrency,
+        }
+        settings = msgspec.structs.replace(settings, **{name: value for name, value in chosen.items() if value})
+        self.slipway = Slipway(
+            settings,
+            root=Path(self.serverapp.root_dir).absolute(),
+            kernels=ServerKernels(self.serverapp.kernel_manager),
+            start_runner=lambda: self._start_runner(settings),
+        )
+        self.serverapp.event_logger.register_event_schema(Path(__file__).parent / "data" / "changed.yaml")
+        self.slipway.events.subscribe(self._hint)
+
+    def initialize_handlers(self) -> None:
+        self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"slipway": self.slipway}))
+
+    async def stop_extension(self) -> None:
+        await self.slipway.close()
+
+    def _hint(self, event: Changed) -> None:
+        self.serverapp.event_logger.emit(schema_id=HINT, data={"kind": event.kind, "id": event.id})
+
+    def _start_runner(self, settings: Settings) -> None:
+        from jupyter_slipway.service import start
+
+        start(settings)

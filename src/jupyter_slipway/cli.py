@@ -1,0 +1,424 @@
+"""`jupyter slipway …`: the whole product without a browser. Stands on `client`; scripts depend on its names and codes.
+
+Exit codes: 0 done · 1 the run failed · 2 cannot be, as asked · 3 not found · 4 the state of things forbids it ·
+5 something it needs is away.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jupyter_slipway.errors import SlipwayError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from jupyter_slipway.client import Client
+    from jupyter_slipway.runs.model import Run
+
+CODES = {400: 2, 403: 4, 404: 3, 409: 4, 422: 2, 503: 5}
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Commands(click.Group):
+    """Turns our refusals into a message and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except SlipwayError as error:
+            from jupyter_slipway.views import refusal
+
+            if "--json" in sys.argv:
+                from jupyter_slipway.web import encode, problem
+
+                click.echo(encode(problem(error)), err=True)
+            else:
+                _console(stderr=True).print(refusal(error))
+            context.exit(CODES.get(error.status, 1))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="jupyter-slipway")
+def main() -> None:
+    """Publish notebook cells as production jobs, and run them."""
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option(
+    "--cell",
+    required=True,
+    metavar="ID|INDEX|NAME",
+    help="The cell to publish; indexes count code cells from 0.",
+)
+@click.option("--name", default="", metavar="JOB", help="The job's name.")
+@click.option("--run", "execute", is_flag=True, help="First run the notebook up to the cell, and prove the result.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; register nothing.")
+@click.option(
+    "--set-parameter",
+    "settings",
+    multiple=True,
+    metavar="NAME[:TYPE]=DEFAULT",
+    help="Add or change a parameter.",
+)
+@click.option("--note", default="", help="What is new in this version.")
+@as_json
+def publish(
+    notebook: Path,
+    cell: str,
+    name: str,
+    execute: bool,
+    dry_run: bool,
+    settings: tuple[str, ...],
+    note: str,
+    as_json: bool,
+) -> None:
+    """Publish one cell of NOTEBOOK as a version of a job."""
+    from jupyter_slipway import publishing, views
+    from jupyter_slipway.errors import BadRequest
+
+    if not name and not dry_run:
+        raise BadRequest("The job has no name.", hint="Say --name JOB, or --dry-run to see the plan.")
+    with _client() as client, _progress(as_json) as progress:
+        request = publishing.request(
+            client, notebook, cell, name=name, settings=settings, execute=execute, progress=progress
+        )
+        proof = client.prove(request, progress) if execute else None
+        if dry_run:
+            plan = proof.plan if proof and proof.plan else client.plan(request)
+            progress("", 1.0)
+            _show(plan, views.plan_view(plan), as_json)
+            return
+        published = client.publish(publishing.registration(request, note=note, proof_id=proof.id if proof else None))
+        progress("", 1.0)
+        _show(published, views.published_view(published), as_json)
+
+
+@main.command()
+@as_json
+def jobs(as_json: bool) -> None:
+    """List jobs."""
+    from jupyter_slipway import views
+
+    with _client() as client:
+        found = client.jobs()
+        _show(found, views.jobs_table(found), as_json)
+
+
+@main.command()
+@click.argument("job")
+@as_json
+def job(job: str, as_json: bool) -> None:
+    """Show a job."""
+    from jupyter_slipway import views
+
+    with _client() as client:
+        found = client.job(job)
+        _show(found, views.job_view(found, client.versions(job)), as_json)
+
+
+@main.command()
+@click.argument("job")
+@as_json
+def versions(job: str, as_json: bool) -> None:
+    """List a job's versions."""
+    from jupyter_slipway import views
+
+    with _client() as client:
+        found = client.versions(job)
+        _show(found, views.versions_table(found, client.job(job).production), as_json)
+
+
+@main.command()
+@click.argument("job")
+@click.argument("old", type=int)
+@click.argument("new", type=int)
+@as_json
+def diff(job: str, old: int, new: int, as_json: bool) -> None:
+    """Compare two versions of a job."""
+    from jupyter_slipway import views
+
+    with _client() as client:
+        found = client.diff(job, old, new)
+        _show(found, views.comparison_view(found), as_json)
+
+
+@main.command()
+@click.argument("job")
+@click.argument("version", type=int)
+@as_json
+def rollback(job: str, version: int, as_json: bool) -> None:
+    """Make VERSION the one in production."""
+    with _client() as client:
+        found = client.roll_back(job, version)
+        _show(found, f"Version {version} of {job} is in production.", as_json)
+
+
+@main.command()
+@click.argument("job")
+@click.option("--version", type=int, help="Which version; the one in production when not given.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
+@click.option("--wait", is_flag=True, help="Wait until it has ended; exit code 1 when it failed.")
+@as_json
+def run(job: str, version: int | None, settings: tuple[str, ...], wait: bool, as_json: bool) -> None:
+    """Run a job."""
+    from jupyter_slipway import publishing, views
+
+    with _client() as client:
+        chosen = client.version(job, version)
+        started = client.run(job, publishing.parameters(chosen, settings), version)
+        if wait:
+            started = _watch(client, started, as_json)
+        _show(started, views.run_view(started), as_json)
+        if wait:
+            _exit_as(started)
+
+
+@main.command()
+@click.option("--job", help="Only of this job.")
+@click.option(
+    "--state",
+    type=click.Choice(["queued", "running", "succeeded", "failed", "cancelled"]),
+    help="Only in this state.",
+)
+@click.option("--limit", default=50, show_default=True, help="How many.")
+@as_json
+def runs(job: str | None, state: str | None, limit: int, as_json: bool) -> None:
+    """List runs, newest first."""
+    from jupyter_slipway import views
+    from jupyter_slipway.runs.model import RunState
+
+    with _client() as client:
+        found = client.runs(job, RunState(state) if state else None, limit=limit).items
+        _show(found, views.runs_table(found), as_json)
+
+
+@main.command()
+@click.argument("run")
+@as_json
+def show(run: str, as_json: bool) -> None:
+    """Show a run: state, result, and for a failed one the notebook's lines that failed."""
+    from jupyter_slipway import views
+
+    with _client() as client:
+        found = client.get_run(run)
+        _show(found, views.run_view(found), as_json)
+
+
+@main.command()
+@click.argument("run")
+@click.option("--follow", is_flag=True, help="Go on until the run has ended.")
+@as_json
+def log(run: str, follow: bool, as_json: bool) -> None:
+    """Print what a run printed."""
+    with _client() as client:
+        if as_json:
+            chunk = client.log(run)
+            _show(chunk, "", True)
+            return
+        for chunk in client.follow(run):
+            click.echo(chunk.text, nl=False)
+            if not follow and not chunk.text:
+                break
+
+
+@main.command()
+@click.argument("run")
+@as_json
+def cancel(run: str, as_json: bool) -> None:
+    """Cancel a run, and end all processes it started."""
+    with _client() as client:
+        found = client.cancel(run)
+        _show(found, f"Run {found.id} is {'being cancelled' if found.cancelling else found.state}.", as_json)
+
+
+@main.command()
+@click.argument("run")
+@as_json
+def retry(run: str, as_json: bool) -> None:
+    """Run the same version with the same parameters again."""
+    from jupyter_slipway import views
+
+    with _client() as client:
+        found = client.retry(run)
+        _show(found, views.run_view(found), as_json)
+
+
+@main.command()
+@click.argument("job")
+@click.argument("cron", required=False)
+@click.option("--tz", default="UTC", show_default=True, help="Time zone, such as Europe/Berlin.")
+@click.option(
+    "--catch-up",
+    type=click.Choice(["skip", "latest", "all"]),
+    default="latest",
+    show_default=True,
+    help="What came due while nothing ran.",
+)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter of its runs.")
+@click.option("--pause", "action", flag_value="pause", help="Start nothing for now.")
+@click.option("--resume", "action", flag_value="resume", help="Start runs again.")
+@click.option("--delete", "action", flag_value="delete", help="Forget the schedule.")
+@as_json
+def schedule(
+    job: str,
+    cron: str | None,
+    tz: str,
+    catch_up: Any,
+    settings: tuple[str, ...],
+    action: str | None,
+    as_json: bool,
+) -> None:
+    """Run JOB by itself at the times CRON says, or show its schedule."""
+    from jupyter_slipway import publishing, views
+    from jupyter_slipway.jobs.handlers import ScheduleRequest
+
+    with _client() as client:
+        if action == "delete":
+            client.delete_schedule(job)
+            _show(None, f"{job} has no schedule now.", as_json)
+            return
+        if action:
+            found = client.pause_schedule(job) if action == "pause" else client.resume_schedule(job)
+        elif cron:
+            values = publishing.parameters(client.version(job), settings)
+            found = client.set_schedule(job, ScheduleRequest(cron, tz, catch_up=catch_up, parameters=values))
+        else:
+            kept = client.job(job).schedule
+            if kept is None:
+                _show(
+                    None,
+                    f"{job} has no schedule. Give one: jupyter slipway schedule {job} '0 3 * * *'",
+                    as_json,
+                )
+                return
+            found = kept
+        _show(found, views.schedule_view(found), as_json)
+
+
+@main.command()
+@click.argument("action", type=click.Choice(["start", "stop", "status"]), default="status")
+@as_json
+def runner(action: str, as_json: bool) -> None:
+    """Start, stop or look at the process that carries runs."""
+    from jupyter_slipway import service
+    from jupyter_slipway.runs import runner as runners
+    from jupyter_slipway.settings import Settings
+
+    settings = Settings.read()
+    if action == "start":
+        service.start(settings)
+    elif action == "stop":
+        runners.stop(settings.home)
+    status = runners.status(settings.home)
+    words = (
+        f"The runner lives (process {status.pid})." if status.alive else "No runner lives. It starts with the next run."
+    )
+    _show(status, words, as_json)
+
+
+@main.command("service")
+@click.argument("action", type=click.Choice(["install", "uninstall", "show"]))
+def service_command(action: str) -> None:
+    """Let the system's service manager keep the runner alive, whether JupyterLab runs or not."""
+    from jupyter_slipway import units
+    from jupyter_slipway.settings import Settings
+
+    click.echo(units.act(action, Settings.read()))
+
+
+@main.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Check that everything that publishing and running need is there."""
+    from jupyter_slipway import diagnosis
+    from jupyter_slipway.settings import Settings
+
+    findings = diagnosis.examine(Settings.read())
+    _show(findings, diagnosis.view(findings), as_json)
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="End when the job has run, instead of opening JupyterLab.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where to work; a new folder when not given.")
+def demo(once: bool, folder: Path | None) -> None:
+    """Publish and run a cell of the example notebook."""
+    from jupyter_slipway.demo import demonstrate
+
+    demonstrate(folder, once=once)
+
+
+def _client() -> Client:
+    from jupyter_slipway.client import Client
+
+    return Client.connect()
+
+
+def _console(**options: Any) -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, **options)
+
+
+def _show(value: Any, words: RenderableType, as_json: bool) -> None:
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(value)))
+    else:
+        _console().print(words)
+
+
+class _progress:
+    """A line on standard error that says what is going on; nothing when JSON is asked for or nobody watches."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._console = _console(stderr=True)
+        self._quiet = quiet or not self._console.is_terminal
+        self._status: Any = None
+
+    def __enter__(self) -> Callable[[str, float], None]:
+        return self._tell
+
+    def __exit__(self, *_: object) -> None:
+        self._tell("", 1.0)
+
+    def _tell(self, step: str, fraction: float) -> None:
+        if self._quiet:
+            return
+        if not step:
+            if self._status:
+                self._status.stop()
+                self._status = None
+            return
+        words = f"{step} ({fraction:.0%})"
+        if self._status is None:
+            self._status = self._console.status(words)
+            self._status.start()
+        self._status.update(words)
+
+
+def _watch(client: Client, started: Run, quiet: bool) -> Run:
+    with _progress(quiet) as tell:
+
+        def progress(found: Run) -> None:
+            tell(f"{found.job}: {found.state} {found.progress_text}".strip(), found.progress or 0.0)
+
+        return client.wait(started.id, progress)
+
+
+def _exit_as(ended: Run) -> None:
+    if ended.state != "succeeded":
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

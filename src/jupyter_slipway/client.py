@@ -1,0 +1,264 @@
+"""The REST API from Python: of a server by its URL, else of this machine's own store in this very process.
+
+Commands and magics stand on it. Same endpoints, same errors, with a server or without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from jupyter_slipway import errors
+from jupyter_slipway.api import ENDPOINTS, Slipway, Status, local_user
+from jupyter_slipway.errors import SlipwayError, Unavailable
+from jupyter_slipway.jobs.compare import Comparison
+from jupyter_slipway.jobs.handlers import (
+    DiffQuery,
+    JobList,
+    RollBack,
+    RunRequest,
+    ScheduleRequest,
+    VersionList,
+)
+from jupyter_slipway.jobs.model import Job, Schedule, Version
+from jupyter_slipway.publish.handlers import Published, PublishRequest
+from jupyter_slipway.publish.model import Plan
+from jupyter_slipway.publish.plan import PlanRequest
+from jupyter_slipway.publish.proofs import ProofProgress
+from jupyter_slipway.runs.engine import RunPage
+from jupyter_slipway.runs.handlers import LogPage, LogQuery, OutputList, RunQuery
+from jupyter_slipway.runs.model import ENDED, Run, RunState
+from jupyter_slipway.settings import Settings
+from jupyter_slipway.web import PREFIX, Asker, Endpoint, encode
+
+T = TypeVar("T")
+POLL = 0.2
+"""Seconds between two looks at what is under way."""
+
+
+class Transport(Protocol):
+    def request(self, endpoint: Endpoint, path: str, query: Mapping[str, str], body: bytes) -> Any:
+        """
+        Raises:
+            SlipwayError: refused
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class InProcess:
+    """Calls the table here, on a loop of its own, so that a kernel's or a test's loop is left alone."""
+
+    def __init__(self, settings: Settings, root: Path) -> None:
+        from jupyter_slipway.service import start
+
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="slipway-client", daemon=True)
+        self._thread.start()
+
+        def start_runner() -> None:
+            start(settings)
+
+        self._slipway = Slipway(settings, root=root, start_runner=start_runner)
+
+    def request(self, endpoint: Endpoint, path: str, query: Mapping[str, str], body: bytes) -> Any:
+        found, params = self._slipway.table.find(endpoint.method, path)
+        answering = self._slipway.table.answer(found, Asker(local_user()), params, query, body)
+        return self._wait(answering).value
+
+    def close(self) -> None:
+        self._wait(self._slipway.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+class Http:
+    """Asks a Jupyter server that has the extension."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url, self._token = url.rstrip("/"), token
+
+    def request(self, endpoint: Endpoint, path: str, query: Mapping[str, str], body: bytes) -> Any:
+        url = f"{self._url}/{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
+        request = urllib.request.Request(url, data=body or None, method=endpoint.method)
+        request.add_header("Authorization", f"token {self._token}")
+        request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request) as response:
+                return msgspec.json.decode(response.read(), type=endpoint.types["return"])
+        except urllib.error.HTTPError as error:
+            raise _refused(error.code, error.read()) from error
+        except urllib.error.URLError as error:
+            raise Unavailable(
+                f"No server answers at {self._url}: {error.reason}.", hint="Start it, or unset SLIPWAY_URL."
+            ) from error
+
+    def close(self) -> None:
+        pass
+
+
+class Client:
+    """`with Client.connect() as slipway: slipway.jobs()`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @classmethod
+    def connect(cls, root: Path | None = None) -> Client:
+        """The server that SLIPWAY_URL and SLIPWAY_TOKEN name, else this machine's own store."""
+        if url := os.environ.get("SLIPWAY_URL"):
+            return cls(Http(url, os.environ.get("SLIPWAY_TOKEN", "")))
+        return cls(InProcess(Settings.read(), (root or Path.cwd()).absolute()))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def status(self) -> Status:
+        return self._call(Status, "get_status")
+
+    def jobs(self) -> list[Job]:
+        return self._call(JobList, "list_jobs").items
+
+    def job(self, name: str) -> Job:
+        return self._call(Job, "get_job", job=name)
+
+    def versions(self, job: str) -> list[Version]:
+        return self._call(VersionList, "list_versions", job=job).items
+
+    def version(self, job: str, number: int | None = None) -> Version:
+        """Version `number`, else the one in production."""
+        return self._call(Version, "get_version", job=job, version=number or self.job(job).production)
+
+    def diff(self, job: str, old: int, new: int) -> Comparison:
+        return self._call(Comparison, "diff_versions", query=DiffQuery(old, new), job=job)
+
+    def roll_back(self, job: str, version: int) -> Job:
+        return self._call(Job, "roll_back", RollBack(version), job=job)
+
+    def set_schedule(self, job: str, schedule: ScheduleRequest) -> Schedule:
+        return self._call(Schedule, "set_schedule", schedule, job=job)
+
+    def pause_schedule(self, job: str) -> Schedule:
+        return self._call(Schedule, "pause_schedule", job=job)
+
+    def resume_schedule(self, job: str) -> Schedule:
+        return self._call(Schedule, "resume_schedule", job=job)
+
+    def delete_schedule(self, job: str) -> Job:
+        return self._call(Job, "delete_schedule", job=job)
+
+    def plan(self, request: PlanRequest) -> Plan:
+        return self._call(Plan, "plan", request)
+
+    def prove(
+        self, request: PlanRequest, progress: Callable[[str, float], None] = lambda step, fraction: None
+    ) -> ProofProgress:
+        """Prove a plan, and wait for the verdict. An interrupt cancels the proof."""
+        proof = self._call(ProofProgress, "start_proof", request)
+        try:
+            while not proof.done:
+                progress(proof.step, proof.fraction)
+                time.sleep(POLL)
+                proof = self._call(ProofProgress, "get_proof", proof=proof.id)
+        except KeyboardInterrupt:
+            return self._call(ProofProgress, "cancel_proof", proof=proof.id)
+        return proof
+
+    def publish(self, request: PublishRequest) -> Published:
+        return self._call(Published, "publish_version", request)
+
+    def run(self, job: str, parameters: Mapping[str, Any] | None = None, version: int | None = None) -> Run:
+        return self._call(Run, "start_run", RunRequest(job, version, dict(parameters or {})))
+
+    def runs(
+        self,
+        job: str | None = None,
+        state: RunState | None = None,
+        *,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> RunPage:
+        return self._call(RunPage, "list_runs", query=RunQuery(job, state, after, limit))
+
+    def get_run(self, run: str) -> Run:
+        return self._call(Run, "get_run", run=run)
+
+    def outputs(self, run: str) -> list[dict[str, Any]]:
+        return self._call(OutputList, "list_outputs", run=run).items
+
+    def log(self, run: str, offset: int = 0) -> LogPage:
+        return self._call(LogPage, "read_log", query=LogQuery(offset), run=run)
+
+    def follow(self, run: str) -> Iterator[LogPage]:
+        """The log in chunks until the run has ended."""
+        offset = 0
+        while True:
+            chunk = self.log(run, offset)
+            offset = chunk.offset
+            yield chunk
+            if chunk.end:
+                return
+            if not chunk.text:
+                time.sleep(POLL)
+
+    def cancel(self, run: str) -> Run:
+        return self._call(Run, "cancel_run", run=run)
+
+    def retry(self, run: str) -> Run:
+        return self._call(Run, "retry_run", run=run)
+
+    def wait(self, run: str, progress: Callable[[Run], None] = lambda run: None) -> Run:
+        """The run, once it has ended."""
+        while True:
+            found = self.get_run(run)
+            progress(found)
+            if found.state in ENDED:
+                return found
+            time.sleep(POLL)
+
+    def _call(self, returns: type[T], name: str, body: Any = None, *, query: Any = None, **params: Any) -> T:
+        endpoint = BY_NAME[name]
+        path = re.sub(r"{(\w+)}", lambda found: quote(str(params[found[1]]), safe=""), endpoint.path)
+        asked = msgspec.to_builtins(query) if query is not None else {}
+        texts = {key: str(value) for key, value in asked.items() if value is not None}
+        value = self._transport.request(endpoint, path, texts, encode(body) if body is not None else b"")
+        assert isinstance(value, returns)
+        return value
+
+
+BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+
+def _refused(status: int, body: bytes) -> SlipwayError:
+    try:
+        said = json.loads(body)
+        message, hint = str(said["message"]), str(said.get("hint") or "")
+    except (ValueError, KeyError, TypeError):
+        message, hint = f"The server answered {status}.", "Look at its log."
+    for kind in SlipwayError.__subclasses__():
+        if kind.status == status:
+            return kind(message, hint=hint)
+    return errors.SlipwayError(message, hint=hint)

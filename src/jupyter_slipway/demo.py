@@ -1,0 +1,87 @@
+"""`jupyter slipway demo`: the whole way once, on real data: run the notebook, publish its last cell, run the job."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.rule import Rule
+
+from jupyter_slipway import publishing, views
+from jupyter_slipway.client import Client
+from jupyter_slipway.errors import NotFound
+from jupyter_slipway.publish.model import Plan
+
+JOB = "delay-model"
+CELL = "evaluation"
+NOTEBOOK = "flight_delays.py"
+SETTINGS = ({"TEST_MONTH": 11}, {"ORIGIN": "EWR", "MAX_ITER": 100})
+"""Values that the job is run with, beside those of the notebook."""
+
+
+def notebook_source() -> Path:
+    """The example notebook: packed with the distribution, or in a working copy's binder/.
+
+    Raises:
+        NotFound: it is in neither
+    """
+    here = Path(__file__).parent
+    for path in (here / "data" / NOTEBOOK, here.parents[1] / "binder" / NOTEBOOK):
+        if path.is_file():
+            return path
+    raise NotFound("The example notebook is not installed.", hint="Install jupyter-slipway[demo].")
+
+
+def demonstrate(folder: Path | None, *, once: bool) -> None:
+    """Print each step with what it gave; then leave JupyterLab open, unless `once`."""
+    console = Console(highlight=False)
+    folder = folder or Path(tempfile.mkdtemp(prefix="slipway-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = folder / NOTEBOOK
+    if not notebook.exists():
+        shutil.copyfile(notebook_source(), notebook)
+    with Client.connect(folder) as client:
+        _publish(client, console, notebook)
+        _run(client, console)
+    if not once:
+        _open(console, folder)
+
+
+def _publish(client: Client, console: Console, notebook: Path) -> None:
+    console.print(Rule("The notebook runs, and its evaluation cell is proved"))
+    with console.status("starting") as status:
+
+        def progress(step: str, fraction: float) -> None:
+            status.update(f"{step} ({fraction:.0%})")
+
+        asked = publishing.request(client, notebook, CELL, name=JOB, execute=True, progress=progress)
+        proof = client.prove(asked, progress)
+    assert isinstance(proof.plan, Plan)
+    console.print(views.plan_view(proof.plan))
+    console.print(Rule("The cell becomes a job"))
+    published = client.publish(publishing.registration(asked, note="First version", proof_id=proof.id))
+    console.print(views.published_view(published))
+
+
+def _run(client: Client, console: Console) -> None:
+    console.print(Rule("The job runs with other parameters"))
+    started = [client.run(JOB, settings) for settings in SETTINGS]
+    for run in started:
+        console.print(views.run_view(client.wait(run.id)))
+    console.print(views.runs_table(client.runs(JOB).items))
+
+
+def _open(console: Console, folder: Path) -> None:
+    console.print(Rule("JupyterLab opens on it; Ctrl+C ends it"))
+    environ = os.environ | {"JUPYTERLAB_SETTINGS_DIR": str(folder / ".jupyter-settings")}
+    lab = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        lab.append("--allow-root")
+    if not sys.stdout.isatty():
+        lab.append("--no-browser")
+    subprocess.run(lab, env=environ, check=False)

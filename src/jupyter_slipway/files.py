@@ -1,0 +1,36 @@
+"""Files that are whole or absent, whatever is killed when."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` in one step that survives a power cut.
+
+    jupyter_server's own `atomic_writing` truncates in place; a kill in between leaves an empty file.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def private_directory(path: Path) -> Path:
+    """`path`, made when absent, readable by its owner only."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+    return path

@@ -1,0 +1,207 @@
+"""The registered jobs: numbers each published version and remembers it, whole or not at all.
+
+Reached from the handlers of `jobs` and `publish`, and from the runner; announces what changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Row, func, select
+
+from jupyter_slipway.db import Database, tables
+from jupyter_slipway.errors import Conflict, NotFound
+from jupyter_slipway.events import Changed, Events
+from jupyter_slipway.jobs.model import Job, Version, digest, job_name
+
+job_table, version_table = tables.job, tables.version
+
+
+class Source(Struct, frozen=True):
+    """Where a job's latest version came from: kept with the job so that a listing reads no modules."""
+
+    notebook: str = ""
+    cell: str = ""
+    fingerprint: str = ""
+
+
+class Registered(Struct, frozen=True):
+    """What publishing did."""
+
+    version: Version
+    created: bool
+    """False: this content was published before, as this version."""
+
+
+class Registry:
+    def __init__(self, database: Database, events: Events, *, clock: Callable[[], float] = time.time) -> None:
+        self._database, self._events, self._clock = database, events, clock
+
+    def publish(self, draft: Version, *, description: str | None = None) -> Registered:
+        """Number `draft` and keep it. The same content under the same name is kept once.
+
+        `production` follows, unless the proof found that the module differs from the notebook.
+
+        Raises:
+            BadRequest: its job's name cannot be one
+        """
+        name = job_name(draft.job)
+        draft = msgspec.structs.replace(draft, digest=digest(draft))
+        now = self._clock()
+        with self._database.write() as connection:
+            known = connection.execute(
+                select(version_table.c.data).where(version_table.c.job == name, version_table.c.digest == draft.digest)
+            ).scalar()
+            if known is not None:
+                return Registered(_version(known), created=False)
+            number = 1 + (
+                connection.execute(select(func.max(version_table.c.number)).where(version_table.c.job == name)).scalar()
+                or 0
+            )
+            version = msgspec.structs.replace(draft, number=number, created_at=datetime.fromtimestamp(now, UTC))
+            source = Source(version.notebook, version.cell, version.fingerprint)
+            values: dict[str, Any] = {"latest": number, "data": msgspec.json.encode(source).decode()}
+            if number == 1:
+                connection.execute(
+                    job_table.insert().values(
+                        name=name,
+                        owner=version.author,
+                        description=description or "",
+                        created_at=now,
+                        production=1,
+                        **values,
+                    )
+                )
+            else:
+                if description is not None:
+                    values["description"] = description
+                if version.proof is None or version.proof.verdict != "differs":
+                    values["production"] = number
+                connection.execute(job_table.update().where(job_table.c.name == name).values(**values))
+            connection.execute(
+                version_table.insert().values(
+                    job=name,
+                    number=number,
+                    digest=version.digest,
+                    author=version.author,
+                    created_at=now,
+                    fingerprint=version.fingerprint,
+                    data=msgspec.json.encode(version).decode(),
+                )
+            )
+        self._events.announce(Changed("job", name))
+        return Registered(version, created=True)
+
+    def jobs(self) -> list[Job]:
+        """All of them by name, without schedules and runs."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(job_table).order_by(job_table.c.name)).all()
+        return [_job(row) for row in rows]
+
+    def job(self, name: str) -> Job:
+        """
+        Raises:
+            NotFound: nobody published under this name
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(job_table).where(job_table.c.name == name)).first()
+        if row is None:
+            raise self._unknown(name)
+        return _job(row)
+
+    def versions(self, name: str) -> list[Version]:
+        """Newest first.
+
+        Raises:
+            NotFound: nobody published under this name
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(version_table.c.data).where(version_table.c.job == name).order_by(version_table.c.number.desc())
+            ).scalars()
+            found = [_version(data) for data in rows]
+        if not found:
+            raise self._unknown(name)
+        return found
+
+    def version(self, name: str, number: int | None = None) -> Version:
+        """Version `number`, else the one in production.
+
+        Raises:
+            NotFound: no such job, or no such version of it
+        """
+        with self._database.read() as connection:
+            query = select(version_table.c.data).where(version_table.c.job == name)
+            if number is None:
+                query = query.join(job_table, job_table.c.name == version_table.c.job).where(
+                    version_table.c.number == job_table.c.production
+                )
+            else:
+                query = query.where(version_table.c.number == number)
+            data = connection.execute(query).scalar()
+        if data is None:
+            latest = self.job(name).latest
+            raise NotFound(f"Job {name!r} has no version {number}.", hint=f"It has versions 1 to {latest}.")
+        return _version(data)
+
+    def roll_back(self, name: str, number: int) -> Job:
+        """Make version `number` the one that runs when none is named.
+
+        Raises:
+            NotFound: no such job or version
+            Conflict: it is in production already
+        """
+        self.version(name, number)
+        with self._database.write() as connection:
+            moved = connection.execute(
+                job_table.update()
+                .where(job_table.c.name == name, job_table.c.production != number)
+                .values(production=number)
+            ).rowcount
+        if not moved:
+            raise Conflict(f"Version {number} of {name!r} is in production already.")
+        self._events.announce(Changed("job", name))
+        return self.job(name)
+
+    def change(self, name: str, **changes: str) -> Job:
+        """Set owner, deputy or description.
+
+        Raises:
+            NotFound: nobody published under this name
+        """
+        self.job(name)
+        if changes:
+            with self._database.write() as connection:
+                connection.execute(job_table.update().where(job_table.c.name == name).values(**changes))
+            self._events.announce(Changed("job", name))
+        return self.job(name)
+
+    def _unknown(self, name: str) -> NotFound:
+        names = [job.name for job in self.jobs()]
+        known = f"There are: {', '.join(names[:10])}{' …' if len(names) > 10 else ''}." if names else ""
+        return NotFound(f"There is no job {name!r}.", hint=known or "No job was published yet.")
+
+
+def _job(row: Row[Any]) -> Job:
+    source = msgspec.json.decode(row.data, type=Source) if row.data else Source()
+    return Job(
+        name=row.name,
+        owner=row.owner,
+        production=row.production,
+        latest=row.latest,
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        deputy=row.deputy,
+        description=row.description,
+        notebook=source.notebook,
+        cell=source.cell,
+        fingerprint=source.fingerprint,
+    )
+
+
+def _version(data: str) -> Version:
+    return msgspec.json.decode(data, type=Version)

@@ -1,0 +1,1041 @@
+"""What each statement of a cell reads, binds and changes. Read from its text alone, so that it can be remembered.
+
+Called by `slice`, which joins the statements of all cells; `split_magics` first makes a cell plain Python. Facts about
+other cells (is `pd` a module? does `f` change its argument?) are left open here as `Call`s, and settled in `slice`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import warnings
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+import msgspec
+from msgspec import Struct
+
+# ── magics ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Split(Struct, frozen=True):
+    """A cell as plain Python, with what was left out of it."""
+
+    python: str
+    """As many lines as the cell has, so that line numbers stay true."""
+    notices: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    """What a job cannot do, each with what to do instead."""
+    requires: tuple[str, ...] = ()
+    """Requirements that the cell installs."""
+
+
+def words(text: str) -> frozenset[str]:
+    """A table of names, written as one text."""
+    return frozenset(text.split())
+
+
+OURS = frozenset({"publish", "slipway", "cluster"})
+DROPPED_LINES = {
+    "matplotlib": "figures are drawn without a screen",
+    "load_ext": "it extends the notebook only",
+    "reload_ext": "it extends the notebook only",
+    "autoreload": "a job starts fresh each time",
+    "config": "it sets up the notebook only",
+    "timeit": "it only measures",
+    "memit": "it only measures",
+    "mprun": "it only measures",
+    "lprun": "it only measures",
+    "conda": "the job's environment is locked when it is published",
+    "mamba": "the job's environment is locked when it is published",
+    "precision": "it changes how the notebook shows numbers",
+}
+SHOWN_LINES = words(
+    """who whos who_ls pwd ls ll dir history hist lsmagic quickref pinfo pinfo2 psource pdoc pfile pdef xmode
+    colors debug pdb tb page pprint notebook logstart logstop time_ns dhist bookmark doctest_mode gui magic man
+    more less recall rerun reset_selective uv"""
+)
+RUN_LINES = frozenset({"time", "prun"})
+RUN_CELLS = frozenset({"time", "capture", "prun", "debug"})
+SHOWN_CELLS = words("html HTML markdown latex javascript js svg SVG timeit memit")
+LANGUAGES = words("""bash sh script sx system cmd R sql cython perl ruby pypy python2 python3 bigquery spark""")
+LOOKING = re.compile(
+    r"(ls|dir|cat|head|tail|wc|pwd|echo|which|grep|du|df|nvidia-smi|date|whoami|python3? --version)\b[^>|;&]*$"
+)
+MAGIC = re.compile(r"(?P<indent>\s*)(?P<what>%%?|!!?)\s*(?P<name>[\w.]*)(?P<rest>.*)", re.S)
+ASSIGNED = re.compile(r"\s*[\w., ]+=\s*(?P<what>[%!])\s*(?P<name>\w*)[^=]*", re.S)
+HELP = re.compile(r"\s*(\?{1,2}\s*[\w.*%]+|%{0,2}[\w.*\[\]'\"]+\s*\?{1,2})\s*;?\s*$")
+EXPRESSION = re.compile(r"^(\s*-\w+(\s+\d+)?)*\s*")
+
+
+class _Splitting:
+    """One cell on its way to plain Python, line by line."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+        self.refusals: list[str] = []
+        self.requires: list[str] = []
+
+    def line(self, text: str) -> str:
+        """What stands in the place of one magic line."""
+        if HELP.match(text):
+            return ""
+        if assigned := ASSIGNED.fullmatch(text):
+            return self.assigned(text, assigned)
+        found = MAGIC.fullmatch(text)
+        if found is None:
+            return text
+        indent, what, name, rest = found["indent"], found["what"], found["name"], found["rest"].strip()
+        kept = self.shell(f"{name}{found['rest']}") if what.startswith("!") else self.magic(name, rest)
+        return f"{indent}{kept}" if kept else f"{indent}pass" if indent else ""
+
+    def assigned(self, text: str, found: re.Match[str]) -> str:
+        name = text.split("=", 1)[0].strip()
+        what = f"%{found['name']}" if found["what"] == "%" else "a shell command"
+        if found["what"] == "%" and found["name"] in RUN_LINES:
+            return text.replace(f"%{found['name']}", "", 1)
+        self.refusals.append(
+            f"`{text.strip()}` gets `{name}` from {what}, which a job cannot run. "
+            "Use Python for it, such as subprocess.run or pathlib."
+        )
+        return ""
+
+    def shell(self, command: str) -> str:
+        if re.match(r"(python3? -m )?pip3? install\b", command):
+            return self.install(command.split("install", 1)[1])
+        if LOOKING.match(command):
+            self.notices.append(f"`!{command}` is left out: it only shows something.")
+        else:
+            self.refusals.append(
+                f"`!{command}` is a shell command, which a job cannot run. "
+                "Use Python for it, such as subprocess.run, or move the line to a cell that the job does not need."
+            )
+        return ""
+
+    def install(self, arguments: str) -> str:
+        words = shlex.split(arguments, comments=True) if _balanced(arguments) else arguments.split()
+        packages = [word for word in words if not word.startswith("-")]
+        self.requires += packages
+        self.notices.append(f"`pip install {' '.join(packages)}` is left out: the job's environment has it already.")
+        return ""
+
+    def magic(self, name: str, rest: str) -> str:
+        if name in OURS or (name in ("load_ext", "reload_ext") and rest.startswith("jupyter_slipway")):
+            return ""
+        if name in ("pip", "uv"):
+            return self.install(rest.split("install", 1)[1]) if "install" in rest.split() else ""
+        if name in RUN_LINES:
+            return EXPRESSION.sub("", rest)
+        if name in ("env", "set_env"):
+            return self.environ(rest)
+        if name == "cd":
+            return f"import os; os.chdir({rest.strip(chr(34) + chr(39))!r})" if rest else ""
+        if name in DROPPED_LINES:
+            self.notices.append(f"`{_shown(name, rest)}` is left out: {DROPPED_LINES[name]}.")
+        elif name in SHOWN_LINES:
+            self.notices.append(f"`{_shown(name, rest)}` is left out: it only shows something.")
+        elif name == "run":
+            self.refusals.append(
+                f"`{_shown(name, rest)}` runs another file inside the notebook, which a job cannot. "
+                "Import what you need from that file instead."
+            )
+        elif name == "pylab":
+            self.refusals.append("`%pylab` fills in names unseen. Import numpy and matplotlib.pyplot instead.")
+        else:
+            self.refusals.append(
+                f"`{_shown(name, rest)}` is a magic of the notebook, which a job does not have. Use Python for it."
+            )
+        return ""
+
+    def environ(self, rest: str) -> str:
+        name, _, value = rest.replace("=", " ", 1).partition(" ")
+        return f"import os; os.environ[{name.strip()!r}] = {value.strip()!r}" if value.strip() else ""
+
+    def cell(self, name: str, rest: str, body: str) -> str:
+        """What stands in the place of a cell that begins with `%%name`."""
+        if name in OURS or name in RUN_CELLS:
+            if name == "capture" and rest and not rest.startswith("-"):
+                self.notices.append(f"`%%capture {rest}` is left out: `{rest.split()[0]}` is not set in a job.")
+            return "\n" + self.lines(body)
+        if name in SHOWN_CELLS:
+            why = "it only measures" if name in ("timeit", "memit") else "it only shows something"
+            self.notices.append(f"A cell of `%%{name}` is left out: {why}.")
+        elif name in ("writefile", "file"):
+            self.notices.append(f"`%%{name} {rest}` is left out: the file itself is used.")
+        elif name in LANGUAGES:
+            self.refusals.append(
+                f"The cell is written in another language (`%%{name}`), which a job cannot run. "
+                "Do the same in Python, or leave it in a cell that the job does not need."
+            )
+        else:
+            self.refusals.append(
+                f"`%%{name}` is a magic of the notebook, which a job does not have. Write the cell without it."
+            )
+        return "\n" * body.count("\n") + "\n"
+
+    def lines(self, source: str) -> str:
+        out: list[str] = []
+        within = _Within()
+        waiting: list[str] = []
+        for text in source.split("\n"):
+            if waiting or (within.free and _looks_magic(text)):
+                waiting.append(text)
+                if text.endswith("\\"):
+                    continue
+                whole = "\n".join(waiting) if len(waiting) == 1 else " ".join(one.rstrip("\\ ") for one in waiting)
+                out += [self.line(whole), *[""] * (len(waiting) - 1)]
+                waiting = []
+            else:
+                within.read(text)
+                out.append(text)
+        return "\n".join(out + waiting)
+
+
+class _Within:
+    """Is the next line a new statement, or inside a bracket or a long string?"""
+
+    TOKEN = re.compile(r"\"\"\"|'''|\\.|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|#.*|[\[\](){}]")
+
+    def __init__(self) -> None:
+        self.depth, self.quote, self.continued = 0, "", False
+
+    @property
+    def free(self) -> bool:
+        return self.depth <= 0 and not self.quote and not self.continued
+
+    def read(self, text: str) -> None:
+        at = 0
+        while at < len(text):
+            if self.quote:
+                end = text.find(self.quote, at)
+                if end < 0:
+                    break
+                at, self.quote = end + 3, ""
+                continue
+            found = self.TOKEN.search(text, at)
+            if found is None:
+                break
+            at, token = found.end(), found[0]
+            if token in ('"""', "'''"):
+                self.quote = token
+            elif token in "([{":
+                self.depth += 1
+            elif token in ")]}":
+                self.depth -= 1
+        self.continued = text.endswith("\\") and not self.quote
+
+
+def _looks_magic(text: str) -> bool:
+    bare = text.lstrip()
+    return bare[:1] in ("%", "!", "?") or bool(ASSIGNED.fullmatch(text)) or bool(HELP.match(text))
+
+
+def _balanced(text: str) -> bool:
+    return text.count('"') % 2 == 0 and text.count("'") % 2 == 0
+
+
+def _shown(name: str, rest: str) -> str:
+    return f"%{name} {rest}".strip()
+
+
+@lru_cache(maxsize=4096)
+def split_magics(source: str) -> Split:
+    """The cell as plain Python with as many lines, and what was left out or cannot be done.
+
+    A line that is valid Python is never touched: `%` at the start of a continued line stays an operator.
+    """
+    if not re.search(r"^\s*[%!?]|\?\s*;?\s*$|=\s*[%!]", source, re.M):
+        return Split(source)
+    splitting = _Splitting()
+    leading = len(source) - len(source.lstrip("\n \t"))
+    first, _, body = source[leading:].partition("\n")
+    if first.startswith("%%"):
+        name, _, rest = first[2:].strip().partition(" ")
+        python = "\n" * source[:leading].count("\n") + splitting.cell(name, rest.strip(), body)
+        if "\n" not in source[leading:]:
+            python = python.removesuffix("\n")
+    elif parsed(source) is not None:
+        return Split(source)
+    else:
+        python = splitting.lines(source)
+    return Split(python, tuple(splitting.notices), tuple(splitting.refusals), tuple(splitting.requires))
+
+
+def parsed(python: str) -> ast.Module | None:
+    """The syntax tree, or None when it is not Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(python)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+# ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Call(Struct, frozen=True):
+    """A call whose effect depends on what its name stands for."""
+
+    path: str
+    """As written: 'np.random.seed', 'f'; a call or subscript in between is written '()'."""
+    args: tuple[frozenset[str], ...] = ()
+    """For each positional argument, the names whose objects it may be."""
+    keywords: tuple[tuple[str, frozenset[str]], ...] = ()
+    texts: tuple[str, ...] = ()
+    """String literals among the arguments."""
+    discarded: bool = False
+    """Its value is thrown away, so it was called for what it does."""
+    inplace: bool = False
+    """Called with `inplace=True`."""
+
+    @property
+    def owner(self) -> str:
+        """The name before the first dot; empty for a plain function."""
+        head, dot, _ = self.path.partition(".")
+        return head.removesuffix("()") if dot else ""
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+
+class Alias(Struct, frozen=True):
+    """A name that from now on may share its object with others."""
+
+    name: str
+    sure: frozenset[str] = frozenset()
+    by_call: tuple[tuple[str, frozenset[str]], ...] = ()
+    """(function or method, names): shared if that function is the user's own."""
+    possible: frozenset[str] = frozenset()
+
+
+class Function(Struct, frozen=True):
+    """A function or class that a statement defines, and what calling it does. Names are global ones or parameters."""
+
+    name: str
+    parameters: tuple[str, ...] = ()
+    is_class: bool = False
+    method: bool = False
+    reads: frozenset[str] = frozenset()
+    binds: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()
+    calls: tuple[Call, ...] = ()
+    local: frozenset[str] = frozenset()
+    aliases: tuple[Alias, ...] = ()
+    keeps_state: bool = False
+    """It remembers something between calls: nonlocal, or a mutable default."""
+    is_property: bool = False
+    words: frozenset[str] = frozenset()
+
+
+class Import(Struct, frozen=True):
+    name: str
+    module: str
+    """Dotted, as written."""
+    member: str = ""
+    """The name imported from it; empty for `import module`."""
+
+
+class Statement(Struct, frozen=True):
+    """What one top-level statement of a cell does. Lines count from 1 and are of the cell."""
+
+    first: int
+    last: int
+    kind: str
+    """'import', 'def', 'class', 'shown' (a bare expression without a call) or 'other'."""
+    reads: frozenset[str] = frozenset()
+    escapes: frozenset[str] = frozenset()
+    """Names read other than by calling them: a function among them may be called much later."""
+    binds: frozenset[str] = frozenset()
+    weak: frozenset[str] = frozenset()
+    """Names it binds only perhaps."""
+    deletes: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()
+    """Names whose object it certainly changes."""
+    calls: tuple[Call, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    functions: tuple[Function, ...] = ()
+    imports: tuple[Import, ...] = ()
+    iterators: frozenset[str] = frozenset()
+    """Names it binds to something that reading uses up."""
+    axes: frozenset[str] = frozenset()
+    """Names it binds to figures or axes: drawing changes them."""
+    attributes: frozenset[tuple[str, str]] = frozenset()
+    """(name, attribute) of each `name.….attribute` it reads."""
+    settings: frozenset[str] = frozenset()
+    """Dotted paths it assigns below a name, such as 'plt.rcParams'."""
+    words: frozenset[str] = frozenset()
+    """Names inside text that is code: of eval, of DataFrame.query, of a formula."""
+    keys: frozenset[str] = frozenset()
+    """Names it reads only as a key, as in `table[COLUMN]`."""
+    star: str = ""
+    """The module of `from module import *`."""
+    opaque: bool = False
+    """It may bind names that cannot be seen: exec, globals()."""
+    ends: bool = False
+    """It is the cell's last statement, so a bare expression is shown."""
+
+
+class Analysis(Struct, frozen=True):
+    """All statements of one cell."""
+
+    split: Split
+    statements: tuple[Statement, ...] = ()
+    error: str = ""
+    """Why the cell is not Python; empty when it is."""
+    error_line: int = 0
+
+
+ITERATING = words("""iter map filter zip enumerate reversed open reader finditer cycle count islice chain""")
+VIEWS = words(
+    """ravel reshape view transpose squeeze swapaxes fit set_params get setdefault items values keys iter asarray
+    atleast_1d cursor gca twinx subplots add_subplot groupby rolling resample to_numpy"""
+)
+DRAWING = words("""subplots figure gca gcf axes add_subplot twinx twiny subplot FacetGrid JointGrid""")
+OPAQUE = words("exec globals locals")
+CODE_TEXT = words("eval query exec ols glm logit probit poisson dmatrix dmatrices mixedlm")
+WORD = re.compile(r"[A-Za-z_]\w*")
+NONE: frozenset[str] = frozenset()
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def root(node: ast.expr) -> str:
+    """The name an expression hangs on: `df` for `df.x[0].y()`; empty when there is none."""
+    while not isinstance(node, ast.Name):
+        if isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred, ast.Await)):
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = node.func
+        else:
+            return ""
+    return node.id
+
+
+def path(node: ast.expr) -> str:
+    """An expression as a dotted path; a call or subscript on the way is '()'."""
+    parts: list[str] = []
+    end = ""
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr + end)
+            node, end = node.value, ""
+        elif isinstance(node, ast.Name):
+            parts.append(node.id + end)
+            return ".".join(reversed(parts))
+        elif isinstance(node, (ast.Call, ast.Subscript)):
+            node, end = (node.func if isinstance(node, ast.Call) else node.value), "()"
+        elif isinstance(node, (ast.Await, ast.Starred)):
+            node = node.value
+        else:
+            return ".".join(reversed([*parts, "()"]))
+
+
+def bound_in(body: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
+    """Names a function's body makes local, and names it declares global."""
+    names: set[str] = set()
+    declared: set[str] = set()
+    todo = list(body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                names.add(node.id)
+            continue
+        if isinstance(node, SCOPES):
+            if not isinstance(node, ast.Lambda):
+                names.add(node.name)
+            continue
+        if isinstance(node, ast.comprehension):
+            todo += [node.iter, *node.ifs]
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Global):
+            declared |= set(node.names)
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            names.add(node.name)
+        todo += ast.iter_child_nodes(node)
+    return names - declared, declared
+
+
+def names_in(node: ast.AST) -> frozenset[str]:
+    return frozenset(one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
+
+
+class _Shares:
+    """The names whose objects an expression's value may be, or be a part of."""
+
+    def __init__(self) -> None:
+        self.by_call: list[tuple[str, frozenset[str]]] = []
+
+    def of(self, node: ast.expr | None) -> frozenset[str]:
+        if node is None:
+            return NONE
+        if isinstance(node, ast.Name):
+            return frozenset((node.id,))
+        if isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred, ast.Await, ast.NamedExpr)):
+            return self.of(node.value)
+        if isinstance(node, ast.IfExp):
+            return self.of(node.body) | self.of(node.orelse)
+        if isinstance(node, (ast.BoolOp, ast.Dict)):
+            return self.all(node.values)
+        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            return self.all(node.elts)
+        if isinstance(node, (ast.ListComp, ast.GeneratorExp, ast.SetComp)):
+            return self.all(one.iter for one in node.generators)
+        return self.call(node) if isinstance(node, ast.Call) else NONE
+
+    def all(self, nodes: Iterable[ast.expr]) -> frozenset[str]:
+        return NONE.union(*(self.of(node) for node in nodes))
+
+    def call(self, node: ast.Call) -> frozenset[str]:
+        given = self.all([*node.args, *(one.value for one in node.keywords)])
+        if isinstance(node.func, ast.Name):
+            name = node.func.id
+            if name in ITERATING or name[:1].isupper() or name == "partial":
+                return given
+            self.by_call.append((name, given))
+        elif isinstance(node.func, ast.Attribute):
+            name = node.func.attr
+            owner = self.of(node.func.value)
+            if name in VIEWS or name[:1].isupper():
+                return given | owner
+            self.by_call.append((name, given | owner))
+        return NONE
+
+
+class _Reader:
+    """Collects the facts of one statement, or of one function's body."""
+
+    def __init__(self, local: frozenset[str] = NONE, *, function: bool = False) -> None:
+        self.local, self.function, self.depth = local, function, 0
+        self.reads: set[str] = set()
+        self.called: set[str] = set()
+        self.escapes: set[str] = set()
+        self.binds: set[str] = set()
+        self.weak: set[str] = set()
+        self.deletes: set[str] = set()
+        self.changes: set[str] = set()
+        self.calls: list[Call] = []
+        self.aliases: list[Alias] = []
+        self.functions: list[Function] = []
+        self.imports: list[Import] = []
+        self.iterators: set[str] = set()
+        self.axes: set[str] = set()
+        self.attributes: set[tuple[str, str]] = set()
+        self.settings: set[str] = set()
+        self.words: set[str] = set()
+        self.keys: set[str] = set()
+        self.plainly: set[str] = set()
+        """Read otherwise than as a key."""
+        self.star, self.opaque = "", False
+
+    # ── walking
+
+    def visit(self, node: ast.AST) -> None:
+        kind = type(node)
+        if kind is ast.Name:
+            self.name(node)  # type: ignore[arg-type]
+            return
+        if kind is ast.Constant:
+            return
+        method = METHODS.get(kind)
+        if method is not None:
+            method(self, node)
+        else:
+            self.children(node)
+
+    def children(self, node: ast.AST) -> None:
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                for one in value:
+                    if isinstance(one, ast.AST):
+                        self.visit(one)
+            elif isinstance(value, ast.AST):
+                self.visit(value)
+
+    def each(self, nodes: Iterable[ast.AST | None]) -> None:
+        for node in nodes:
+            if node is not None:
+                self.visit(node)
+
+    # ── names
+
+    def name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.read(node.id)
+            self.escapes.add(node.id)
+            self.plainly.add(node.id)
+        elif isinstance(node.ctx, ast.Del):
+            self.read(node.id)
+            self.deletes.add(node.id)
+        else:
+            self.bind(node.id)
+
+    def read(self, name: str) -> None:
+        if name not in self.local and name not in self.binds:
+            self.reads.add(name)
+
+    def bind(self, name: str) -> None:
+        if name not in self.local:
+            (self.weak if self.depth or self.function else self.binds).add(name)
+
+    def change(self, name: str) -> None:
+        """The object of `name` changes; a local counts in a function, where it may be a parameter or an alias."""
+        if name and (self.function or name not in self.local):
+            self.changes.add(name)
+            self.read(name)
+
+    # ── storing
+
+    def store(self, target: ast.expr, value: ast.expr | None, *, from_loop: bool = False) -> None:
+        shares = _Shares()
+        sure = shares.of(value)
+        possible = names_in(value) if value is not None else NONE
+        stack: list[ast.expr] = [target]
+        plain: list[str] = []
+        while stack:
+            one = stack.pop()
+            if isinstance(one, (ast.Tuple, ast.List)):
+                stack += one.elts
+            elif isinstance(one, ast.Starred):
+                stack.append(one.value)
+            elif isinstance(one, ast.Name):
+                plain.append(one.id)
+                self.bind(one.id)
+                self.alias(one.id, sure, tuple(shares.by_call), possible)
+            elif isinstance(one, (ast.Attribute, ast.Subscript)):
+                self.inside(one)
+                held = root(one)
+                self.alias(held, sure | {held}, tuple(shares.by_call), possible | {held})
+        self.special(plain, value, from_loop=from_loop)
+
+    def inside(self, target: ast.Attribute | ast.Subscript) -> None:
+        """`x.a = …`, `x[k] = …`, `del x[k]`: a change of x."""
+        self.visit(target.value)
+        if isinstance(target, ast.Subscript):
+            self.visit(target.slice)
+        self.change(root(target))
+        self.settings.add(path(target).removesuffix("()"))
+
+    def alias(
+        self, name: str, sure: frozenset[str], by_call: tuple[tuple[str, frozenset[str]], ...], possible: frozenset[str]
+    ) -> None:
+        if sure or by_call or possible or name:
+            self.aliases.append(Alias(name, sure, by_call, possible))
+
+    def special(self, names: list[str], value: ast.expr | None, *, from_loop: bool) -> None:
+        if isinstance(value, ast.GeneratorExp):
+            self.iterators.update(names)
+        elif isinstance(value, ast.Call) and not from_loop:
+            called = value.func.attr if isinstance(value.func, ast.Attribute) else root(value.func)
+            if called in ITERATING:
+                self.iterators.update(names)
+            if called in DRAWING:
+                self.axes.update(names)
+                for name in names:  # a figure and its axes are one drawing
+                    self.aliases.append(Alias(name, frozenset(names)))
+
+    def assign(self, node: ast.Assign) -> None:
+        self.visit(node.value)
+        for target in node.targets:
+            for one, value in _pairs(target, node.value):
+                self.store(one, value)
+            if isinstance(node.value, ast.Lambda) and isinstance(target, ast.Name):
+                self.functions.append(self.body_of(target.id, node.value))
+        if len(node.targets) > 1:  # a = b = []
+            same = frozenset(one.id for one in node.targets if isinstance(one, ast.Name))
+            self.aliases += [Alias(name, same) for name in same]
+
+    def annotated(self, node: ast.AnnAssign) -> None:
+        self.visit(node.annotation)
+        if node.value is not None:
+            self.visit(node.value)
+            self.store(node.target, node.value)
+
+    def walrus(self, node: ast.NamedExpr) -> None:
+        self.visit(node.value)
+        self.store(node.target, node.value)
+
+    def augmented(self, node: ast.AugAssign) -> None:
+        self.visit(node.value)
+        held = root(node.target)
+        if isinstance(node.target, ast.Name):
+            self.read(held)
+            self.change(held)
+            self.bind(held)
+        else:
+            self.inside(node.target)
+
+    def delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, (ast.Attribute, ast.Subscript)):
+                self.inside(target)
+            else:
+                self.visit(target)
+
+    # ── blocks
+
+    def loop(self, node: ast.For | ast.AsyncFor) -> None:
+        self.visit(node.iter)
+        self.depth += 1
+        self.store(node.target, node.iter, from_loop=True)
+        self.each([*node.body, *node.orelse])
+        self.depth -= 1
+
+    def with_(self, node: ast.With | ast.AsyncWith) -> None:
+        for item in node.items:
+            self.visit(item.context_expr)
+            if item.optional_vars is not None:
+                self.store(item.optional_vars, item.context_expr)
+        self.each(node.body)
+
+    def perhaps(self, node: ast.AST) -> None:
+        self.depth += 1
+        self.children(node)
+        self.depth -= 1
+
+    def if_(self, node: ast.If) -> None:
+        self.visit(node.test)
+        self.branches([node.body, node.orelse])
+
+    def try_(self, node: ast.Try) -> None:
+        handlers = [handler.body for handler in node.handlers if not _leaves(handler.body)]
+        for handler in node.handlers:
+            self.each([handler.type])
+        self.branches([[*node.body, *node.orelse], *handlers])
+        for handler in node.handlers:
+            if _leaves(handler.body):
+                self.depth += 1
+                self.each(handler.body)
+                self.depth -= 1
+        self.each(node.finalbody)
+
+    def branches(self, bodies: list[list[ast.stmt]]) -> None:
+        """What every branch binds is bound for sure; what only some bind, perhaps."""
+        self.depth += 1
+        bound: list[set[str]] = []
+        for body in bodies:
+            before, self.weak = self.weak, set()
+            self.each(body)
+            bound.append(self.weak)
+            self.weak = before
+        self.depth -= 1
+        if not self.depth and not self.function:
+            sure = set.intersection(*bound) - self.changes
+            self.binds |= sure - self.local
+            self.weak |= set.union(*bound) - sure
+        else:
+            self.weak |= set.union(*bound)
+
+    def handler(self, node: ast.ExceptHandler) -> None:
+        if node.name:
+            self.bind(node.name)
+        self.children(node)
+
+    def match_as(self, node: ast.MatchAs | ast.MatchStar) -> None:
+        if node.name:
+            self.bind(node.name)
+        self.children(node)
+
+    # ── imports
+
+    def import_(self, node: ast.Import) -> None:
+        for alias in node.names:
+            name = alias.asname or alias.name.split(".")[0]
+            self.bind(name)
+            self.imports.append(Import(name, alias.name))
+
+    def import_from(self, node: ast.ImportFrom) -> None:
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name == "*":
+                self.star = module
+            else:
+                self.bind(alias.asname or alias.name)
+                self.imports.append(Import(alias.asname or alias.name, module, alias.name))
+
+    # ── functions and classes
+
+    def body_of(self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Function:
+        spec = node.args
+        parameters = [one.arg for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+        parameters += [one.arg for one in (spec.vararg, spec.kwarg) if one is not None]
+        body: list[ast.AST] = [*node.body] if isinstance(node.body, list) else [node.body]
+        names, declared = bound_in(body)
+        inner = _Reader((self.local if self.function else NONE) | names | set(parameters) - declared, function=True)
+        inner.each(body)
+        for one in inner.functions:  # a function inside: what it does, the outer one does
+            inner.calls += one.calls
+            inner.changes |= one.changes
+            inner.reads |= one.reads - inner.local
+            inner.weak |= one.binds
+        mutable = any(isinstance(one, (ast.List, ast.Dict, ast.Set, ast.Call)) for one in spec.defaults)
+        return Function(
+            name,
+            tuple(parameters),
+            reads=frozenset(inner.reads - inner.local),
+            binds=frozenset(inner.weak - inner.local),
+            changes=frozenset(inner.changes),
+            calls=tuple(inner.calls),
+            local=inner.local,
+            aliases=tuple(inner.aliases),
+            keeps_state=mutable or any(isinstance(one, ast.Nonlocal) for one in ast.walk(node)),
+            is_property=any(path(one).endswith("property") for one in getattr(node, "decorator_list", ())),
+            words=frozenset(inner.words),
+        )
+
+    def def_(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for decorator in node.decorator_list:
+            self.visit(decorator)
+            if not isinstance(decorator, ast.Call):
+                self.calls.append(Call(path(decorator), (frozenset((node.name,)),)))
+        self.each([*node.args.defaults, *node.args.kw_defaults])
+        self.each(one.annotation for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+        self.each([node.returns])
+        function = self.body_of(node.name, node)
+        self.bind(node.name)
+        self.functions.append(function)
+        self.weigh(function)
+
+    def lambda_(self, node: ast.Lambda) -> None:
+        self.each([*node.args.defaults, *node.args.kw_defaults])
+        function = self.body_of("<lambda>", node)
+        for name in function.reads:
+            self.read(name)
+            self.escapes.add(name)
+        self.words |= function.words
+        self.calls += [one for one in function.calls if one.owner not in function.local]
+        for name in function.changes - function.local:
+            self.change(name)
+
+    def weigh(self, function: Function) -> None:
+        """A function inside a function or class: its needs are the outer one's."""
+        self.words |= function.words
+        if self.function:
+            for name in function.reads:
+                self.read(name)
+
+    def class_(self, node: ast.ClassDef) -> None:
+        self.each([*node.bases, *node.decorator_list, *(one.value for one in node.keywords)])
+        inherited = [Call(f"{root(base)}", ()) for base in node.bases if root(base)]
+        inside = _Reader(self.local | bound_in(node.body)[0] - {node.name})
+        reads: set[str] = set()
+        changes: set[str] = set()
+        calls: list[Call] = []
+        binds: set[str] = set()
+        parameters: tuple[str, ...] = ()
+        for one in node.body:
+            if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                inside.each([*one.decorator_list, *one.args.defaults, *one.args.kw_defaults])
+                method = inside.body_of(one.name, one)
+                self.functions.append(_as_method(method))
+                reads |= method.reads
+                self.words |= method.words
+                if one.name in ("__init__", "__post_init__", "__new__"):
+                    changes |= method.changes
+                    binds |= method.binds
+                    calls += method.calls
+                    parameters = method.parameters
+            else:
+                inside.visit(one)
+        for name in inside.reads:
+            self.read(name)
+        self.calls += [one for one in inside.calls if one.owner not in inside.local]
+        self.bind(node.name)
+        own = frozenset((*parameters, "self"))
+        self.functions.append(
+            Function(
+                node.name,
+                parameters,
+                is_class=True,
+                reads=frozenset(reads | {call.path for call in inherited}) - {node.name},
+                binds=frozenset(binds),
+                changes=frozenset(changes) - {"self"},
+                calls=(*calls, *inherited),
+                local=own,
+            )
+        )
+        if self.function:
+            for name in reads:
+                self.read(name)
+
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+        before = self.local
+        for one in node.generators:
+            self.visit(one.iter)
+            names = {x.id for x in ast.walk(one.target) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)}
+            self.local = self.local | names
+            self.each(one.ifs)
+        self.each([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
+        self.local = before
+
+    # ── expressions
+
+    def attribute(self, node: ast.Attribute) -> None:
+        self.attributes.add((root(node.value), node.attr))
+        self.visit(node.value)
+
+    def subscript(self, node: ast.Subscript) -> None:
+        self.visit(node.value)
+        if isinstance(node.slice, ast.Name):
+            self.read(node.slice.id)
+            self.keys.add(node.slice.id)
+        else:
+            self.visit(node.slice)
+
+    def expression(self, node: ast.Expr) -> None:
+        value = node.value.value if isinstance(node.value, ast.Await) else node.value
+        if isinstance(value, ast.Call):
+            self.call(value, discarded=True)
+        else:
+            self.visit(value)
+
+    def call(self, node: ast.Call, *, discarded: bool = False) -> None:
+        if isinstance(node.func, ast.Name):
+            self.read(node.func.id)
+            self.called.add(node.func.id)
+        else:
+            self.visit(node.func)
+        self.each([*node.args, *(one.value for one in node.keywords)])
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else root(node.func)
+        texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        if name in CODE_TEXT or any(one.arg == "formula" for one in node.keywords):
+            self.words.update(word for text in texts for word in WORD.findall(text))
+        if isinstance(node.func, ast.Name) and name in OPAQUE:
+            self.opaque = True
+        self.calls.append(
+            Call(
+                path(node.func),
+                tuple(_Shares().of(one) for one in node.args),
+                tuple((one.arg or "**", _Shares().of(one.value)) for one in node.keywords),
+                tuple(texts),
+                discarded,
+                any(one.arg == "inplace" and getattr(one.value, "value", True) is True for one in node.keywords),
+            )
+        )
+
+
+METHODS: dict[type[ast.AST], Callable[..., None]] = {
+    ast.Assign: _Reader.assign,
+    ast.AnnAssign: _Reader.annotated,
+    ast.NamedExpr: _Reader.walrus,
+    ast.AugAssign: _Reader.augmented,
+    ast.Delete: _Reader.delete,
+    ast.For: _Reader.loop,
+    ast.AsyncFor: _Reader.loop,
+    ast.With: _Reader.with_,
+    ast.AsyncWith: _Reader.with_,
+    ast.While: _Reader.perhaps,
+    ast.Match: _Reader.perhaps,
+    ast.If: _Reader.if_,
+    ast.Try: _Reader.try_,
+    ast.TryStar: _Reader.try_,
+    ast.ExceptHandler: _Reader.handler,
+    ast.MatchAs: _Reader.match_as,
+    ast.MatchStar: _Reader.match_as,
+    ast.Import: _Reader.import_,
+    ast.ImportFrom: _Reader.import_from,
+    ast.FunctionDef: _Reader.def_,
+    ast.AsyncFunctionDef: _Reader.def_,
+    ast.ClassDef: _Reader.class_,
+    ast.Lambda: _Reader.lambda_,
+    ast.ListComp: _Reader.comprehension,
+    ast.SetComp: _Reader.comprehension,
+    ast.DictComp: _Reader.comprehension,
+    ast.GeneratorExp: _Reader.comprehension,
+    ast.Attribute: _Reader.attribute,
+    ast.Subscript: _Reader.subscript,
+    ast.Expr: _Reader.expression,
+    ast.Call: _Reader.call,
+}
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """`a, b = x, y` as a = x and b = y; anything else as it is."""
+    if isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)):
+        starred = any(isinstance(one, ast.Starred) for one in (*target.elts, *value.elts))
+        if len(target.elts) == len(value.elts) and not starred:
+            return list(zip(target.elts, value.elts, strict=True))
+    return [(target, value)]
+
+
+def _as_method(function: Function) -> Function:
+    return msgspec.structs.replace(function, method=True)
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    return bool(body) and isinstance(body[-1], (ast.Raise, ast.Return, ast.Continue, ast.Break))
+
+
+KINDS = {
+    ast.Import: "import",
+    ast.ImportFrom: "import",
+    ast.FunctionDef: "def",
+    ast.AsyncFunctionDef: "def",
+    ast.ClassDef: "class",
+}
+ACTING = (ast.Call, ast.Await, ast.NamedExpr, ast.Yield, ast.YieldFrom)
+
+
+def statement_effects(node: ast.stmt, *, ends: bool = False) -> Statement:
+    """What one top-level statement does."""
+    reader = _Reader()
+    reader.visit(node)
+    kind = KINDS.get(type(node), "other")
+    if isinstance(node, ast.Expr) and not any(isinstance(one, ACTING) for one in ast.walk(node)):
+        kind = "shown"
+    return Statement(
+        first=first_line(node),
+        last=node.end_lineno or node.lineno,
+        kind=kind,
+        reads=frozenset(reader.reads),
+        escapes=frozenset(reader.escapes & reader.reads),
+        binds=frozenset(reader.binds),
+        weak=frozenset(reader.weak - reader.binds),
+        deletes=frozenset(reader.deletes),
+        changes=frozenset(reader.changes),
+        calls=tuple(reader.calls),
+        aliases=tuple(reader.aliases),
+        functions=tuple(reader.functions),
+        imports=tuple(reader.imports),
+        iterators=frozenset(reader.iterators),
+        axes=frozenset(reader.axes),
+        attributes=frozenset(reader.attributes),
+        settings=frozenset(reader.settings),
+        words=frozenset(reader.words),
+        keys=frozenset(reader.keys - reader.plainly),
+        star=reader.star,
+        opaque=reader.opaque,
+        ends=ends,
+    )
+
+
+def first_line(node: ast.stmt) -> int:
+    """The statement's first line, its decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(one.lineno for one in decorators)])
+
+
+@lru_cache(maxsize=4096)
+def analyse(source: str) -> Analysis:
+    """All statements of a cell and what each does; remembered by the cell's text."""
+    split = split_magics(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(split.python)
+    except SyntaxError as error:
+        return Analysis(split, error=str(error.msg), error_line=error.lineno or 1)
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Analysis(split, error=str(error) or type(error).__name__, error_line=1)
+    last = len(tree.body) - 1
+    try:
+        found = tuple(statement_effects(node, ends=at == last) for at, node in enumerate(tree.body))
+    except RecursionError:
+        return Analysis(split, error="it is nested too deeply", error_line=1)
+    return Analysis(split, found)

@@ -1,0 +1,1115 @@
+"""Inside a kernel or a run: what each cell changed when it ran, and fingerprints of values.
+
+Standard library only, and one file: `kernel` sends its text into a live kernel, where our package need not be
+installed; a run process executes it by path; `%load_ext` imports it.
+
+    install(shell) ──► one record per execution ──► history()
+    values ──► report() ──► `proof` compares two of them
+
+What it uses is bound when it is loaded, because a user may patch `json.dumps` or `time.perf_counter`. It imports
+no library: numpy, pandas and others are looked up in `sys.modules`, and only when the user has imported them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import sys
+import types
+import warnings
+from contextlib import suppress
+from hashlib import blake2b
+from json import dumps
+from os import getcwd
+from os.path import abspath
+from reprlib import Repr
+from struct import pack
+from time import perf_counter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+SHARE = 0.05
+"""Of a cell's own time, spent on looking at what it changed."""
+LEAST, MOST = 0.02, 0.2
+"""Seconds per cell that are spent at least, when needed, and at most."""
+REPORT_BUDGET = 5.0
+"""Seconds for the fingerprints of one report."""
+BYTES_PER_SECOND = 4e8
+"""How fast content is hashed, at worst: what would take longer than is left is not begun."""
+NODES = 300_000
+"""Objects inside one value that are looked at."""
+FILES = 1000
+"""Files remembered per cell."""
+SHORT = 200
+"""Characters of a value's short text."""
+SAMPLE, BLOCKS, FEW = 16, 8, 64
+"""Of many floats, that many values and sums stand for all; FEW or fewer stand for themselves."""
+
+STDLIB: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
+SPECIAL = re.compile(r"_+$|_i+$|_i?\d+$|_[ido]h$")
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+BLIND_PACKAGES = frozenset(
+    [
+        "matplotlib",
+        "dask",
+        "distributed",
+        "pyspark",
+        "sqlalchemy",
+        "sqlite3",
+        "psycopg",
+        "socket",
+        "threading",
+        "multiprocessing",
+        "asyncio",
+        "concurrent",
+        "subprocess",
+        "ctypes",
+        "tempfile",
+        "ipywidgets",
+        "IPython",
+        "plotly",
+        "altair",
+        "bokeh",
+        "seaborn",
+    ]
+)
+"""Whose objects are plots, handles, connections or lazy: their content is not in them."""
+BLIND_TYPES = (
+    types.ModuleType,
+    types.GeneratorType,
+    types.CoroutineType,
+    types.AsyncGeneratorType,
+    types.FrameType,
+    types.TracebackType,
+    memoryview,
+)
+
+
+class Spent(Exception):
+    """The time or the number of objects for one value is used up."""
+
+
+# ── the content of a value ──────────────────────────────────────────────────────────────────────────────────
+
+
+class Content:
+    """One walk through a value. `exact`: every bit counts, to see a change. Else: floats apart, for a comparison.
+
+    Args:
+        deadline: of `perf_counter`; beyond it the value is blind
+    """
+
+    def __init__(self, deadline: float, exact: bool) -> None:
+        self.hash = blake2b(digest_size=16)
+        self.deadline = deadline
+        self.exact = exact
+        self.nodes = 0
+        self.blind: list[str] = []
+        self.inside: set[int] = set()
+        self.floats = Floats()
+
+    def put(self, *parts: object) -> None:
+        self.hash.update("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"))
+        self.hash.update(b"\x1e")
+
+    def unseen(self, what: str) -> None:
+        self.put("blind", what)
+        if what not in self.blind and len(self.blind) < 10:
+            self.blind.append(what)
+
+    def buffer(self, data: Any, size: int) -> None:
+        if perf_counter() + size / BYTES_PER_SECOND > self.deadline:
+            raise Spent
+        self.hash.update(data)
+        self.hash.update(b"\x1e")
+
+    def walk(self, value: Any) -> None:
+        self.nodes += 1
+        if self.nodes > NODES or (self.nodes % 64 == 0 and perf_counter() > self.deadline):
+            raise Spent
+        kind = type(value)
+        if value is None or kind in (bool, int):
+            self.put(kind.__name__, value)
+        elif kind is float:
+            self.float(value)
+        elif kind is str:
+            self.put("str", len(value), value)
+        elif kind in (bytes, bytearray):
+            self.put(kind.__name__, len(value))
+            self.buffer(value, len(value))
+        elif kind is complex:
+            self.put("complex")
+            self.float(value.real)
+            self.float(value.imag)
+        elif id(value) in self.inside:
+            self.put("again")
+        else:
+            self.inside.add(id(value))
+            try:
+                self.walk_object(value)
+            finally:
+                self.inside.discard(id(value))
+
+    def float(self, value: float) -> None:
+        if self.exact:
+            self.hash.update(pack("<d", value))
+        elif value - value != 0:
+            self.put("float", value)
+        else:
+            self.put("float")
+            self.floats.one(value)
+
+    def walk_object(self, value: Any) -> None:
+        for matches, walk in KINDS:
+            if matches(value):
+                walk(self, value)
+                return
+        self.attributes(value)
+
+    # Containers
+
+    def sequence(self, value: Any) -> None:
+        self.put(type_name(value), len(value))
+        for item in value:
+            self.walk(item)
+
+    def mapping(self, value: Any) -> None:
+        self.put(type_name(value), len(value))
+        for key, item in dict.items(value):
+            self.walk(key)
+            self.walk(item)
+        self.own_attributes(value)
+
+    def set(self, value: Any) -> None:
+        self.put(type_name(value), len(value))
+        try:
+            ordered = sorted(value)
+        except Exception:  # elements of different kinds, or the user's own comparison
+            ordered = sorted(value, key=lambda item: (type(item).__name__, shortly(item)))
+        for item in ordered:
+            self.walk(item)
+
+    # Code
+
+    def function(self, value: Any) -> None:
+        if not self.exact:
+            self.unseen("a function")
+            return
+        code = getattr(value, "__code__", None)
+        self.put("function", getattr(value, "__qualname__", ""))
+        if code is None:
+            return
+        self.code(code)
+        self.walk(value.__defaults__)
+        self.walk(value.__kwdefaults__)
+        for cell in value.__closure__ or ():
+            try:
+                self.walk(cell.cell_contents)
+            except ValueError:
+                self.put("empty")
+
+    def code(self, code: Any) -> None:
+        self.put(code.co_name, code.co_names, code.co_varnames, code.co_freevars)
+        self.hash.update(code.co_code)
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                self.code(constant)
+            else:
+                self.put(
+                    type(constant).__name__, repr(constant) if not isinstance(constant, frozenset) else len(constant)
+                )
+
+    def klass(self, value: Any) -> None:
+        self.put("class", value.__qualname__)
+        if not self.exact:
+            self.unseen("a class")
+        elif value.__module__ == "__main__":
+            for name, item in list(vars(value).items()):
+                if not name.startswith("__") or callable(item):
+                    self.put(name)
+                    self.walk(item)
+
+    # numpy and pandas
+
+    def array(self, value: Any) -> None:
+        self.put(type_name(value), value.dtype, value.shape)
+        self.values(value)
+        mask = getattr(value, "mask", None) if type(value).__name__ == "MaskedArray" else None
+        if mask is not None:
+            self.values(sys.modules["numpy"].asarray(mask))
+
+    def scalar(self, value: Any) -> None:
+        self.put(type_name(value), value.dtype)
+        self.values(sys.modules["numpy"].asarray(value))
+
+    def values(self, array: Any) -> None:
+        """The elements of a numpy array, in order."""
+        numpy = sys.modules["numpy"]
+        array = numpy.asarray(array)
+        kind = array.dtype.kind
+        if kind == "O":
+            self.objects(array.ravel().tolist())
+        elif array.dtype.fields and not self.exact:
+            for name in array.dtype.names:
+                self.put(name, array.dtype[name])
+                self.values(array[name])
+        elif kind in "fc" and not self.exact:
+            if perf_counter() + 3 * array.nbytes / BYTES_PER_SECOND > self.deadline:
+                raise Spent
+            self.float_array(array)
+        else:
+            flat = numpy.ascontiguousarray(array).reshape(-1)
+            self.buffer(memoryview(flat.view(numpy.uint8)) if flat.size else b"", flat.nbytes)
+
+    def float_array(self, array: Any) -> None:
+        numpy = sys.modules["numpy"]
+        flat = numpy.ascontiguousarray(array).reshape(-1)
+        if flat.dtype.kind == "c":
+            flat = flat.view(flat.real.dtype)
+        rough = 4 * float(numpy.finfo(flat.dtype).eps) if flat.dtype.itemsize < 8 else 0.0
+        flat = flat.astype("float64", copy=False)
+        finite = numpy.isfinite(flat)
+        if not finite.all():
+            strange = numpy.flatnonzero(~finite)
+            self.hash.update(strange.astype("int64").tobytes())
+            self.put([str(one) for one in flat[strange][:1000].tolist()], int((flat == numpy.inf).sum()))
+            flat = numpy.where(finite, flat, 0.0)
+        self.floats.many(flat, rough)
+
+    def objects(self, items: list[Any]) -> None:
+        """The elements of an array of Python objects; plain ones are hashed all at once."""
+        if perf_counter() + len(items) / 5e6 > self.deadline:
+            raise Spent
+        kinds = set(map(type, items))
+        if kinds <= PLAIN and self.exact:
+            self.put(len(items), hash(tuple(items)))
+        elif kinds <= {str, type(None)}:
+            text = "\x1f".join("\x00" if item is None else item for item in items).encode("utf-8", "surrogatepass")
+            self.put("str", len(items))
+            self.buffer(text, len(text))
+        else:
+            self.put(len(items))
+            for item in items:
+                self.walk(item)
+
+    def frame(self, value: Any) -> None:
+        self.put(type_name(value), value.shape)
+        self.index(value.columns)
+        self.index(value.index)
+        for position in range(value.shape[1]):
+            self.column(value.iloc[:, position].array)
+        if value.attrs:
+            self.walk(value.attrs)
+
+    def series(self, value: Any) -> None:
+        self.put(type_name(value), len(value))
+        self.walk(value.name)
+        self.index(value.index)
+        self.column(value.array)
+
+    def index(self, value: Any) -> None:
+        self.put(type_name(value), len(value))
+        if type(value).__name__ == "RangeIndex":
+            self.put(value.start, value.stop, value.step)
+        elif type(value).__name__ == "MultiIndex":
+            for number, level in enumerate(value.levels):
+                self.index(level)
+                self.values(value.codes[number])
+        else:
+            self.column(value.array)
+        self.walk(tuple(value.names))
+
+    def column(self, array: Any) -> None:
+        """The content of one pandas array, without turning it into Python objects where that can be helped."""
+        self.put(array.dtype)
+        if hasattr(array, "categories"):
+            self.index(array.categories)
+            self.values(array.codes)
+        elif hasattr(array, "asi8"):
+            self.values(array.asi8)
+        elif hasattr(array, "_pa_array"):
+            self.arrow(array._pa_array)
+        elif hasattr(array, "_mask") and hasattr(array, "_data"):
+            numpy = sys.modules["numpy"]
+            mask = numpy.asarray(array._mask)
+            self.values(mask)
+            self.values(numpy.where(mask, numpy.zeros(1, array._data.dtype), array._data))
+        else:
+            self.values(array.to_numpy())
+
+    def arrow(self, chunks: Any) -> None:
+        """The content of a pyarrow array, however it is chunked and wherever its buffers start."""
+        size = max(chunks.nbytes, 1)
+        if perf_counter() + 3 * size / BYTES_PER_SECOND > self.deadline:
+            raise Spent
+        self.put(len(chunks), chunks.null_count)
+        kind = str(chunks.type)
+        if kind in ("float", "double", "halffloat") or not self.exact:
+            self.values(chunks.to_numpy())
+            return
+        for chunk in getattr(chunks, "chunks", [chunks]):
+            self.put(len(chunk), chunk.offset)
+            for buffer in chunk.buffers():
+                if buffer is not None:
+                    self.hash.update(buffer)
+
+    # Everything else
+
+    def estimator(self, value: Any) -> None:
+        """A scikit-learn estimator: its parameters, and what it learned."""
+        if self.exact:
+            self.attributes(value)
+            return
+        self.put(type_name(value))
+        self.walk(dict(sorted(value.get_params(deep=False).items())))
+        for name, item in sorted(vars(value).items()):
+            if name.endswith("_") and not name.startswith("_"):
+                self.put(name)
+                self.walk(item)
+
+    def nothing(self, value: Any) -> None:
+        self.unseen(described(value))
+
+    def attributes(self, value: Any) -> None:
+        kind = type(value)
+        root = (kind.__module__ or "").partition(".")[0]
+        if root in BLIND_PACKAGES or hasattr(kind, "__next__") or hasattr(kind, "fileno"):
+            self.unseen(described(value))
+            return
+        self.put(type_name(value))
+        for base, plain in PARTS:
+            if isinstance(value, base):
+                self.walk(plain(value))
+                break
+        self.own_attributes(value)
+        if any(in_c(base) for base in kind.__mro__):
+            self.reduced(value)
+
+    def own_attributes(self, value: Any) -> None:
+        """The instance's `__dict__` and slots; of a library's, in a comparison, the public ones when it has any."""
+        found = dict(getattr(value, "__dict__", None) or {})
+        for name, member in slots_of(type(value)):
+            with suppress(AttributeError):
+                found[name] = member.__get__(value)
+        public = {name: item for name, item in found.items() if not name.startswith("_")}
+        if public and not self.exact and from_library(type(value)):
+            # Their private ones are caches, which are filled or not by what was asked before.
+            found = public
+        for name, item in found.items():
+            self.put(name)
+            self.walk(item)
+
+    def reduced(self, value: Any) -> None:
+        """A type written in C tells its content as it does for pickling."""
+        try:
+            reduced = value.getstate() if isinstance(value, random.Random) else value.__reduce_ex__(4)
+        except Exception:  # their code; most often 'cannot pickle'
+            self.unseen(described(value))
+            return
+        if isinstance(value, random.Random) or not isinstance(reduced, tuple):
+            self.walk(reduced)
+            return
+        for part in reduced[1:3]:
+            self.walk(part)
+        for items in reduced[3:5]:
+            if items is not None:
+                for item in items:
+                    self.walk(item)
+
+
+class Floats:
+    """Floats apart from the rest, few as they are and many as a sample and sums, so that a tolerance can hold."""
+
+    def __init__(self) -> None:
+        self.exact = blake2b(digest_size=16)
+        self.pending: list[float] = []
+        self.chunks: list[dict[str, Any]] = []
+        self.count = 0
+
+    def one(self, value: float) -> None:
+        self.count += 1
+        self.exact.update(pack("<d", value))
+        self.pending.append(value)
+
+    def many(self, array: Any, rough: float) -> None:
+        """
+        Args:
+            array: finite float64 values in one dimension
+            rough: relative error that their own type makes
+        """
+        self.count += len(array)
+        self.exact.update(memoryview(array.view("uint8")) if len(array) else b"")
+        if len(array) <= FEW and not rough:
+            self.pending.extend(array.tolist())
+            return
+        self.flush()
+        chunk = summed_quickly(array) if len(array) > FEW else {"values": array.tolist()}
+        self.chunks.append({"n": len(array), "rough": rough, **chunk})
+
+    def flush(self) -> None:
+        values, self.pending = self.pending, []
+        if values:
+            chunk = summed(values) if len(values) > FEW else {"values": values}
+            self.chunks.append({"n": len(values), "rough": 0.0, **chunk})
+
+    def told(self) -> dict[str, Any]:
+        self.flush()
+        return {"count": self.count, "exact": self.exact.hexdigest(), "chunks": self.chunks}
+
+
+def positions(count: int) -> list[int]:
+    return [round(i * (count - 1) / (SAMPLE - 1)) for i in range(SAMPLE)]
+
+
+def bounds(count: int) -> list[tuple[int, int]]:
+    return [(count * i // BLOCKS, count * (i + 1) // BLOCKS) for i in range(BLOCKS)]
+
+
+def summed(values: list[float]) -> dict[str, Any]:
+    """A sample of the values, and for each of eight blocks: sum, sum weighted by position, sum of magnitudes."""
+    blocks = []
+    for start, end in bounds(len(values)):
+        part = values[start:end]
+        weighted = sum(value * ((i % 97 + 1) / 97) for i, value in enumerate(part))
+        blocks.append([tame(sum(part)), tame(weighted), tame(sum(map(abs, part)))])
+    return {"sample": [values[at] for at in positions(len(values))], "blocks": blocks}
+
+
+def summed_quickly(array: Any) -> dict[str, Any]:
+    numpy = sys.modules["numpy"]
+    blocks = []
+    with numpy.errstate(all="ignore"):
+        for start, end in bounds(len(array)):
+            part = array[start:end]
+            weights = (numpy.arange(len(part)) % 97 + 1) / 97
+            sums = (part.sum(), (part * weights).sum(), numpy.abs(part).sum())
+            blocks.append([tame(float(one)) for one in sums])
+    return {"sample": array[positions(len(array))].tolist(), "blocks": blocks}
+
+
+def tame(value: float) -> float:
+    """JSON has no infinity: a sum that overflows counts as the largest float."""
+    return value if value - value == 0 else 1.7e308
+
+
+def slots_of(kind: type) -> list[tuple[str, Any]]:
+    found = []
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            member = base.__dict__.get(name)
+            if isinstance(member, types.MemberDescriptorType):
+                found.append((name, member))
+    return found
+
+
+def in_c(kind: type) -> bool:
+    """May this class, itself and not its bases, hold content outside of attributes and slots?"""
+    held = vars(kind)
+    if kind in (object, dict) or kind in dict(PARTS) or "__dict__" in held or "__slots__" in held:
+        return False
+    return not any(isinstance(one, types.FunctionType) for one in held.values())
+
+
+PARTS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+    (bytes, lambda value: bytes(bytearray(value))),
+    (list, lambda value: list(list.__iter__(value))),
+    (tuple, lambda value: tuple(tuple.__iter__(value))),
+    (set, lambda value: set(set.__iter__(value))),
+    (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
+)
+"""Built-in types that a class may extend, and how the built-in part is had whatever the class overrides."""
+PLAIN = frozenset({str, int, bool, float, type(None), bytes})
+
+
+def of_package(root: str, *names: str) -> Callable[[Any], bool]:
+    def matches(value: Any) -> bool:
+        module = sys.modules.get(root)
+        if module is None:
+            return False
+        return any(isinstance(value, kind) for kind in (getattr(module, name, None) for name in names) if kind)
+
+    return matches
+
+
+def is_estimator(value: Any) -> bool:
+    return (
+        "sklearn" in sys.modules
+        and hasattr(value, "get_params")
+        and hasattr(value, "fit")
+        and not isinstance(value, type)
+    )
+
+
+def is_random(value: Any) -> bool:
+    """A source of random numbers: in a comparison, its state tells nothing unless its values do."""
+    return isinstance(value, random.Random) or type(value).__module__.startswith("numpy.random")
+
+
+KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Content, Any], None]], ...] = (
+    (lambda value: type(value) in (list, tuple), Content.sequence),
+    (lambda value: isinstance(value, dict), Content.mapping),
+    (lambda value: type(value) in (set, frozenset), Content.set),
+    (lambda value: isinstance(value, BLIND_TYPES), Content.nothing),
+    (lambda value: isinstance(value, type), Content.klass),
+    (lambda value: isinstance(value, (types.FunctionType, types.BuiltinFunctionType)), Content.function),
+    (of_package("numpy", "ndarray"), Content.array),
+    (of_package("numpy", "generic"), Content.scalar),
+    (of_package("pandas", "DataFrame"), Content.frame),
+    (of_package("pandas", "Series"), Content.series),
+    (of_package("pandas", "Index"), Content.index),
+    (is_estimator, Content.estimator),
+)
+
+
+def from_library(kind: type) -> bool:
+    """Is this class of an installed package or the standard library, and not the user's own?"""
+    root = (kind.__module__ or "").partition(".")[0]
+    if root in ("builtins", "") or root in STDLIB:
+        return True
+    path = getattr(sys.modules.get(root), "__file__", None) or ""
+    return "site-packages" in path or "dist-packages" in path
+
+
+def type_name(value: Any) -> str:
+    """'DataFrame' or 'Point': with its package when it is a library's, so that a module's own class agrees."""
+    kind = type(value)
+    name = kind.__qualname__.rpartition("<locals>.")[2]
+    root = (kind.__module__ or "").partition(".")[0]
+    return f"{root}.{name}" if from_library(kind) and root != "builtins" else name
+
+
+def described(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+TEXTS = Repr()
+TEXTS.maxstring = TEXTS.maxother = TEXTS.maxlong = SHORT
+TEXTS.maxlist = TEXTS.maxtuple = TEXTS.maxset = TEXTS.maxfrozenset = TEXTS.maxdict = TEXTS.maxdeque = 12
+TEXTS.maxlevel = 4
+
+
+def shortly(value: Any) -> str:
+    """At most 200 characters, without memory addresses."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape and not isinstance(value, type):
+        size = getattr(value, "size", 99)
+        if not isinstance(size, int) or size > 12:
+            return f"{type(value).__name__} of shape {shape}"
+    try:
+        text = ADDRESS.sub("", TEXTS.repr(value))
+    except Exception as error:  # the object's own code
+        text = f"<{type(value).__name__}: its repr failed with {type(error).__name__}>"
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
+
+
+def exactly(value: Any, deadline: float) -> tuple[str, bool]:
+    """A digest of the content as it is now, and whether some of it is out of sight."""
+    content = Content(deadline, exact=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content.walk(value)
+    except Exception:  # Spent, or the object's own code
+        return "", True
+    return content.hash.hexdigest(), bool(content.blind)
+
+
+def fingerprint(value: Any, deadline: float) -> dict[str, Any]:
+    """What is compared of one value: as JSON, without its content.
+
+    `hash` covers all but the floats, `floats` those; `blind` says why nothing can be compared, `partly` what
+    inside it is out of sight.
+    """
+    found: dict[str, Any] = {"type": type_name(value), "short": shortly(value)}
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and not isinstance(value, type):
+        found["shape"] = [one if isinstance(one, int) else str(one) for one in shape]
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None:
+        found["dtype"] = str(dtype)
+    content = Content(deadline, exact=False)
+    if is_random(value):
+        return {**found, "blind": "a source of random numbers"}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content.walk(value)
+    except Spent:
+        return {**found, "blind": f"it is too large to compare within {REPORT_BUDGET:g} s"}
+    except Exception as error:  # the object's own code
+        return {**found, "blind": f"{type(error).__name__} while looking at it"}
+    if content.blind and content.nodes == 1:
+        return {**found, "blind": content.blind[0]}
+    found["hash"] = content.hash.hexdigest()
+    if content.floats.count:
+        found["floats"] = content.floats.told()
+    if content.blind:
+        found["partly"] = content.blind
+    return found
+
+
+def report(values: dict[str, Any], outputs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Name -> fingerprint, within five seconds in all.
+
+    Args:
+        outputs: nbformat outputs that were shown; their kinds and texts stand under '(outputs)'
+    """
+    deadline = perf_counter() + REPORT_BUDGET
+    found = {name: fingerprint(value, deadline) for name, value in values.items()}
+    if outputs is not None:
+        found["(outputs)"] = fingerprint([told(output) for output in outputs], deadline)
+    return found
+
+
+def told(output: dict[str, Any]) -> list[str]:
+    """Of an output: its kind, and its text without addresses; a picture's bytes differ from one drawing to the next."""
+    if output.get("output_type") == "stream":
+        return ["stream", ADDRESS.sub("", "".join(output.get("text", "")))]
+    data = output.get("data", {})
+    if any(mime.startswith("image/") for mime in data):
+        return ["image"]
+    return ["shown", ADDRESS.sub("", "".join(data.get("text/plain", "")))]
+
+
+# ── what each cell changes ──────────────────────────────────────────────────────────────────────────────────
+
+
+def ambient() -> dict[str, int]:
+    """State outside the names -> its hash, for what is loaded."""
+    found = {
+        "random": hash(random.getstate()),
+        "environ": hash(frozenset(os.environ.items())),
+        "sys.path": hash(tuple(map(str, sys.path))),
+        "warnings": hash(repr(warnings.filters)),
+    }
+    try:
+        found["cwd"] = hash(getcwd())
+    except OSError:
+        found["cwd"] = 0
+    for name, look in (("numpy.random", numpy_random), ("matplotlib", drawing_settings), ("pandas", pandas_options)):
+        state = look()
+        if state is not None:
+            found[name] = hash(state)
+    return found
+
+
+def numpy_random() -> object:
+    module = sys.modules.get("numpy.random")
+    if module is None or not hasattr(module, "get_state"):
+        return None
+    name, keys, *rest = module.get_state()
+    return (name, keys.tobytes(), *rest)
+
+
+def drawing_settings(attribute: str = "rcParams") -> object:
+    settings = getattr(sys.modules.get("matplotlib"), attribute, None)
+    if settings is None:
+        return None
+    # dict.items: reading 'backend' through matplotlib's own mapping would load one.
+    return str(
+        sorted((key, str(value)) for key, value in dict.items(settings) if key not in ("backend", "interactive"))
+    )
+
+
+def pandas_options() -> object:
+    config = sys.modules.get("pandas._config.config")
+    return None if config is None else repr(getattr(config, "_global_config", None))
+
+
+def untouched(state: str) -> int | None:
+    """The hash that a state has just after its library's import, where that is known."""
+    if state == "matplotlib":
+        original = drawing_settings("rcParamsOrig")
+        return None if original is None else hash(original)
+    return None
+
+
+class Files:
+    """The files opened while a cell runs, as the interpreter's audit events name them.
+
+    Libraries that open files in C or C++ without telling the interpreter are not seen.
+    """
+
+    def __init__(self) -> None:
+        self.on = False
+        self.read: dict[str, None] = {}
+        self.written: dict[str, None] = {}
+        self.process = os.getpid()
+        self.elsewhere = tuple(
+            {"/usr/", "/proc/", "/sys/", "/etc/", "/dev/", sys.prefix + os.sep, sys.base_prefix + os.sep}
+        )
+        sys.addaudithook(self.heard)
+
+    def start(self) -> None:
+        self.read, self.written, self.on = {}, {}, True
+
+    def heard(self, event: str, arguments: Any) -> None:
+        if not self.on or event not in EVENTS:
+            return
+        with suppress(Exception):  # whatever is raised here would stop the user's own call
+            self.note(event, arguments)
+
+    def note(self, event: str, arguments: Any) -> None:
+        if event == "open":
+            writes = bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)) or any(
+                letter in (arguments[1] or "") for letter in "wax+"
+            )
+            self.add(self.written if writes else self.read, arguments[0])
+        elif event in ("os.rename", "shutil.move", "shutil.copyfile"):
+            self.add(self.read, arguments[0])
+            self.add(self.written, arguments[1])
+        else:
+            self.add(self.read if event in LISTS else self.written, arguments[0])
+
+    def add(self, to: dict[str, None], path: Any) -> None:
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        if not isinstance(path, (str, os.PathLike)) or len(to) >= FILES:
+            return
+        path = abspath(os.fspath(path))
+        hidden = f"{os.sep}." in path or "__pycache__" in path or "site-packages" in path or "ipykernel_" in path
+        if not hidden and not path.startswith(self.elsewhere):
+            to[path] = None
+
+
+LISTS = ("os.listdir", "os.scandir", "glob.glob")
+EVENTS = frozenset(
+    (
+        "open",
+        "os.rename",
+        "os.remove",
+        "os.mkdir",
+        "os.rmdir",
+        "shutil.move",
+        "shutil.copyfile",
+        "sqlite3.connect",
+        *LISTS,
+    )
+)
+
+
+class Observer:
+    """Records of what each execution changed in one shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.stock = set(getattr(shell, "user_ns_hidden", ())) | {"In", "Out", "get_ipython", "exit", "quit", "open"}
+        self.files = Files()
+        self.records: list[dict[str, Any]] = []
+        self.running: list[float] = []
+        self.seen: dict[str, tuple[int, str]] = {}
+        self.known: set[str] = set()
+        self.state: dict[str, int] = {}
+        self.look("", perf_counter() + MOST)
+
+    def before(self, info: Any = None) -> None:
+        self.files.start()
+        self.running.append(perf_counter())
+
+    def after(self, result: Any = None) -> None:
+        self.files.on = False
+        ended = perf_counter()
+        if not self.running:  # the execution that installed us: what was before it is unknown
+            self.look("", ended + MOST)
+            return
+        took = ended - self.running.pop()
+        info = getattr(result, "info", None)
+        source = getattr(info, "raw_cell", None) or ""
+        record = {
+            "source": source,
+            "cell": self.cell(info),
+            "count": self.count(result),
+            "files_read": sorted(self.files.read),
+            "files_written": sorted(self.files.written),
+            "failed": not getattr(result, "success", True),
+        }
+        try:
+            record.update(self.look(source, ended + min(MOST, max(LEAST, SHARE * took))))
+        except Exception:  # the user's objects may do anything: then nothing was observed
+            record.update(changed=None, same=[], new=[], ambient=[])
+            self.seen = {}
+        self.records.append(record)
+
+    def look(self, source: str, deadline: float) -> dict[str, Any]:
+        """What differs from the last look; then this is the last look."""
+        names = self.names()
+        mentioned = set(re.findall(r"\w+", source))
+        seen: dict[str, tuple[int, str]] = {}
+        changed: list[str] = []
+        same: list[str] = []
+        digests: dict[int, tuple[str, bool]] = {}
+        for name in sorted(names, key=lambda name: (name not in mentioned, name)):
+            value = names[name]
+            digest, blind = digests.get(id(value)) or digests.setdefault(id(value), exactly(value, deadline))
+            before = self.seen.get(name)
+            if not blind:
+                seen[name] = (id(value), digest)
+            elif digest:
+                seen[name] = (id(value), "")
+            if name not in self.known or before is None:
+                continue
+            if before[0] != id(value) and (blind or not before[1]):
+                changed.append(name)
+            elif not blind and before[1]:
+                (same if before[1] == digest else changed).append(name)
+        new = sorted(names.keys() - self.known)
+        state = self.surroundings(source)
+        self.seen, self.known = seen, set(names)
+        return {"changed": sorted(changed), "same": sorted(same), "new": new, "ambient": state}
+
+    def surroundings(self, source: str) -> list[str]:
+        now = ambient()
+        before, self.state = self.state, now
+        if not before:
+            return []
+        changed = []
+        for name, state in now.items():
+            was = before[name] if name in before else untouched(name)
+            if was is not None and was != state:
+                changed.append(name)
+        # Importing a library often adds a warnings filter or a variable: that comes with the import.
+        if re.search(r"\bimport\b", source):
+            changed = [name for name in changed if name not in IMPORTED or IMPORTED[name] in source]
+        return sorted(changed)
+
+    def names(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in list(self.shell.user_ns.items())
+            if name not in self.stock
+            and not SPECIAL.match(name)
+            and not name.startswith("__")
+            and not isinstance(value, types.ModuleType)
+        }
+
+    def cell(self, info: Any) -> str:
+        identity = getattr(info, "cell_id", None)
+        if not identity:
+            try:
+                parent = self.shell.get_parent() or {}
+            except Exception:  # a shell outside a kernel has no parent
+                parent = {}
+            identity = parent.get("metadata", {}).get("cellId") or parent.get("header", {}).get("cellId")
+        return str(identity or "")
+
+    def count(self, result: Any) -> int:
+        return int(getattr(result, "execution_count", None) or getattr(self.shell, "execution_count", 0) or 0)
+
+
+IMPORTED = {"warnings": "warn", "environ": "environ", "random": "random", "sys.path": "path"}
+
+
+def install(shell: Any) -> None:
+    """Observe every execution of this IPython shell from now on; the second time it does nothing."""
+    if getattr(shell, "_slipway_observer", None) is not None:
+        return
+    observer = Observer(shell)
+    shell._slipway_observer = observer
+    shell.events.register("pre_run_cell", observer.before)
+    shell.events.register("post_run_cell", observer.after)
+
+
+def current_shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def history(shell: Any = None) -> list[dict[str, Any]]:
+    """The executions observed in a shell, this process's own when none is given, oldest first."""
+    observer = getattr(shell or current_shell(), "_slipway_observer", None)
+    return list(observer.records) if observer is not None else []
+
+
+def plain_history(shell: Any = None) -> list[tuple[int, str]]:
+    """Count and source of each input that this session's own history holds, oldest first."""
+    manager = getattr(shell or current_shell(), "history_manager", None)
+    inputs = list(getattr(manager, "input_hist_raw", ()))
+    return [(count, str(source)) for count, source in enumerate(inputs) if count and source]
+
+
+# ── what is loaded ──────────────────────────────────────────────────────────────────────────────────────────
+
+HOLDERS: dict[str, list[str]] = {}
+"""Import name -> distributions that hold it. Read once, and again when a module is in none of them."""
+PLACES: dict[str, str] = {}
+"""Canonical name of a distribution -> its folder of metadata."""
+DESCRIBED: dict[str, dict[str, Any]] = {}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def loaded() -> list[dict[str, Any]]:
+    """The distributions behind `sys.modules`, and what they cannot do without: see `installed`."""
+    return installed({name.partition(".")[0] for name in list(sys.modules)} - {"__main__", "__mp_main__"})
+
+
+def installed(imports: Iterable[str]) -> list[dict[str, Any]]:
+    """The distributions that hold these top-level modules, and what they cannot do without.
+
+    Each with `name`, `version`, `imports` (which of these modules it holds), `requires` (canonical names of what
+    it needs), `optional` (of what it can use) and `loaded` (False: only needed by another).
+    """
+    tops = set(imports) - STDLIB
+    holders = distributions_of(tops)
+    held: dict[str, list[str]] = {}
+    for top in sorted(tops):
+        for name in sorted({canonical(one) for one in holders.get(top, ())}):
+            held.setdefault(name, []).append(top)
+    found: dict[str, dict[str, Any]] = {}
+    waiting = list(held)
+    while waiting:
+        name = waiting.pop()
+        one = None if name in found else distribution(name)
+        if one is not None:
+            found[name] = {**one, "imports": held.get(name, []), "loaded": name in held}
+            waiting += one["requires"]
+    return [found[name] for name in sorted(found)]
+
+
+def distributions_of(tops: set[str]) -> dict[str, list[str]]:
+    if not tops <= HOLDERS.keys():
+        for memory in (HOLDERS, PLACES, DESCRIBED):
+            memory.clear()
+        for directory in list(sys.path):
+            with suppress(OSError):
+                for entry in os.scandir(directory or "."):
+                    if entry.name.endswith((".dist-info", ".egg-info")):
+                        note_holder(entry.path, entry.name)
+        for top in tops:
+            HOLDERS.setdefault(top, [])
+    return HOLDERS
+
+
+def note_holder(path: str, name: str) -> None:
+    """Enter the top-level modules of one installed distribution.
+
+    `importlib.metadata.packages_distributions` tells the same in 200 to 500 ms where this takes 30: it makes
+    an object of each of a hundred thousand files.
+    """
+    distribution = re.split(r"-\d|\.(?:dist|egg)-info$", name)[0]
+    PLACES.setdefault(canonical(distribution), path)
+    tops = {distribution.replace("-", "_")}
+    for file, pattern in (("top_level.txt", r"^([^/\s]+)\s*$"), ("RECORD", r"^([^/,\n]+)[/,]")):
+        try:
+            with open(os.path.join(path, file), encoding="utf-8") as lines:
+                found = set(re.findall(pattern, lines.read(), re.MULTILINE))
+        except (OSError, ValueError):
+            continue
+        tops |= {one.partition(".")[0] for one in found if not one.endswith((".dist-info", ".pth", ".data"))}
+        break
+    for top in tops:
+        HOLDERS.setdefault(top, []).append(distribution)
+
+
+def distribution(name: str) -> dict[str, Any] | None:
+    """What is installed under this canonical name; None when nothing is, or when it cannot be read."""
+    if name not in DESCRIBED and name in PLACES:
+        head = ""
+        for file in ("METADATA", "PKG-INFO"):
+            with suppress(OSError, ValueError), open(os.path.join(PLACES[name], file), encoding="utf-8") as lines:
+                head = lines.read().partition("\n\n")[0]
+                break
+        fields = dict(re.findall(r"^(Name|Version): *(\S+)", head, re.MULTILINE))
+        if len(fields) == 2:
+            requires, optional = needs(re.findall(r"^Requires-Dist: *(.+)", head, re.MULTILINE))
+            DESCRIBED[name] = {
+                "name": fields["Name"],
+                "version": fields["Version"],
+                "requires": requires,
+                "optional": optional,
+            }
+    return DESCRIBED.get(name)
+
+
+def needs(requirements: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Canonical names of what is needed, and of what belongs to an extra."""
+    requires: list[str] = []
+    optional: list[str] = []
+    for requirement in requirements:
+        match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
+        if match:
+            kept = optional if re.search(r"\bextra\s*==", requirement) else requires
+            kept.append(canonical(match.group(1)))
+    return sorted(set(requires)), sorted(set(optional))
+
+
+def python_version() -> str:
+    return ".".join(map(str, sys.version_info[:3]))
+
+
+# ── what a server asks ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def values_of(shell: Any, names: Iterable[str], count: int) -> dict[str, Any]:
+    """The values of these names; 'result' is what the execution `count` showed, or the last one that showed any.
+
+    A name that is not there is left out.
+    """
+    space = shell.user_ns
+    found = {name: space[name] for name in names if name in space and name != "result"}
+    shown = space.get("Out")
+    if "result" not in names or not isinstance(shown, dict):
+        return found
+    last = count or max((one for one in shown if isinstance(one, int)), default=0)
+    if last in shown:
+        found["result"] = shown[last]
+    elif "result" in space:
+        found["result"] = space["result"]
+    return found
+
+
+def later(shell: Any, identity: str, source: str) -> tuple[int, set[str]]:
+    """The count of a cell's last execution, 0 when it never ran, and the names that later ones changed."""
+    count = 0
+    changed: set[str] = set()
+    for record in history(shell):
+        if record["cell"] == identity or (not record["cell"] and record["source"].strip() == source.strip()):
+            count, changed = record["count"], set()
+        else:
+            changed.update(record["changed"] or (), record["new"])
+    if count:
+        return count, changed
+    counts = [count for count, text in plain_history(shell) if text.strip() == source.strip()]
+    return (counts[-1] if counts else 0), set()
+
+
+def look(names: Iterable[str], cell: str = "", source: str = "", shell: Any = None) -> dict[str, Any]:
+    """All that a plan asks of a kernel.
+
+    Args:
+        names: whose values to report
+        cell: id of the cell whose values they are, and its source; empty: whatever ran last
+    """
+    names = list(names)
+    shell = shell or current_shell()
+    count, changed = later(shell, cell, source) if cell else (0, set())
+    values = values_of(shell, names, count)
+    found = report(values)
+    for name in changed & found.keys():
+        if name != "result":
+            found[name]["blind"] = "a later cell changed it"
+    if cell and not count:
+        found = {}
+    return {
+        "executions": history(shell),
+        "plain": plain_history(shell),
+        "report": found,
+        "loaded": loaded(),
+        "python": python_version(),
+        "executable": sys.executable,
+    }
+
+
+def look_as_text(names: Iterable[str], cell: str = "", source: str = "") -> str:
+    return dumps(look(names, cell, source), default=str)

@@ -1,0 +1,128 @@
+"""A notebook file as code cells: .ipynb or any text format of jupytext, and the cell that somebody means."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_slipway.errors import BadRequest, NotFound, Unprocessable
+from jupyter_slipway.publish.model import CellSource
+
+TEXT = (".py", ".md", ".qmd", ".Rmd")
+
+
+class NotebookFile(Struct, frozen=True):
+    path: Path
+    cells: tuple[CellSource, ...]
+    kernel_name: str
+    other: dict[str, str] = {}
+    """Ids and names of cells that hold no code -> their kind."""
+
+
+def read_notebook(path: Path) -> NotebookFile:
+    """
+    Raises:
+        NotFound: there is no such file
+        Unprocessable: it is no notebook, or not one in Python
+    """
+    if not path.is_file():
+        raise NotFound(f"There is no notebook {str(path)!r}.", hint="Give the path of an .ipynb or text notebook.")
+    notebook = _parse(path)
+    language = notebook.metadata.get("kernelspec", {}).get("language") or "python"
+    if language.lower() != "python":
+        raise Unprocessable(f"{path.name} is written in {language}.", hint="Slipway publishes cells in Python.")
+    cells: list[CellSource] = []
+    other: dict[str, str] = {}
+    for cell in notebook.cells:
+        name = str(cell.metadata.get("name", ""))
+        if cell.cell_type != "code":
+            other |= {key: cell.cell_type for key in (cell.get("id"), name) if key}
+            continue
+        cells.append(CellSource(id=cell.get("id", ""), source=cell.source, index=len(cells), name=name))
+    kernel = notebook.metadata.get("kernelspec", {}).get("name") or "python3"
+    lasting = lasting_ids(path.name, cells)
+    named = tuple(msgspec.structs.replace(cell, id=one) for cell, one in zip(cells, lasting, strict=True))
+    return NotebookFile(path, named, kernel, other)
+
+
+def lasting_ids(notebook: str, cells: Sequence[CellSource]) -> tuple[str, ...]:
+    """For each cell an id that is the same when the notebook is read again.
+
+    An .ipynb keeps its cells' ids. A text notebook keeps none, and gets others each time it is opened: there a
+    cell is known by its name, else by its text, with a count for twins.
+    """
+    found: list[str] = []
+    seen: dict[str, int] = {}
+    for cell in cells:
+        kept = cell.id if not notebook.endswith(TEXT) else cell.name
+        one = kept or hashlib.sha256(cell.source.encode()).hexdigest()[:8]
+        seen[one] = seen.get(one, 0) + 1
+        found.append(one if seen[one] == 1 else f"{one}-{seen[one]}")
+    return tuple(found)
+
+
+def choose(notebook: NotebookFile, wanted: str) -> CellSource:
+    """The cell that `wanted` means: an id, an index among code cells from 0, or a name.
+
+    Raises:
+        NotFound: no cell answers to it
+        Unprocessable: it is a Markdown cell
+        BadRequest: several cells have this name
+    """
+    for cell in notebook.cells:
+        if cell.id == wanted:
+            return cell
+    named = [cell for cell in notebook.cells if cell.name == wanted]
+    if len(named) > 1:
+        raise BadRequest(
+            f"{len(named)} cells of {notebook.path.name} are named {wanted!r}.",
+            hint="Name the cell by its index.",
+        )
+    if named:
+        return named[0]
+    if wanted.lstrip("-").isdecimal():
+        index = int(wanted)
+        if -len(notebook.cells) <= index < len(notebook.cells):
+            return notebook.cells[index]
+        raise NotFound(
+            f"{notebook.path.name} has no code cell {wanted}.",
+            hint=f"It has {len(notebook.cells)} code cells, counted from 0.",
+        )
+    if wanted in notebook.other:
+        raise Unprocessable(
+            f"Cell {wanted!r} is a {notebook.other[wanted]} cell.", hint="Only code cells can be published."
+        )
+    names = [cell.name or cell.id for cell in notebook.cells]
+    raise NotFound(
+        f"{notebook.path.name} has no cell {wanted!r}.", hint=f"Its code cells are: {', '.join(names[:20])}."
+    )
+
+
+def _parse(path: Path) -> Any:
+    try:
+        if path.suffix == ".ipynb":
+            import nbformat
+
+            # Upgraded in memory only; duplicated or missing ids are mended by nbformat.
+            return nbformat.read(path, as_version=4)
+        if path.suffix in TEXT:
+            import jupytext
+            from jupytext.config import JupytextConfiguration
+
+            # An explicit configuration: one that lies in the folder may be code.
+            return jupytext.read(path, config=JupytextConfiguration())
+    except Exception as error:  # their parsers raise many kinds; each means that this is no notebook
+        said = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise Unprocessable(
+            f"{path.name} cannot be read as a notebook: {said}",
+            hint="Open it in JupyterLab, or restore it from git.",
+        ) from error
+    raise BadRequest(
+        f"{path.name} is no notebook that can be read here.",
+        hint=f"Give an .ipynb, or one of {', '.join(TEXT)}.",
+    )

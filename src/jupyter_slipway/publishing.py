@@ -1,0 +1,84 @@
+"""A notebook file, a cell and texts that a person typed, as requests of the API. For `cli`, `magics`, `demo`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jupyter_slipway.client import Client
+from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.jobs.model import Version
+from jupyter_slipway.publish import kernel
+from jupyter_slipway.publish.handlers import PublishRequest
+from jupyter_slipway.publish.parameters import from_text, parse_setting, validate
+from jupyter_slipway.publish.plan import NotebookCell, PlanRequest, result_names
+from jupyter_slipway.publish.source import choose, read_notebook
+
+
+def request(
+    client: Client,
+    notebook: Path,
+    cell: str,
+    *,
+    name: str,
+    settings: Sequence[str] = (),
+    execute: bool = False,
+    progress: Callable[[str, float], None] = lambda step, fraction: None,
+) -> PlanRequest:
+    """A request to plan a cell of a file; with `execute`, after the notebook was run up to it.
+
+    Raises:
+        SlipwayError: there is no such notebook or cell, or a cell before it failed
+    """
+    file = read_notebook(notebook)
+    chosen = choose(file, cell)
+    path = notebook.absolute()
+    root = Path(client.status().root)
+    asked = PlanRequest(
+        notebook=str(path.relative_to(root)) if path.is_relative_to(root) else str(path),
+        cells=[NotebookCell(one.id, one.source, one.name) for one in file.cells],
+        cell=chosen.id,
+        name=name,
+        edits=[parse_setting(setting) for setting in settings],
+    )
+    if not execute:
+        return asked
+    ran = asyncio.run(
+        kernel.run_up_to(
+            file.cells,
+            chosen.index,
+            kernel_name=file.kernel_name,
+            directory=path.parent,
+            names=result_names(asked),
+            progress=progress,
+        )
+    )
+    return msgspec.structs.replace(asked, snapshot=ran.snapshot)
+
+
+def registration(asked: PlanRequest, *, note: str = "", proof_id: str | None = None) -> PublishRequest:
+    fields = {field: getattr(asked, field) for field in asked.__struct_fields__}
+    return PublishRequest(**fields, note=note, proof_id=proof_id)
+
+
+def parameters(version: Version, settings: Sequence[str]) -> dict[str, Any]:
+    """`NAME=VALUE` texts as values of the version's parameters.
+
+    Raises:
+        BadRequest: a text has no '='
+        Unprocessable: no such parameter, or not of its type
+    """
+    known = {one.name: one for one in version.parameters}
+    values = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise BadRequest(f"{setting!r} sets nothing.", hint="Say NAME=VALUE, for example month=6.")
+        if name not in known:
+            validate(version.parameters, {name: text})  # refuses, naming those there are
+        values[name] = from_text(known[name], text)
+    return values

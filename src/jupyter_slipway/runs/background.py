@@ -1,0 +1,151 @@
+"""The runner as a background process of a home: started detached, found again by its lock, stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_slipway.errors import Unavailable
+
+LOCK = "runner.lock"
+ABOUT = "runner.json"
+LOG = "runner.log"
+SILENT_AFTER = 60.0
+"""Seconds without a beat after which a runner is said not to beat."""
+START_WITHIN = 20.0
+STOP_WITHIN = 20.0
+
+
+class RunnerStatus(Struct, frozen=True):
+    """The runner of a home, as anybody can see it."""
+
+    alive: bool
+    pid: int | None = None
+    host: str = ""
+    started_at: datetime | None = None
+    beating: bool = False
+    queued: int = 0
+    running: int = 0
+
+
+def status(home: Path, counts: dict[str, int] | None = None) -> RunnerStatus:
+    """Whether a runner has this home.
+
+    Args:
+        counts: `Engine.counts()`, when the caller has it
+    """
+    queue = counts or {}
+    queued, running = queue.get("queued", 0), queue.get("running", 0)
+    if not _locked(home):
+        return RunnerStatus(False, queued=queued, running=running)
+    about, beat = _about(home)
+    if about is None:
+        return RunnerStatus(True, host=socket.gethostname(), queued=queued, running=running)
+    return RunnerStatus(
+        True,
+        about["pid"],
+        about["host"],
+        datetime.fromtimestamp(about["started_at"], UTC),
+        abs(time.time() - beat) < SILENT_AFTER,
+        queued,
+        running,
+    )
+
+
+def start(home: Path, entry: Sequence[str], *, environ: Mapping[str, str] | None = None) -> RunnerStatus:
+    """The running runner of this home, started by the command `entry` when there is none.
+
+    Raises:
+        Unavailable: it ended again or did not come up; the end of its log says why
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    now = status(home)
+    if now.alive:
+        return now
+    with open(home / LOG, "ab") as log:
+        process = subprocess.Popen(
+            entry,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=home,
+            env=environ,
+        )
+    # It outlives us or we it: whoever ends last, no zombie stays.
+    threading.Thread(target=process.wait, name="runner", daemon=True).start()
+    until = time.monotonic() + START_WITHIN
+    while time.monotonic() < until:
+        now = status(home)
+        if now.alive and now.pid is not None and _fresh(home, process):
+            return now
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    if (now := status(home)).alive:
+        return now  # another starter was quicker
+    raise Unavailable(
+        f"The runner did not start. The end of its log: {_last_line(home / LOG)}",
+        hint=f"See {home / LOG}, or run it in a terminal: jupyter slipway runner start.",
+    )
+
+
+def stop(home: Path) -> RunnerStatus:
+    """End the runner of this home; runs that have begun go on, and the next runner finds them."""
+    now = status(home)
+    if not now.alive or now.pid is None:
+        return now
+    with suppress(ProcessLookupError):
+        os.kill(now.pid, signal.SIGTERM)
+    until = time.monotonic() + STOP_WITHIN
+    while _locked(home) and time.monotonic() < until:
+        time.sleep(0.05)
+    return status(home)
+
+
+def _fresh(home: Path, process: subprocess.Popen[bytes]) -> bool:
+    """runner.json is of the one that has the lock, not of the one before."""
+    about, _ = _about(home)
+    return about is not None and (about["pid"] == process.pid or process.poll() is not None)
+
+
+def _locked(home: Path) -> bool:
+    try:
+        lock = os.open(home / LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)
+
+
+def _about(home: Path) -> tuple[dict[str, Any] | None, float]:
+    """runner.json and when it was last touched: at each beat."""
+    path = home / ABOUT
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any]), path.stat().st_mtime
+    except FileNotFoundError:
+        return None, 0.0
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "(empty)"

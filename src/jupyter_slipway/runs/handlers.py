@@ -1,0 +1,101 @@
+"""Runs over REST: list, look, read their log and what they made, cancel, retry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from jupyter_slipway.events import Changed, Events
+from jupyter_slipway.runs import logs, outputs
+from jupyter_slipway.runs.engine import Engine, RunPage
+from jupyter_slipway.runs.model import ENDED, Run, RunState
+from jupyter_slipway.runs.outputs import Artifact
+from jupyter_slipway.web import Asker, Raw
+
+
+class RunQuery(Struct, frozen=True):
+    job: str | None = None
+    state: RunState | None = None
+    after: str | None = None
+    """`next` of the page before."""
+    limit: int = 50
+
+
+class LogQuery(Struct, frozen=True):
+    offset: int = 0
+    """Bytes already read."""
+
+
+class LogPage(Struct, frozen=True):
+    """A piece of a run's log."""
+
+    text: str
+    offset: int
+    """Ask again from here."""
+    end: bool
+    """The run has ended and nothing follows."""
+    progress: float | None = None
+    progress_text: str = ""
+
+
+class OutputList(Struct, frozen=True):
+    items: list[dict[str, Any]]
+    """nbformat outputs, in the order they were shown."""
+
+
+class ArtifactList(Struct, frozen=True):
+    items: tuple[Artifact, ...]
+
+
+class Runs:
+    """The service behind the rows of `api.ENDPOINTS` that speak of runs."""
+
+    def __init__(self, engine: Engine, events: Events) -> None:
+        self._engine, self._events = engine, events
+
+    def list_runs(self, asker: Asker, query: RunQuery) -> RunPage:
+        """Runs, newest first, a page at a time."""
+        return self._engine.list(
+            job=query.job, state=query.state, after=query.after, limit=max(1, min(query.limit, 200))
+        )
+
+    def get_run(self, asker: Asker, run: str) -> Run:
+        """One run."""
+        return self._engine.get(run)
+
+    def read_log(self, asker: Asker, run: str, query: LogQuery) -> LogPage:
+        """What the run printed, from an offset on."""
+        found = self._engine.get(run)
+        ended = found.state in ENDED
+        chunk = logs.read(self._engine.directory(run, found.attempt), query.offset, ended=ended)
+        return LogPage(chunk.text, chunk.end, ended and not chunk.text, chunk.progress, chunk.progress_text)
+
+    def list_outputs(self, asker: Asker, run: str) -> OutputList:
+        """What the run showed, as in the notebook."""
+        return OutputList(outputs.read(self._directory(run)))
+
+    def list_artifacts(self, asker: Asker, run: str) -> ArtifactList:
+        """Files that the run wrote."""
+        return ArtifactList(tuple(outputs.artifacts(self._directory(run))))
+
+    def read_artifact(self, asker: Asker, run: str, name: str) -> Raw:
+        """One of them."""
+        path = outputs.artifact(self._directory(run), name)
+        return Raw(path.read_bytes(), filename=path.name)
+
+    def cancel_run(self, asker: Asker, run: str) -> Run:
+        """End a run and all the processes it started."""
+        return self._changed(self._engine.cancel(run))
+
+    def retry_run(self, asker: Asker, run: str) -> Run:
+        """Queue a new run with the same version and parameters."""
+        return self._changed(self._engine.retry(run, asker.name))
+
+    def _directory(self, run: str) -> Path:
+        return self._engine.directory(run, self._engine.get(run).attempt)
+
+    def _changed(self, run: Run) -> Run:
+        self._events.announce(Changed("run", run.id))
+        return run

@@ -1,0 +1,94 @@
+"""Lays an attempt's directory out, so that its guard needs nothing else.
+
+runs/<id>/<attempt>/
+├── code/slipway_job.py …   the module and the user's own modules beside it
+├── request.json            for bootstrap
+├── launch.json             for the guard
+├── lines.json              the module's lines -> the notebook's
+└── artifacts/
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from jupyter_slipway.errors import Unprocessable
+from jupyter_slipway.publish.model import LineMapping
+from jupyter_slipway.runs.attempt import BOOTSTRAP, Launch, write, write_json
+from jupyter_slipway.runs.model import Run
+from jupyter_slipway.runs.prepared import Prepared
+from jupyter_slipway.runs.wake import NAME
+
+MODULE = "slipway_job.py"
+"""A name that no package has: it is importable while the job runs."""
+
+
+def lay_out(directory: Path, run: Run, prepared: Prepared, home: Path) -> None:
+    """Write what the attempt needs; may be repeated as long as its guard has not begun.
+
+    Raises:
+        Unprocessable: one of the version's own modules would lie outside of the directory
+    """
+    code = directory / "code"
+    for path in (code, directory / "artifacts"):
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write(code / MODULE, prepared.module.encode())
+    for name, source in prepared.own_modules.items():
+        path = code / _inside(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, source.encode())
+    write_json(directory / "lines.json", prepared.lines)
+    write_json(
+        directory / "request.json",
+        request(code / MODULE, run.parameters, prepared.types, prepared.directory or str(directory)),
+    )
+    write_json(directory / "launch.json", launch(directory, run, prepared, home))
+
+
+def request(
+    module: Path,
+    parameters: dict[str, Any],
+    types: dict[str, tuple[str, str]],
+    directory: str,
+    probe: Path | None = None,
+) -> dict[str, Any]:
+    """request.json, as `bootstrap` reads it."""
+    return {
+        "module": str(module),
+        "parameters": parameters,
+        "types": types,
+        "directory": directory,
+        "path": [str(module.parent)],
+        "probe": None if probe is None else str(probe),
+    }
+
+
+def launch(directory: Path, run: Run, prepared: Prepared, home: Path) -> Launch:
+    return Launch(
+        command=(prepared.python, BOOTSTRAP, str(directory)),
+        environ={**prepared.environ, "SLIPWAY_RUN_ID": run.id, "SLIPWAY_ATTEMPT": str(run.attempt)},
+        timeout=run.policy.timeout,
+        wake=str(home / NAME),
+    )
+
+
+def lines(directory: Path) -> dict[int, LineMapping]:
+    """The notebook's place of each line of the module that has one."""
+    try:
+        content = (directory / "lines.json").read_bytes()
+    except FileNotFoundError:
+        return {}
+    return {one.line: one for one in msgspec.json.decode(content, type=tuple[LineMapping, ...])}
+
+
+def _inside(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or name == MODULE:
+        raise Unprocessable(
+            f"The version's own module {name!r} cannot be laid beside the job.",
+            hint="Publish the cell again, with its modules in the notebook's folder.",
+        )
+    return path

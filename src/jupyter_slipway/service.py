@@ -1,0 +1,123 @@
+"""The runner's own process: `python -m jupyter_slipway.service`. Joins the registry to the runs that it carries.
+
+Started detached by a server, a command or the system's service manager; it needs none of them to live on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from jupyter_slipway.db import Database
+from jupyter_slipway.errors import Conflict, SlipwayError
+from jupyter_slipway.events import Events
+from jupyter_slipway.files import private_directory
+from jupyter_slipway.jobs.model import Schedule, digest
+from jupyter_slipway.jobs.registry import Registry
+from jupyter_slipway.jobs.schedules import Schedules
+from jupyter_slipway.publish import environment as environments
+from jupyter_slipway.publish.parameters import validate
+from jupyter_slipway.runs import runner
+from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.model import Run
+from jupyter_slipway.runs.prepared import Prepared
+from jupyter_slipway.runs.runner import Runner, RunnerStatus
+from jupyter_slipway.settings import Settings
+
+ENTRY = (sys.executable, "-m", "jupyter_slipway.service")
+IDLE_AFTER = 600.0
+"""Seconds without work or a schedule after which the runner ends."""
+
+
+def start(settings: Settings) -> RunnerStatus:
+    """Make sure that a runner of this home lives."""
+    return runner.start(settings.home, ENTRY, environ=os.environ | settings.environ())
+
+
+class Carrier:
+    """What the runner asks of the registry: what a run is, and which schedules are due."""
+
+    def __init__(self, settings: Settings, registry: Registry, schedules: Schedules, engine: Engine) -> None:
+        self._settings, self._registry, self._schedules, self._engine = settings, registry, schedules, engine
+
+    def prepare(self, run: Run) -> Prepared:
+        """
+        Raises:
+            Conflict: the version is not what was registered
+            SlipwayError: its environment cannot be had
+        """
+        version = self._registry.version(run.job, run.version)
+        if not digest(version) == version.digest == run.digest:
+            raise Conflict(
+                f"Version {run.version} of {run.job} is not what was registered: its digest differs.",
+                hint="Somebody changed the store. Publish the cell again.",
+            )
+        environment = version.environment
+        if environment.locked and not Path(environment.executable).is_file():
+            environment = environments.build(environment, self._settings.home)
+        if not Path(environment.executable).is_file():
+            raise Conflict(
+                f"The environment of version {run.version} is gone: {environment.executable} does not exist.",
+                hint="Publish the cell again.",
+            )
+        return Prepared(
+            python=environment.executable,
+            module=version.module,
+            own_modules=version.own_modules,
+            types={one.name: (one.type, one.item) for one in version.parameters},
+            directory=version.directory,
+            lines=version.lines,
+            environ={},
+        )
+
+    def fire(self, now: float) -> float | None:
+        """Queue what is due; when the next is."""
+        return self._schedules.fire(now, self._submit)
+
+    def _submit(self, schedule: Schedule, due: datetime) -> None:
+        try:
+            version = self._registry.version(schedule.job)
+            parameters = validate(version.parameters, schedule.parameters)
+        except SlipwayError as error:
+            # The version in production has other parameters now: the run says so, instead of never being there.
+            version, parameters = self._registry.version(schedule.job), schedule.parameters
+            print(f"schedule of {schedule.job}: {error.message}", file=sys.stderr)
+        self._engine.submit(
+            version.job,
+            version.number,
+            parameters,
+            digest=version.digest,
+            author=f"schedule of {schedule.job}",
+            trigger="schedule",
+            schedule=schedule.id,
+            due=due,
+        )
+
+
+def main() -> None:
+    settings = Settings.read()
+    private_directory(settings.home)
+    database = Database(settings.database)
+    database.create()
+    engine = Engine(database, settings.home)
+    carrier = Carrier(settings, Registry(database, Events()), Schedules(database), engine)
+    carrying = Runner(
+        database,
+        settings.home,
+        prepare=carrier.prepare,
+        fire=carrier.fire,
+        concurrency=settings.concurrency or os.cpu_count() or 1,
+        idle_after=None if "--stay" in sys.argv else IDLE_AFTER,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: carrying.stop())
+    try:
+        carrying.run()
+    except KeyboardInterrupt:
+        carrying.stop()
+
+
+if __name__ == "__main__":
+    main()

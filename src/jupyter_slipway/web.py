@@ -1,0 +1,228 @@
+"""The table of endpoints: one row makes the route, the check of who asks, the OpenAPI entry, the answer.
+
+`api` fills the table; `app` serves it over HTTP, `client` calls it in its own process.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_slipway.errors import BadRequest, NotFound, SlipwayError, Unavailable, Unprocessable
+
+PREFIX = "slipway/api"
+Action = Literal["read", "write", "execute"]
+
+
+class Problem(Struct, frozen=True):
+    """How every refusal is said."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Asker(Struct, frozen=True):
+    """Who asks."""
+
+    name: str
+    idempotency_key: str = ""
+
+
+class Raw(Struct, frozen=True):
+    """An answer that is not JSON."""
+
+    content: bytes
+    media_type: str = "application/octet-stream"
+    filename: str = ""
+
+
+class Answer(Struct, frozen=True):
+    """A value with a status other than the row's."""
+
+    value: Any
+    status: int
+
+
+class Endpoint:
+    """One row: a method of a service, where it is reached and what it may do.
+
+    The method's annotations say the rest: `body` and `query` are structs, other arguments stand in the path.
+    """
+
+    def __init__(self, method: str, path: str, call: Callable[..., Any], action: Action, *, status: int = 200) -> None:
+        self.method, self.path, self.call, self.action, self.status = method, path, call, action, status
+        self.pattern = re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path))
+
+    @cached_property
+    def types(self) -> dict[str, Any]:
+        return typing.get_type_hints(self.call)
+
+    @property
+    def name(self) -> str:
+        return self.call.__name__
+
+    @property
+    def service(self) -> str:
+        return self.call.__qualname__.rpartition(".")[0]
+
+    @property
+    def summary(self) -> str:
+        return (inspect.getdoc(self.call) or "").partition("\n")[0]
+
+
+class Table:
+    """All endpoints, bound to the services that answer them."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], services: Sequence[object]) -> None:
+        self.endpoints = tuple(endpoints)
+        self._services = {type(service).__name__: service for service in services}
+
+    def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
+        """The row for a request and what stands in its path.
+
+        Raises:
+            NotFound: no row has this path and method
+        """
+        for endpoint in self.endpoints:
+            if endpoint.method == method and (match := endpoint.pattern.fullmatch(path)):
+                return endpoint, {name: unquote(text) for name, text in match.groupdict().items()}
+        raise NotFound(f"There is no {method} {path}.", hint="openapi.json lists what there is.")
+
+    async def answer(
+        self,
+        endpoint: Endpoint,
+        asker: Asker,
+        params: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+    ) -> Answer:
+        """Decode, call, answer.
+
+        Raises:
+            SlipwayError: the request is refused
+        """
+        arguments: dict[str, Any] = {"asker": asker, **params}
+        for name, text in params.items():
+            if endpoint.types[name] is int:
+                arguments[name] = _whole(name, text)
+        if "body" in endpoint.types:
+            arguments["body"] = _decode(body, endpoint.types["body"])
+        if "query" in endpoint.types:
+            arguments["query"] = _convert(query, endpoint.types["query"])
+        try:
+            value = getattr(self._services[endpoint.service], endpoint.name)(**arguments)
+            if inspect.isawaitable(value):
+                value = await value
+        except OSError as error:
+            # A full disk is the user's to mend, and says so; nothing was half written (see `files`, `db`).
+            raise Unavailable(f"The disk refused: {error}.", hint="Make room, then try again.") from error
+        return value if isinstance(value, Answer) else Answer(value, endpoint.status)
+
+
+def problem(error: SlipwayError) -> Problem:
+    return Problem(error.code, error.message, error.hint)
+
+
+def encode(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the table."""
+    types: list[Any] = [Problem]
+    for endpoint in endpoints:
+        types += [endpoint.types[part] for part in ("return", "body") if _is_json(endpoint.types.get(part))]
+    references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    reference = {str(one): ref for one, ref in zip(types, references, strict=True)}
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, reference)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Slipway", "version": version},
+        "servers": [{"url": f"/{PREFIX}"}],
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _operation(endpoint: Endpoint, reference: Mapping[str, Any]) -> dict[str, Any]:
+    returned = endpoint.types["return"]
+    content = (
+        {"application/json": {"schema": reference[str(returned)]}}
+        if _is_json(returned)
+        else {"application/octet-stream": {}}
+    )
+    refused = {"application/json": {"schema": reference[str(Problem)]}}
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint)],
+        "responses": {
+            str(endpoint.status): {"description": "OK", "content": content},
+            "default": {"description": "Refused", "content": refused},
+        },
+    }
+    if "body" in endpoint.types:
+        schema = reference[str(endpoint.types["body"])]
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer" if endpoint.types[name] is int else "string"},
+        }
+        for name in endpoint.pattern.groupindex
+    ]
+
+
+def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if "query" not in endpoint.types:
+        return []
+    (_, components) = msgspec.json.schema_components([endpoint.types["query"]], ref_template="{name}")
+    fields = components[endpoint.types["query"].__name__]
+    required = fields.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in fields["properties"].items()
+    ]
+
+
+def _is_json(kind: Any) -> bool:
+    return kind is not None and kind is not Raw
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise BadRequest(f"{text!r} is not a {name}.", hint="Say a whole number.")
+    return int(text)
+
+
+def _decode(body: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(body or b"null", type=kind)
+    except msgspec.ValidationError as error:
+        raise Unprocessable(f"The request cannot be used: {error}.") from error
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"The request is not JSON: {error}.") from error
+
+
+def _convert(query: Mapping[str, str], kind: Any) -> Any:
+    try:
+        return msgspec.convert(dict(query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Unprocessable(f"The query cannot be used: {error}.") from error

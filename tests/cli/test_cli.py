@@ -1,0 +1,127 @@
+"""The command line as scripts use it: in its own process, no server, JSON out, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import write_notebook
+
+Slipway = Callable[..., tuple[int, Any, str]]
+
+LISTING = """jobs
+job totals
+versions totals
+runs
+runs --job totals --state failed
+show {run}
+log {run}
+schedule totals
+runner status
+doctor"""
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    return write_notebook(
+        tmp_path / "totals.ipynb",
+        "month = 1\nname = 'Ada'",
+        "print('a dead end')",
+        "print('counting')\ntotal = sum(range(month * 10))\ntotal",
+        "1 / 0",
+    )
+
+
+@pytest.fixture
+def slipway(tmp_path: Path, home: Path) -> Iterator[Slipway]:
+    """`slipway("jobs", "--json")` gives exit code, decoded output and what stood on standard error."""
+
+    def call(*words: str) -> tuple[int, Any, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "jupyter_slipway.cli", *words],
+            cwd=tmp_path,
+            env=os.environ | {"COLUMNS": "160"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        out = json.loads(done.stdout) if "--json" in words and done.returncode in (0, 1) else done.stdout
+        return done.returncode, out, done.stderr
+
+    yield call
+    call("runner", "stop")
+
+
+def test_a_dry_run_prints_the_plan_and_registers_nothing(slipway: Slipway, notebook: Path) -> None:
+    code, plan, _ = slipway("publish", str(notebook), "--cell", "2", "--name", "totals", "--dry-run", "--json")
+
+    assert code == 0
+    assert [(cell["index"], cell["id"], cell["kept"]) for cell in plan["cells"]] == [
+        (0, "c0", True),
+        (1, "c1", False),
+        (2, "c2", True),
+        (3, "c3", False),
+    ]
+    assert all(cell["reason"] for cell in plan["cells"])
+    assert plan["proof"] is None
+    assert slipway("jobs", "--json")[1] == []
+
+
+def test_run_observes_and_proves(slipway: Slipway, notebook: Path) -> None:
+    _, plan, _ = slipway("publish", str(notebook), "--cell", "c2", "--run", "--dry-run", "--json")
+
+    assert plan["proof"]["verdict"] == "same", plan["proof"]
+
+
+@pytest.mark.slow
+def test_the_whole_path(slipway: Slipway, notebook: Path) -> None:
+    code, published, _ = slipway(
+        "publish", str(notebook), "--cell", "2", "--name", "totals", "--set-parameter", "month:int=3", "--json"
+    )
+    assert (code, published["version"]["number"]) == (0, 1)
+
+    code, run, _ = slipway("run", "totals", "--set", "month=2", "--wait", "--json")
+    assert (code, run["state"], run["value"]["total"]) == (0, "succeeded", sum(range(20)))
+    assert slipway("log", run["id"])[1] == "counting\n"
+
+    code, _, _ = slipway("schedule", "totals", "0 3 * * *", "--tz", "Europe/Berlin")
+    assert code == 0
+    assert slipway("schedule", "totals", "--pause", "--json")[1]["enabled"] is False
+    for line in LISTING.splitlines():
+        words = line.format(run=run["id"]).split()
+        code, out, error = slipway(*words)
+        assert code == 0, (words, out, error)
+        assert out.strip() or "runs" in words
+    assert slipway("schedule", "totals", "--delete")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("publish gone.ipynb --cell 0 --name a", 3, "There is no notebook"),
+        ("publish totals.ipynb --cell 9 --name a", 3, "no code cell 9"),
+        ("publish totals.ipynb --cell 0", 2, "The job has no name"),
+        ("publish totals.ipynb --cell 0 --name A", 2, "cannot be a job's name"),
+        ("publish totals.ipynb --cell 3 --name a --run", 2, "ZeroDivisionError"),
+        ("run nothing", 3, "There is no job 'nothing'"),
+        ("show run-0", 3, "run-0"),
+        ("diff nothing 1 2", 3, "There is no job"),
+        ("schedule nothing --pause", 3, "There is no job"),
+    ],
+)
+def test_a_refusal_has_its_exit_code_and_text(
+    slipway: Slipway, notebook: Path, words: str, code: int, message: str
+) -> None:
+    found, _, error = slipway(*words.split())
+    assert (found, message in error) == (code, True), error
+
+    found, _, error = slipway(*words.split(), "--json")
+    assert found == code
+    assert message in json.loads(error.strip().splitlines()[-1])["message"]

@@ -1,0 +1,24 @@
+"""Shared by all tests: a home of their own, and an order in which the browser comes last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    # Playwright's loop, once started, leaves no room for the server fixtures' own.
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SLIPWAY_HOME of this test alone; jobs run in the kernel's environment, so that no index is needed."""
+    home = tmp_path_factory.mktemp("slipway")
+    monkeypatch.setenv("SLIPWAY_HOME", str(home))
+    monkeypatch.setenv("SLIPWAY_ENVIRONMENTS", "kernel")
+    monkeypatch.setenv("SLIPWAY_USER", "ada")
+    for name in ("SLIPWAY_DATABASE", "SLIPWAY_URL", "SLIPWAY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return home

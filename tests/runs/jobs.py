@@ -1,0 +1,70 @@
+"""What the tests of runs share: a store, and a runner whose jobs are given as source text."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jupyter_slipway.db import Database
+from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.model import ENDED, Policy, Run
+from jupyter_slipway.runs.prepared import Prepared
+from jupyter_slipway.runs.runner import Runner
+
+
+def a_database(home: Path) -> Database:
+    database = Database(f"sqlite:///{home}/slipway.db")
+    database.create()
+    return database
+
+
+ONCE = Policy()
+
+
+def submit(engine: Engine, source: str = "def main(): pass", policy: Policy = ONCE, **changes: Any) -> Run:
+    """Queue a run of this source: it travels as the job's name would, in the digest."""
+    fields = {"job": "churn", "version": 1, "parameters": {}, "digest": source, "author": "ada"}
+    fields |= {"policy": policy} | changes
+    return engine.submit(fields.pop("job"), fields.pop("version"), fields.pop("parameters"), **fields)
+
+
+def prepared(run: Run) -> Prepared:
+    return Prepared(sys.executable, run.digest)
+
+
+@contextmanager
+def a_runner(database: Database, home: Path, **changes: Any) -> Iterator[Runner]:
+    """A runner at work in a thread."""
+    fields = {"prepare": prepared, "fire": lambda now: None, "concurrency": 2}
+    runner = Runner(database, home, **(fields | changes))
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    try:
+        yield runner
+    finally:
+        runner.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def until(true: Callable[[], Any], seconds: float = 20) -> Any:
+    """What `true` gives as soon as it gives something."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.01)
+    return found
+
+
+def ended(engine: Engine, run: Run, seconds: float = 20) -> Run:
+    def look() -> Run | None:
+        found = engine.get(run.id)
+        return found if found.state in ENDED else None
+
+    found: Run = until(look, seconds)
+    return found

@@ -1,0 +1,134 @@
+"""The whole path over REST, in a real server; and that every door is locked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+from jupyter_slipway.api import ENDPOINTS
+from tests.server.conftest import Api
+
+CELLS = [
+    {"id": "c0", "source": "month = 1\nunused = 'x'"},
+    {"id": "c1", "source": "print('a dead end')"},
+    {"id": "c2", "source": "total = sum(range(month * 10))\ntotal"},
+]
+REQUEST = {"notebook": "totals.ipynb", "cells": CELLS, "cell": "c2", "name": "totals"}
+
+
+async def ended(api: Api, run: str) -> dict[str, Any]:
+    """The run, when it has ended."""
+    for _ in range(200):
+        _, found = await api("GET", f"runs/{run}")
+        if found["state"] not in ("queued", "running"):
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(found)
+
+
+async def test_a_plan_says_what_would_run_and_why(api: Api) -> None:
+    status, plan = await api("POST", "publish/plan", REQUEST)
+
+    assert status == 200
+    assert [cell["kept"] for cell in plan["cells"]] == [True, False, True]
+    assert [parameter["name"] for parameter in plan["parameters"] if parameter["on"]] == ["month"]
+    assert "def main(" in plan["module"]
+    assert plan["proof"] is None
+
+
+async def test_a_published_cell_runs_with_other_parameters(api: Api) -> None:
+    status, published = await api("POST", "publish/versions", REQUEST)
+    assert (status, published["created"], published["version"]["number"]) == (201, True, 1)
+
+    status, run = await api("POST", "runs", {"job": "totals", "parameters": {"month": 2}})
+    assert status == 201
+    found = await ended(api, run["id"])
+
+    assert found["state"] == "succeeded", found
+    assert found["value"]["total"] == sum(range(20))
+    assert found["digest"] == published["version"]["digest"]
+    _, outputs = await api("GET", f"runs/{run['id']}/outputs")
+    assert outputs["items"][-1]["data"]["text/plain"] == str(sum(range(20)))
+
+
+async def test_publishing_the_same_again_makes_no_version(api: Api) -> None:
+    await api("POST", "publish/versions", REQUEST)
+    status, again = await api("POST", "publish/versions", REQUEST)
+
+    assert (status, again["created"], again["version"]["number"]) == (200, False, 1)
+
+
+async def test_a_failed_run_names_the_cell_and_line(api: Api) -> None:
+    cells = [{"id": "c0", "source": "zero = 0"}, {"id": "c1", "source": "# divide\nquotient = 1 / zero\nquotient"}]
+    await api("POST", "publish/versions", {"notebook": "a.ipynb", "cells": cells, "cell": "c1", "name": "divide"})
+    _, run = await api("POST", "runs", {"job": "divide"})
+    found = await ended(api, run["id"])
+
+    assert found["state"] == "failed"
+    assert found["error"]["kind"] == "ZeroDivisionError"
+    frame = found["error"]["frames"][-1]
+    assert (frame["cell"], frame["cell_index"], frame["cell_line"]) == ("c1", 1, 2)
+
+
+async def test_a_badge_tells_an_upstream_edit_from_a_comment(api: Api) -> None:
+    await api("POST", "publish/versions", REQUEST)
+
+    async def badge(first: str) -> dict[str, Any]:
+        cells = [{"id": "c0", "source": first}, *CELLS[1:]]
+        _, found = await api("POST", "publish/badges", {"notebook": "totals.ipynb", "cells": cells})
+        (one,) = found["items"]
+        return one
+
+    assert not (await badge("month  =  1  # January\nunused = 'x'"))["changed"]
+    edited = await badge("month = 2\nunused = 'x'")
+    assert edited["changed"]
+    assert "+month = 2" in edited["diff"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "message"),
+    [
+        ("GET", "jobs/nothing", None, 404, "There is no job 'nothing'."),
+        ("GET", "nowhere", None, 404, "There is no GET /nowhere."),
+        ("GET", "runs/run-0", None, 404, "run-0"),
+        ("POST", "publish/plan", [], 422, "The request cannot be used"),
+        ("POST", "publish/plan", REQUEST | {"cell": "c9"}, 404, "no code cell 'c9'"),
+        ("POST", "publish/versions", REQUEST | {"name": "Totals A"}, 400, "cannot be a job's name"),
+        ("POST", "runs", {"job": "totals", "parameters": {"month": "two"}}, 422, "month"),
+        ("POST", "runs", {"job": "totals", "parameters": {"moth": 2}}, 422, "moth"),
+        ("POST", "runs", {"job": "totals", "version": 9}, 404, "no version 9"),
+        ("PUT", "jobs/totals/schedule", {"cron": "61 * * * *"}, 422, "61 * * * *"),
+        ("PUT", "jobs/totals/schedule", {"cron": "0 3 * * *", "tz": "Mars/Base"}, 422, "Mars/Base"),
+        ("POST", "jobs/totals/rollback", {"version": 1}, 409, "in production already"),
+    ],
+)
+async def test_what_cannot_be_is_refused(
+    api: Api, method: str, path: str, body: Any, status: int, message: str
+) -> None:
+    await api("POST", "publish/versions", REQUEST)
+    found, problem = await api(method, path, body)
+
+    assert found == status, problem
+    assert message in problem["message"]
+    assert problem["code"]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
+async def test_nobody_comes_in_without_a_token(jp_fetch, endpoint) -> None:
+    path = endpoint.path.replace("{", "").replace("}", "").lstrip("/")
+    body = None if endpoint.method in ("GET", "DELETE") else "{}"
+    with pytest.raises(HTTPClientError) as refused:
+        await jp_fetch(
+            "slipway", "api", *path.split("/"), method=endpoint.method, body=body, headers={"Authorization": ""}
+        )
+
+    assert refused.value.code == 403
+
+
+async def test_the_document_lists_every_endpoint(api: Api) -> None:
+    _, document = await api("GET", "openapi.json")
+
+    assert set(document["paths"]) == {endpoint.path for endpoint in ENDPOINTS}
