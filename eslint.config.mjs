@@ -16,13 +16,13 @@ export default tseslint.config(
   tseslint.configs.recommended,
   {
     files: ['labextension/**/*.{ts,tsx,mts}'],
-    plugins: { 'react-hooks': hooks },
+    plugins: { 'react-hooks': hooks, jupyter },
     rules: {
       ...hooks.configs.recommended.rules,
+      ...jupyter.configs.recommended.rules,
       eqeqeq: 'error',
       curly: 'error',
       'no-console': 'error'
     }
-  },
-  jupyter.configs?.recommended ?? []
+  }
 );

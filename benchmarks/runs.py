@@ -169,7 +169,7 @@ url = "sqlite:///" + os.path.join(FOLDER, f"{os.getpid()}.sqlite")
 create_tables(url)
 with create_session(url)() as session:
     job = Job(job_id=str(os.getpid()), name="noop", input_filename="noop.ipynb",
-              runtime_environment_name="x", output_formats=["ipynb"], output_prefix="")
+              runtime_environment_name="x", output_formats=["ipynb"])
     session.add(job)
     session.commit()
 staging = {"input": sys.argv[1], "ipynb": os.path.join(FOLDER, f"{os.getpid()}.ipynb")}

@@ -47,10 +47,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
       commands,
       overview: new Overview(api, serviceManager.events),
       trans: tongue.load(DOMAIN),
-      locale: (tongue.languageCode || 'en').replace('_', '-')
+      locale: (tongue.languageCode || 'en').replace('_', '-'),
+      highlight: (python, host) => languages.highlight(python, languages.findByMIME('text/x-python'), host)
     };
     addPublishing(context, notebooks, serviceManager.contents);
-    addPages(app, context, { rendermime, editors, languages, notebooks, translator: tongue }, restorer, router);
+    addPages(app, context, { rendermime, editors, translator: tongue }, notebooks, restorer, router);
     addPanel(app, context, restorer, statusBar);
     const category = context.trans.__('Slipway');
     for (const command of [CommandIDs.open, CommandIDs.publish, CommandIDs.refresh]) {

@@ -25,7 +25,7 @@ CODES = {400: 2, 403: 4, 404: 3, 409: 4, 422: 2, 503: 5}
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-class Commands(click.Group):
+class Command(click.Command):
     """Turns our refusals into a message and an exit code."""
 
     def invoke(self, context: click.Context) -> Any:
@@ -34,13 +34,17 @@ class Commands(click.Group):
         except SlipwayError as error:
             from jupyter_slipway.views import refusal
 
-            if "--json" in sys.argv:
+            if context.params.get("as_json"):
                 from jupyter_slipway.web import encode, problem
 
                 click.echo(encode(problem(error)), err=True)
             else:
                 _console(stderr=True).print(refusal(error))
             context.exit(CODES.get(error.status, 1))
+
+
+class Commands(click.Group):
+    command_class = Command
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

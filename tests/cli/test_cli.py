@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from jupyter_slipway.cli import main
 from tests.builders import write_notebook
 
 Slipway = Callable[..., tuple[int, Any, str]]
@@ -117,11 +119,12 @@ def test_the_whole_path(slipway: Slipway, notebook: Path) -> None:
     ],
 )
 def test_a_refusal_has_its_exit_code_and_text(
-    slipway: Slipway, notebook: Path, words: str, code: int, message: str
+    notebook: Path, monkeypatch: pytest.MonkeyPatch, words: str, code: int, message: str
 ) -> None:
-    found, _, error = slipway(*words.split())
-    assert (found, message in error) == (code, True), error
+    monkeypatch.chdir(notebook.parent)
+    said = CliRunner().invoke(main, words.split())
+    assert (said.exit_code, message in " ".join(said.stderr.split())) == (code, True), said.stderr
 
-    found, _, error = slipway(*words.split(), "--json")
-    assert found == code
-    assert message in json.loads(error.strip().splitlines()[-1])["message"]
+    said = CliRunner().invoke(main, [*words.split(), "--json"])
+    assert said.exit_code == code
+    assert message in json.loads(said.stderr)["message"]

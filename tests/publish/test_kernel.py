@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import shutil
 import sys
+import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,7 +26,8 @@ def cells(*sources: str) -> list[CellSource]:
 
 @asynccontextmanager
 async def a_kernel():
-    manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
+    folder = tempfile.mkdtemp()
+    manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{folder}/k")
     await manager.start_kernel()
     client = manager.client()
     client.start_channels()
@@ -33,6 +37,7 @@ async def a_kernel():
     finally:
         client.stop_channels()
         await manager.shutdown_kernel(now=True)
+        shutil.rmtree(folder)
 
 
 async def run(client, source: str) -> int:
@@ -43,19 +48,11 @@ async def run(client, source: str) -> int:
 def in_loop(test):
     """pytest-asyncio's and pytest-jupyter's loops do not agree; these tests bring their own."""
 
-    def wrapper(*arguments, **named):
+    @functools.wraps(test)
+    def run_in_loop(*arguments, **named):
         asyncio.run(test(*arguments, **named))
 
-    wrapper.__doc__ = test.__doc__
-    return pytest.mark.timeout(60)(_named(wrapper, test))
-
-
-def _named(wrapper, test):
-    import inspect
-
-    wrapper.__name__ = test.__name__
-    wrapper.__signature__ = inspect.signature(test)
-    return wrapper
+    return pytest.mark.timeout(60)(run_in_loop)
 
 
 @in_loop

@@ -351,7 +351,7 @@ def test_a_name_that_only_the_kernel_saw_appear_is_found() -> None:
     slice = sliced(*sources, executions=seen)
 
     assert kept(slice) == [0, 1]
-    assert slice.cells[0].reason == "changed `z` when it ran"
+    assert slice.cells[0].reason == "defines `setup`; changed `z` when it ran"
 
 
 def test_cells_count_in_the_order_they_ran() -> None:

@@ -12,21 +12,20 @@ from typing import Any
 import pytest
 
 from jupyter_slipway.runs import bootstrap, layout
-from jupyter_slipway.runs.attempt import BOOTSTRAP
+from jupyter_slipway.runs.attempt import BOOTSTRAP, ENTRY
 
 
 class Ran:
     """One run of a module's source, and the files it left."""
 
-    def __init__(self, rundir: Path, source: str, **request: Any) -> None:
+    def __init__(self, rundir: Path, source: str, imported: bool = False, **request: Any) -> None:
         self.rundir = rundir
         module = rundir / "slipway_job.py"
         module.write_text(source)
         asked = layout.request(module, {}, {}, str(rundir)) | request
         (rundir / "request.json").write_text(json.dumps(asked))
-        self.process = subprocess.run(
-            [sys.executable, BOOTSTRAP, str(rundir)], capture_output=True, text=True, timeout=60
-        )
+        entry = ["-c", ENTRY] if imported else [BOOTSTRAP]
+        self.process = subprocess.run([sys.executable, *entry, str(rundir)], capture_output=True, text=True, timeout=60)
         self.code = self.process.returncode
 
     def __getattr__(self, name: str) -> Any:
@@ -376,3 +375,32 @@ def test_a_terminated_run_tidies_up(tmp_path):
         assert process.communicate(timeout=20)[0] == "tidy\n"
 
     assert json.loads((tmp_path / "error.json").read_text())["kind"] == "Terminated"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": [1, -2.5e3, true, null, "\\u00e4\\ud83d\\ude00\\n/"], "b": {}}', " [] \n", '"x"', "1", '{"a": NaN}'],
+)
+def test_json_is_read_as_json_reads_it(text):
+    assert repr(bootstrap.json_value(text)) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1} x', "{'a': 1}"])
+def test_what_is_no_json_is_refused(text):
+    with pytest.raises(ValueError, match=r"line 1 column"):
+        bootstrap.json_value(text)
+
+
+def test_a_no_op_run_imports_next_to_nothing(ran):
+    run = ran("import sys\ndef main(): print(sorted({'json', 're', 'enum', 'signal'} & set(sys.modules)))")
+
+    assert run.process.stdout == "[]\n"
+
+
+def test_imported_by_the_guard_it_is_the_same(ran, tmp_path):
+    (tmp_path / "bootstrap.py").write_text("SAMPLES = 999")
+    run = ran("import bootstrap\ndef main(): return bootstrap.SAMPLES", imported=True)
+    failed = ran("def main(): return 1 / 0", imported=True)
+
+    assert run.value == {"result": 999}
+    assert (failed.code, failed.error["traceback"].count("File")) == (1, 1)

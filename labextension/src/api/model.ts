@@ -37,7 +37,10 @@ export type JobChange = Schemas['JobChange'];
 export type ParameterEdit = Asking<Schemas['ParameterEdit'], 'name'>;
 export type RunRequest = Asking<Schemas['RunRequest'], 'job'>;
 export type ScheduleRequest = Asking<Schemas['ScheduleRequest'], 'cron'>;
-export type PlanRequest = Asking<Omit<Schemas['PlanRequest'], 'edits' | 'snapshot'>, 'notebook' | 'cells' | 'cell'> & {
+export type PlanRequest = Asking<
+  Omit<Schemas['PlanRequest'], 'edits' | 'snapshot'>,
+  'notebook' | 'cells' | 'cell'
+> & {
   edits?: ParameterEdit[];
 };
 export type PublishRequest = PlanRequest & {

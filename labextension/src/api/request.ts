@@ -59,11 +59,16 @@ export class Server {
   }
 
   private async send(verb: Verb, parts: (string | number)[], options: RequestOptions): Promise<Response> {
-    const query = Object.entries(options.query ?? {}).filter(([, value]) => value !== undefined && value !== '');
+    const query = Object.entries(options.query ?? {}).filter(
+      ([, value]) => value !== undefined && value !== ''
+    );
     const search = query.length
       ? `?${query.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`
       : '';
-    const init: RequestInit = { method: verb, headers: options.key ? { 'Idempotency-Key': options.key } : {} };
+    const init: RequestInit = {
+      method: verb,
+      headers: options.key ? { 'Idempotency-Key': options.key } : {}
+    };
     if (options.body !== undefined) {
       init.body = JSON.stringify(options.body);
     }

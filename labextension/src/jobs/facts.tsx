@@ -14,7 +14,7 @@ export function Provenance({ version }: { version: Version | null }): JSX.Elemen
   }
   const path = overview.pathOf(version.notebook);
   const cell = version.cells.find(one => one.id === version.cell);
-  const words = trans.__('%1, cell %2', path ?? version.notebook, cell ? cell.index : version.cell);
+  const words = trans.__('%1, cell %2', path ?? version.notebook, cell ? cell.index + 1 : version.cell);
   return (
     <Fact name={trans.__('Source')}>
       {path ? (

@@ -169,7 +169,9 @@ function Facts({ model, job }: { model: JobModel; job: Job }): JSX.Element {
   const { trans, locale } = useContext();
   const version = model.production;
   const { schedule } = job;
-  const middle = median(job.recent.flatMap(run => (run.state === 'succeeded' && run.duration !== null ? [run.duration] : [])));
+  const middle = median(
+    job.recent.flatMap(run => (run.state === 'succeeded' && run.duration !== null ? [run.duration] : []))
+  );
   const last = model.runs[0];
   return (
     <dl className="slipway-Facts slipway-mod-column">
@@ -180,7 +182,8 @@ function Facts({ model, job }: { model: JobModel; job: Job }): JSX.Element {
             ? trans.__('Schedule paused')
             : schedule.next_due && (
                 <>
-                  {occasion(schedule.next_due, locale, schedule.tz)} {schedule.tz} (<Time iso={schedule.next_due} />)
+                  {occasion(schedule.next_due, locale, schedule.tz)} {schedule.tz} (
+                  <Time iso={schedule.next_due} />)
                 </>
               )}
         {schedule && (
@@ -332,7 +335,11 @@ function Runs({ model }: { model: JobModel }): JSX.Element {
         </thead>
         <tbody>
           {model.runs.map(run => (
-            <RunLine key={run.id} run={run} open={() => void commands.execute(CommandIDs.openRun, { run: run.id })} />
+            <RunLine
+              key={run.id}
+              run={run}
+              open={() => void commands.execute(CommandIDs.openRun, { run: run.id })}
+            />
           ))}
         </tbody>
       </table>
@@ -384,7 +391,11 @@ function Settings({ model, job }: { model: JobModel; job: Job }): JSX.Element {
 
 function People({ model, job }: { model: JobModel; job: Job }): JSX.Element {
   const { trans } = useContext();
-  const [text, setText] = React.useState({ description: job.description, owner: job.owner, deputy: job.deputy });
+  const [text, setText] = React.useState({
+    description: job.description,
+    owner: job.owner,
+    deputy: job.deputy
+  });
   const fields: [keyof typeof text, string][] = [
     ['description', trans.__('Description')],
     ['owner', trans.__('Owner')],

@@ -31,7 +31,11 @@ export function ScheduleFields({ draft }: { draft: ScheduleDraft }): JSX.Element
             <div className="slipway-Fields">
               <Field label={trans.__('When')}>
                 {attributes => (
-                  <select {...attributes} value={chosen} onChange={event => draft.set({ cron: event.target.value })}>
+                  <select
+                    {...attributes}
+                    value={chosen}
+                    onChange={event => draft.set({ cron: event.target.value })}
+                  >
                     {!chosen && <option value="">{trans.__('As written beside')}</option>}
                     {common.map(([cron, words]) => (
                       <option key={cron} value={cron}>
@@ -43,7 +47,13 @@ export function ScheduleFields({ draft }: { draft: ScheduleDraft }): JSX.Element
               </Field>
               <Field
                 label={trans.__('Cron line')}
-                problem={problem ? problem.text : draft.cron.trim() ? null : trans.__('Minute hour day month weekday.')}
+                problem={
+                  problem
+                    ? problem.text
+                    : draft.cron.trim()
+                      ? null
+                      : trans.__('Minute hour day month weekday.')
+                }
               >
                 {attributes => (
                   <input
@@ -56,7 +66,11 @@ export function ScheduleFields({ draft }: { draft: ScheduleDraft }): JSX.Element
               </Field>
               <Field label={trans.__('Time zone')}>
                 {attributes => (
-                  <select {...attributes} value={draft.tz} onChange={event => draft.set({ tz: event.target.value })}>
+                  <select
+                    {...attributes}
+                    value={draft.tz}
+                    onChange={event => draft.set({ tz: event.target.value })}
+                  >
                     {[...new Set([draft.tz, 'UTC', ...zones])].map(zone => (
                       <option key={zone}>{zone}</option>
                     ))}
@@ -85,7 +99,10 @@ export function ScheduleFields({ draft }: { draft: ScheduleDraft }): JSX.Element
                   <>
                     <strong>{preview.words}</strong>
                     {' · '}
-                    {trans.__('next %1', preview.upcoming.map(iso => occasion(iso, locale, draft.tz)).join(' · '))}
+                    {trans.__(
+                      'next %1',
+                      preview.upcoming.map(iso => occasion(iso, locale, draft.tz)).join(' · ')
+                    )}
                   </>
                 ) : (
                   trans.__('Looking up the next times…')

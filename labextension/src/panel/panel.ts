@@ -19,7 +19,11 @@ export class Panel extends SidePanel {
     this.node.setAttribute('aria-label', trans.__('Slipway'));
     this.addClass('slipway-Panel');
     this.toolbar.node.setAttribute('aria-label', trans.__('Slipway'));
-    const publish = new CommandToolbarButton({ commands, id: CommandIDs.publish, label: trans.__('Publish cell') });
+    const publish = new CommandToolbarButton({
+      commands,
+      id: CommandIDs.publish,
+      label: trans.__('Publish cell')
+    });
     const refresh = new CommandToolbarButton({ commands, id: CommandIDs.refresh, label: '' });
     this.toolbar.addItem('publish', publish);
     this.toolbar.addItem('refresh', refresh);

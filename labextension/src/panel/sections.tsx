@@ -43,7 +43,9 @@ export class Section<T> extends PanelWithToolbar {
     this.addClass('slipway-Section');
     this.addWidget(
       new SlipwayWidget(context, () => (
-        <UseSignal signal={this.filtered}>{() => <Body kind={kind} filter={this.filter} section={this} />}</UseSignal>
+        <UseSignal signal={this.filtered}>
+          {() => <Body kind={kind} filter={this.filter} section={this} />}
+        </UseSignal>
       ))
     );
     const toggle = new ToolbarButton({
@@ -154,7 +156,10 @@ function JobRow({ item: job }: { item: Job }): JSX.Element {
           )}
         </span>
         <span className="slipway-Row-detail">
-          <span className="slipway-Dim slipway-Ellipsis" title={schedule ? `${schedule.cron} ${schedule.tz}` : undefined}>
+          <span
+            className="slipway-Dim slipway-Ellipsis"
+            title={schedule ? `${schedule.cron} ${schedule.tz}` : undefined}
+          >
             {when}
             {last && (
               <>
@@ -232,7 +237,12 @@ export function jobsSection(context: Context): Section<Job> {
     items: ({ overview }) => overview.jobs,
     count: items => items.length,
     matches: (job, text) =>
-      [job.name, job.owner, job.description, job.recent[0] ? stateWords(job.recent[0].state as Run['state'], trans) : '']
+      [
+        job.name,
+        job.owner,
+        job.description,
+        job.recent[0] ? stateWords(job.recent[0].state as Run['state'], trans) : ''
+      ]
         .join(' ')
         .toLowerCase()
         .includes(text),
@@ -241,12 +251,19 @@ export function jobsSection(context: Context): Section<Job> {
     empty: () => (
       <Empty
         action={
-          <Button
-            disabled={!commands.isEnabled(CommandIDs.publish)}
-            onClick={() => void commands.execute(CommandIDs.publish)}
+          <UseSignal
+            signal={commands.commandChanged}
+            shouldUpdate={(_, change) => change.id === CommandIDs.publish}
           >
-            {trans.__('Publish the selected cell')}
-          </Button>
+            {() => (
+              <Button
+                disabled={!commands.isEnabled(CommandIDs.publish)}
+                onClick={() => void commands.execute(CommandIDs.publish)}
+              >
+                {trans.__('Publish the selected cell')}
+              </Button>
+            )}
+          </UseSignal>
         }
       >
         {trans.__('No jobs yet. Select a cell and choose Publish cell.')}

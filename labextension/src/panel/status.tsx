@@ -13,9 +13,7 @@ function Item(): JSX.Element {
     <UseSignal signal={overview.changed}>
       {() => {
         const live = overview.live.length;
-        const text = overview.error
-          ? trans.__('Slipway: offline')
-          : trans._n('%1 run', '%1 runs', live);
+        const text = overview.error ? trans.__('Slipway: offline') : trans._n('%1 run', '%1 runs', live);
         return (
           <TextItem
             role="button"

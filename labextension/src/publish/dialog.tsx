@@ -43,7 +43,11 @@ class PublishDialog extends Dialog<unknown> {
       body: new SlipwayWidget(context, () => <Body model={model} />),
       buttons: [
         Dialog.cancelButton({ label: trans.__('Cancel') }),
-        Dialog.createButton({ label: trans.__('Publish and run'), accept: true, className: 'slipway-mod-run' }),
+        Dialog.createButton({
+          label: trans.__('Publish and run'),
+          accept: true,
+          className: 'slipway-mod-run'
+        }),
         Dialog.okButton({ label: trans.__('Publish') })
       ],
       defaultButton: 2,
@@ -157,7 +161,9 @@ function Parameters({ model }: { model: PublishModel }): JSX.Element {
       <h3>{trans.__('Parameters')}</h3>
       {!model.plan && !model.problem && <Skeleton lines={2} />}
       {model.plan && !rows.length && (
-        <p className="slipway-Dim">{trans.__('The cell depends on no constant that could be a parameter.')}</p>
+        <p className="slipway-Dim">
+          {trans.__('The cell depends on no constant that could be a parameter.')}
+        </p>
       )}
       {rows.length > 0 && (
         <table className="slipway-Parameters">
@@ -263,7 +269,12 @@ function Default(props: {
   const label = trans.__('Default of %1', row.name);
   if (row.type === 'bool') {
     return (
-      <select {...common} value={row.text} aria-label={label} onChange={event => set({ text: event.target.value })}>
+      <select
+        {...common}
+        value={row.text}
+        aria-label={label}
+        onChange={event => set({ text: event.target.value })}
+      >
         {row.text !== 'true' && row.text !== 'false' && <option value={row.text}>{row.text}</option>}
         <option value="true">{trans.__('yes')}</option>
         <option value="false">{trans.__('no')}</option>
@@ -301,7 +312,11 @@ function Outcome({ model }: { model: PublishModel }): JSX.Element {
         <span className="slipway-Dim"> {trans.__('from %1 of %2 cells', kept, plan.cells.length)}</span>
       </h3>
       {problem && <Problem error={problem} />}
-      <Source text={plan.module} label={trans.__('The Python file that will run')} />
+      <Source
+        text={plan.module}
+        label={trans.__('The Python file that will run')}
+        from={mainLine(plan.module)}
+      />
       <Cells cells={plan.cells} />
       <Warnings warnings={plan.warnings} />
       <Environment environment={plan.environment} />
@@ -310,13 +325,18 @@ function Outcome({ model }: { model: PublishModel }): JSX.Element {
   );
 }
 
+/** Where the preview begins: provenance and requirements stand above. */
+function mainLine(module: string): number {
+  return module.split('\n').findIndex(line => line.startsWith('def main(')) + 1;
+}
+
 function Cells({ cells }: { cells: readonly CellPlan[] }): JSX.Element {
   const { trans } = useContext();
   const list = (some: readonly CellPlan[]) => (
     <ul className="slipway-Cells">
       {some.map(cell => (
         <li key={`${cell.index}-${cell.id}`}>
-          <span className="slipway-Dim">{trans.__('cell %1', cell.index)}</span>
+          <span className="slipway-Dim">{trans.__('cell %1', cell.index + 1)}</span>
           <code title={cell.source}>{firstLine(cell.source)}</code>
           <span>{cell.reason}</span>
         </li>

@@ -27,7 +27,11 @@ export function merged(rows: readonly ParameterRow[], found: readonly Parameter[
 }
 
 /** Why a row cannot be as it is; null when it can. */
-export function rowProblem(row: ParameterRow, rows: readonly ParameterRow[], trans: TranslationBundle): string | null {
+export function rowProblem(
+  row: ParameterRow,
+  rows: readonly ParameterRow[],
+  trans: TranslationBundle
+): string | null {
   if (!row.on) {
     return null;
   }

@@ -13,10 +13,14 @@ import { planRequest } from './request';
 /** How long a message that something went well stays. */
 const SHORT = 6_000;
 
-export function addPublishing(context: Context, notebooks: INotebookTracker, contents: Contents.IManager): void {
+export function addPublishing(
+  context: Context,
+  notebooks: INotebookTracker,
+  contents: Contents.IManager
+): void {
   const { commands, trans, overview } = context;
   commands.addCommand(CommandIDs.publish, {
-    label: trans.__('Publish Cell as Job…'),
+    label: args => String(args.label ?? trans.__('Publish Cell as Job…')),
     caption: trans.__('Publish this cell as a job'),
     icon: publishIcon,
     describedBy: NOTHING,
@@ -36,7 +40,10 @@ export function addPublishing(context: Context, notebooks: INotebookTracker, con
         Notification.success(published.message, {
           autoClose: SHORT,
           actions: [
-            { label: trans.__('Open job'), callback: () => void commands.execute(CommandIDs.openJob, { job: job.name }) }
+            {
+              label: trans.__('Open job'),
+              callback: () => void commands.execute(CommandIDs.openJob, { job: job.name })
+            }
           ]
         });
         if (run) {

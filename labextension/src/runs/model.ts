@@ -3,7 +3,15 @@ import type { IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { type Api, type ApiError, type Artifact, asApiError, type Changed, type Run, type Version } from '../api';
+import {
+  type Api,
+  type ApiError,
+  type Artifact,
+  asApiError,
+  type Changed,
+  type Run,
+  type Version
+} from '../api';
 import type { Overview } from '../panel/model';
 import { Scroll } from '../ui/terminal';
 import { isLive } from '../ui/words';
@@ -143,7 +151,10 @@ export class RunModel implements IDisposable {
     if (run.state === 'queued') {
       return;
     }
-    const [outputs, artifacts] = await Promise.all([this.api.runs.outputs(this.id), this.api.runs.artifacts(this.id)]);
+    const [outputs, artifacts] = await Promise.all([
+      this.api.runs.outputs(this.id),
+      this.api.runs.artifacts(this.id)
+    ]);
     // Rendering starts anew with each new list: keep the old one while nothing was added.
     if (JSON.stringify(outputs.items) !== JSON.stringify(this.outputs)) {
       this.outputs = outputs.items;

@@ -24,21 +24,18 @@ export interface RunPageProps {
   tab: RunTab;
   /** Draws nbformat outputs as the notebook does. */
   Outputs: (props: { outputs: readonly Record<string, unknown>[]; trusted: boolean }) => JSX.Element;
-  highlight: (text: string, host: HTMLElement) => Promise<void>;
 }
 
 export function RunPage(props: RunPageProps): JSX.Element {
   const [tab, setTab] = React.useState<RunTab>(props.tab);
   return (
-    <UseSignal signal={props.model.changed}>
-      {() => <Drawn {...props} tab={tab} setTab={setTab} />}
-    </UseSignal>
+    <UseSignal signal={props.model.changed}>{() => <Drawn {...props} tab={tab} setTab={setTab} />}</UseSignal>
   );
 }
 
 function Drawn(props: RunPageProps & { setTab: (tab: RunTab) => void }): JSX.Element {
   const { trans, overview } = useContext();
-  const { model, tab, setTab, Outputs, highlight } = props;
+  const { model, tab, setTab, Outputs } = props;
   const { run, version, error } = model;
   if (!run) {
     return (
@@ -76,7 +73,9 @@ function Drawn(props: RunPageProps & { setTab: (tab: RunTab) => void }): JSX.Ele
                 {outputs.length ? (
                   <Outputs outputs={outputs} trusted={run.author === overview.status?.user} />
                 ) : (
-                  <Empty>{isLive(run.state) ? trans.__('No outputs yet.') : trans.__('The run showed nothing.')}</Empty>
+                  <Empty>
+                    {isLive(run.state) ? trans.__('No outputs yet.') : trans.__('The run showed nothing.')}
+                  </Empty>
                 )}
                 {run.value !== null && run.value !== undefined && (
                   <section>
@@ -103,7 +102,6 @@ function Drawn(props: RunPageProps & { setTab: (tab: RunTab) => void }): JSX.Ele
                   text={version.module}
                   label={trans.__('The Python file that ran')}
                   marked={run.error?.frames.slice(-1).map(frame => frame.line)}
-                  highlight={highlight}
                 />
               ) : (
                 <Skeleton lines={6} />
@@ -112,7 +110,8 @@ function Drawn(props: RunPageProps & { setTab: (tab: RunTab) => void }): JSX.Ele
           {
             id: 'environment',
             label: trans.__('Environment'),
-            view: () => (version ? <Environment environment={version.environment} open /> : <Skeleton lines={6} />)
+            view: () =>
+              version ? <Environment environment={version.environment} open /> : <Skeleton lines={6} />
           }
         ]}
       />
@@ -160,7 +159,9 @@ function Head({ model, run }: { model: RunModel; run: Run }): JSX.Element {
           )}
           {!live && (
             <Button
-              onClick={() => void commands.execute(CommandIDs.openJob, { job: run.job, tab: 'run', from: run.id })}
+              onClick={() =>
+                void commands.execute(CommandIDs.openJob, { job: run.job, tab: 'run', from: run.id })
+              }
               title={trans.__('With these or other parameters')}
             >
               {trans.__('Run again…')}
@@ -233,14 +234,22 @@ function Place(props: { frame: Frame; notebook: string; showCode: () => void }):
   const { frame, notebook, showCode } = props;
   const path = frame.cell ? overview.pathOf(notebook) : null;
   const words = frame.cell
-    ? trans.__('cell %1, line %2', frame.cell_index, frame.cell_line)
+    ? trans.__('cell %1, line %2', frame.cell_index + 1, frame.cell_line)
     : trans.__('line %1 of the module', frame.line);
   const open = () =>
     path
-      ? void commands.execute(CommandIDs.openCell, { notebook: path, cell: frame.cell, line: frame.cell_line })
+      ? void commands.execute(CommandIDs.openCell, {
+          notebook: path,
+          cell: frame.cell,
+          line: frame.cell_line
+        })
       : showCode();
   return (
-    <Button kind="link" onClick={open} title={path ? trans.__('Open this cell in %1', path) : trans.__('Show the code')}>
+    <Button
+      kind="link"
+      onClick={open}
+      title={path ? trans.__('Open this cell in %1', path) : trans.__('Show the code')}
+    >
       {words}
     </Button>
   );
@@ -271,13 +280,17 @@ function Log({ model, run }: { model: RunModel; run: Run }): JSX.Element {
           {(cut || model.logSkipped) && ` · ${trans.__('part of this long log is left out')}`}
         </span>
         <span className="slipway-Buttons">
-          <Button disabled={!text} onClick={() => save(new Blob([text], { type: 'text/plain' }), `${run.id}.log`)}>
+          <Button
+            disabled={!text}
+            onClick={() => save(new Blob([text], { type: 'text/plain' }), `${run.id}.log`)}
+          >
             {trans.__('Download')}
           </Button>
         </span>
       </div>
       <pre ref={box} role="log" aria-live="off" aria-label={trans.__('Log')} tabIndex={0} onScroll={onScroll}>
-        {text || (isLive(run.state) ? trans.__('Nothing printed yet.') : trans.__('The run printed nothing.'))}
+        {text ||
+          (isLive(run.state) ? trans.__('Nothing printed yet.') : trans.__('The run printed nothing.'))}
       </pre>
     </div>
   );

@@ -12,7 +12,10 @@ const tab = { type: 'string', description: 'The tab to show first' };
 
 export const A_JOB = schema({ job, tab }, ['job']);
 export const A_RUN = schema({ run, tab }, ['run']);
-export const JOB_TO_RUN = schema({ job, version: { type: 'integer', description: 'Production when left out' } }, ['job']);
+export const JOB_TO_RUN = schema(
+  { job, version: { type: 'integer', description: 'Production when left out' } },
+  ['job']
+);
 export const TWO_VERSIONS = schema(
   {
     job,
@@ -29,3 +32,8 @@ export const A_CELL = schema(
   },
   ['notebook', 'cell']
 );
+export const A_LINK = schema({
+  search: { type: 'string', description: 'The query of a link, such as ?slipway=run/ID' },
+  command: { type: 'string', description: 'Or the command that opens the page' },
+  args: { type: 'object', description: 'With its arguments' }
+});

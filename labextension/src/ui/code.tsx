@@ -1,14 +1,18 @@
 /** Source and text differences, as the editor would colour them. */
 import * as React from 'react';
 
+import { useContext } from './context';
+
 /** Python with line numbers; `marked` lines, counted from 1, stand out. */
 export function Source(props: {
   text: string;
   label: string;
   marked?: readonly number[];
-  highlight?: (text: string, host: HTMLElement) => Promise<void>;
+  /** The line at the top at first, counted from 1. */
+  from?: number;
 }): JSX.Element {
-  const { text, highlight, marked } = props;
+  const { text, marked, from } = props;
+  const { highlight } = useContext();
   const code = React.useRef<HTMLPreElement>(null);
   React.useEffect(() => {
     const host = code.current;
@@ -16,14 +20,12 @@ export function Source(props: {
       return;
     }
     host.textContent = text;
-    if (highlight) {
-      const coloured = document.createElement('span');
-      void highlight(text, coloured).then(() => {
-        if (code.current === host && coloured.textContent === text) {
-          host.replaceChildren(coloured);
-        }
-      });
-    }
+    const coloured = document.createElement('span');
+    void highlight(text, coloured).then(() => {
+      if (code.current === host && coloured.textContent === text) {
+        host.replaceChildren(coloured);
+      }
+    });
   }, [text, highlight]);
   const first = marked?.[0];
   const box = React.useRef<HTMLDivElement>(null);
@@ -32,6 +34,12 @@ export function Source(props: {
       box.current?.querySelector('.slipway-Source-mark')?.scrollIntoView({ block: 'center' });
     }
   }, [first]);
+  React.useEffect(() => {
+    if (from && box.current) {
+      const { lineHeight } = getComputedStyle(box.current);
+      box.current.scrollTop = (from - 1) * parseFloat(lineHeight);
+    }
+  }, [from]);
   const lines = text.replace(/\n$/, '').split('\n').length;
   return (
     <div className="slipway-Source" ref={box} tabIndex={0} role="region" aria-label={props.label}>
@@ -40,7 +48,11 @@ export function Source(props: {
       </span>
       <span className="slipway-Source-body">
         {(marked ?? []).map(line => (
-          <span key={line} className="slipway-Source-mark" style={{ '--line': line - 1 } as React.CSSProperties} />
+          <span
+            key={line}
+            className="slipway-Source-mark"
+            style={{ '--line': line - 1 } as React.CSSProperties}
+          />
         ))}
         <pre ref={code} className="cm-s-jupyter" />
       </span>
@@ -68,5 +80,11 @@ function kindOf(line: string): string {
   if (line.startsWith('+++') || line.startsWith('---')) {
     return 'file';
   }
-  return line.startsWith('+') ? 'added' : line.startsWith('-') ? 'removed' : line.startsWith('@@') ? 'place' : 'same';
+  return line.startsWith('+')
+    ? 'added'
+    : line.startsWith('-')
+      ? 'removed'
+      : line.startsWith('@@')
+        ? 'place'
+        : 'same';
 }

@@ -14,6 +14,8 @@ export interface Context {
   trans: TranslationBundle;
   /** Of dates and figures, such as `en-GB`. */
   locale: string;
+  /** Colours Python as the editor does, into `host`. */
+  highlight: (python: string, host: HTMLElement) => Promise<void>;
 }
 
 const Handed = React.createContext<Context | null>(null);

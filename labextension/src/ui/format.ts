@@ -41,7 +41,10 @@ export function relative(iso: string, trans: TranslationBundle, locale: string, 
   ] as const;
   for (const [unit, size] of units) {
     if (Math.abs(seconds) >= size) {
-      return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(Math.round(seconds / size), unit);
+      return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(
+        Math.round(seconds / size),
+        unit
+      );
     }
   }
   return seconds > 1 ? trans.__('in less than a minute') : trans.__('just now');
@@ -76,7 +79,9 @@ export function occasion(iso: string, locale: string, timeZone?: string): string
 
 /** `10:42`. */
 export function clock(moment: Date, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(moment);
+  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(
+    moment
+  );
 }
 
 /** `42 %` as the locale writes it. */

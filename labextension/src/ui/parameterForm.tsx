@@ -44,7 +44,9 @@ export function ParameterForm(props: {
   };
   return (
     <form className="slipway-ParameterForm" onSubmit={submit}>
-      {parameters.length === 0 && <p className="slipway-Dim">{trans.__('This version has no parameters.')}</p>}
+      {parameters.length === 0 && (
+        <p className="slipway-Dim">{trans.__('This version has no parameters.')}</p>
+      )}
       <div className="slipway-Fields">
         {answers.map(({ one, answer }) => (
           <Field

@@ -103,7 +103,15 @@ export function Strip({ runs, count }: { runs: readonly LastRun[]; count: number
       {bars.map((run, index) => {
         const height = 4 + 10 * ((run.duration ?? 0) / longest);
         return (
-          <rect key={run.id} data-state={run.state} x={index * 5} y={14 - height} width={4} height={height} rx={1}>
+          <rect
+            key={run.id}
+            data-state={run.state}
+            x={index * 5}
+            y={14 - height}
+            width={4}
+            height={height}
+            rx={1}
+          >
             <title>
               {stateWords(run.state as RunState, trans)}
               {run.duration !== null ? ` · ${duration(run.duration)}` : ''}

@@ -18,14 +18,22 @@ export function Tabs<T extends string>(props: {
   const { tabs, current, onChange } = props;
   const base = useId();
   const list = React.useRef<HTMLDivElement>(null);
-  const at = Math.max(0, tabs.findIndex(tab => tab.id === current));
+  const at = Math.max(
+    0,
+    tabs.findIndex(tab => tab.id === current)
+  );
   const go = (index: number) => {
     const next = (index + tabs.length) % tabs.length;
     onChange(tabs[next].id);
     (list.current?.children[next] as HTMLElement | undefined)?.focus();
   };
   const onKeyDown = (event: React.KeyboardEvent) => {
-    const to: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: tabs.length - 1 };
+    const to: Record<string, number> = {
+      ArrowLeft: at - 1,
+      ArrowRight: at + 1,
+      Home: 0,
+      End: tabs.length - 1
+    };
     if (event.key in to) {
       event.preventDefault();
       go(to[event.key]);

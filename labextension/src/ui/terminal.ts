@@ -1,6 +1,5 @@
 /** What a terminal would show of a program's output, as plain text. */
 
-// eslint-disable-next-line no-control-regex -- escape codes are control characters
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])/g;
 
 /** Without colours and cursor movements. */

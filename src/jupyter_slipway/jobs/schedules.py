@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from cron_descriptor import Options, get_description
 from cronsim import CronSim, CronSimError
 from msgspec import Struct
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from jupyter_slipway.db import Database
 from jupyter_slipway.db.tables import schedule as table
@@ -46,6 +46,19 @@ NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+
+
+# Built once: building a statement costs more than executing it, and 200 schedules may be due at one moment.
+MOVE = (
+    update(table)
+    .where(table.c.id == bindparam("this"), table.c.rev == bindparam("seen"))
+    .values(
+        next_due=bindparam("following", type_=table.c.next_due.type),
+        missed=table.c.missed + bindparam("more"),
+        rev=table.c.rev + 1,
+    )
+)
+"""The compare-and-set that moves a schedule on."""
 
 
 class Preview(Struct, frozen=True):
@@ -174,9 +187,7 @@ class Schedules:
         came_due, following = _came_due(row, now)
         chosen, missed = caught_up(came_due, now, row["catch_up"], row["cap"])
         moved = connection.execute(
-            update(table)
-            .where(table.c.id == row["id"], table.c.rev == row["rev"])
-            .values(next_due=following, missed=table.c.missed + missed, rev=table.c.rev + 1)
+            MOVE, {"this": row["id"], "seen": row["rev"], "following": following, "more": missed}
         )
         if not moved.rowcount:
             return  # another runner was here, or somebody changed it just now
@@ -225,7 +236,7 @@ def _plain(row: RowMapping) -> Schedule:
     )
 
 
-def batched(rows: Sequence[RowMapping], size: int = 20) -> Iterator[Sequence[RowMapping]]:
+def batched(rows: Sequence[RowMapping], size: int = 50) -> Iterator[Sequence[RowMapping]]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 

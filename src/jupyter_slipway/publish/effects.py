@@ -19,7 +19,7 @@ from msgspec import Struct
 # ── magics ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Split(Struct, frozen=True):
+class Split(Struct, frozen=True, gc=False):
     """A cell as plain Python, with what was left out of it."""
 
     python: str
@@ -262,8 +262,9 @@ def split_magics(source: str) -> Split:
     return Split(python, tuple(splitting.notices), tuple(splitting.refusals), tuple(splitting.requires))
 
 
+@lru_cache(maxsize=1024)
 def parsed(python: str) -> ast.Module | None:
-    """The syntax tree, or None when it is not Python."""
+    """The syntax tree, or None when it is not Python. It is shared: nobody may change it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -275,7 +276,7 @@ def parsed(python: str) -> ast.Module | None:
 # ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """A call whose effect depends on what its name stands for."""
 
     path: str
@@ -301,7 +302,7 @@ class Call(Struct, frozen=True):
         return self.path.rpartition(".")[2]
 
 
-class Alias(Struct, frozen=True):
+class Alias(Struct, frozen=True, gc=False):
     """A name that from now on may share its object with others."""
 
     name: str
@@ -311,7 +312,7 @@ class Alias(Struct, frozen=True):
     possible: frozenset[str] = frozenset()
 
 
-class Function(Struct, frozen=True):
+class Function(Struct, frozen=True, gc=False):
     """A function or class that a statement defines, and what calling it does. Names are global ones or parameters."""
 
     name: str
@@ -327,10 +328,12 @@ class Function(Struct, frozen=True):
     keeps_state: bool = False
     """It remembers something between calls: nonlocal, or a mutable default."""
     is_property: bool = False
+    declares: bool = False
+    """It says `global`, in itself or in a function inside."""
     words: frozenset[str] = frozenset()
 
 
-class Import(Struct, frozen=True):
+class Import(Struct, frozen=True, gc=False):
     name: str
     module: str
     """Dotted, as written."""
@@ -338,7 +341,7 @@ class Import(Struct, frozen=True):
     """The name imported from it; empty for `import module`."""
 
 
-class Statement(Struct, frozen=True):
+class Statement(Struct, frozen=True, gc=False):
     """What one top-level statement of a cell does. Lines count from 1 and are of the cell."""
 
     first: int
@@ -374,11 +377,13 @@ class Statement(Struct, frozen=True):
     """The module of `from module import *`."""
     opaque: bool = False
     """It may bind names that cannot be seen: exec, globals()."""
+    waits: bool = False
+    """It awaits outside of any function."""
     ends: bool = False
     """It is the cell's last statement, so a bare expression is shown."""
 
 
-class Analysis(Struct, frozen=True):
+class Analysis(Struct, frozen=True, gc=False):
     """All statements of one cell."""
 
     split: Split
@@ -396,6 +401,14 @@ VIEWS = words(
 DRAWING = words("""subplots figure gca gcf axes add_subplot twinx twiny subplot FacetGrid JointGrid""")
 OPAQUE = words("exec globals locals")
 CODE_TEXT = words("eval query exec ols glm logit probit poisson dmatrix dmatrices mixedlm")
+WRITES_FILES = re.compile(
+    r"(to_(csv|json|excel|parquet|pickle|hdf|feather|sql)|save\w*|dump|write_(text|bytes|image|html|parquet|csv)|mkdir|makedirs|"
+    r"remove|unlink|rename|rmtree|copy2?|copyfile|move|extractall|imsave|tofile|memmap|urlretrieve|touch)$"
+)
+READS_FILES = re.compile(
+    r"(open|read_\w+|load\w*|genfromtxt|imread|fromfile|listdir|exists|glob|iterdir|ZipFile|connect|HDFStore|ExcelFile|"
+    r"memmap|import_module|scan_\w+)$"
+)
 WORD = re.compile(r"[A-Za-z_]\w*")
 NONE: frozenset[str] = frozenset()
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -532,6 +545,7 @@ class _Reader:
         self.plainly: set[str] = set()
         """Read otherwise than as a key."""
         self.star, self.opaque = "", False
+        self.acts, self.waits, self.declares = False, False, False
 
     # ── walking
 
@@ -658,8 +672,17 @@ class _Reader:
             self.store(node.target, node.value)
 
     def walrus(self, node: ast.NamedExpr) -> None:
+        self.acts = True
         self.visit(node.value)
         self.store(node.target, node.value)
+
+    def wait(self, node: ast.Await) -> None:
+        self.acts = self.waits = True
+        self.visit(node.value)
+
+    def yield_(self, node: ast.Yield | ast.YieldFrom) -> None:
+        self.acts = True
+        self.children(node)
 
     def augmented(self, node: ast.AugAssign) -> None:
         self.visit(node.value)
@@ -681,6 +704,7 @@ class _Reader:
     # ── blocks
 
     def loop(self, node: ast.For | ast.AsyncFor) -> None:
+        self.waits = self.waits or isinstance(node, ast.AsyncFor)
         self.visit(node.iter)
         self.depth += 1
         self.store(node.target, node.iter, from_loop=True)
@@ -688,6 +712,7 @@ class _Reader:
         self.depth -= 1
 
     def with_(self, node: ast.With | ast.AsyncWith) -> None:
+        self.waits = self.waits or isinstance(node, ast.AsyncWith)
         for item in node.items:
             self.visit(item.context_expr)
             if item.optional_vars is not None:
@@ -769,6 +794,7 @@ class _Reader:
         names, declared = bound_in(body)
         inner = _Reader((self.local if self.function else NONE) | names | set(parameters) - declared, function=True)
         inner.each(body)
+        self.opaque = self.opaque or inner.opaque
         for one in inner.functions:  # a function inside: what it does, the outer one does
             inner.calls += one.calls
             inner.changes |= one.changes
@@ -785,6 +811,7 @@ class _Reader:
             local=inner.local,
             aliases=tuple(inner.aliases),
             keeps_state=mutable or any(isinstance(one, ast.Nonlocal) for one in ast.walk(node)),
+            declares=bool(declared) or any(one.declares for one in inner.functions) or inner.declares,
             is_property=any(path(one).endswith("property") for one in getattr(node, "decorator_list", ())),
             words=frozenset(inner.words),
         )
@@ -867,6 +894,7 @@ class _Reader:
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         before = self.local
         for one in node.generators:
+            self.waits = self.waits or bool(one.is_async)
             self.visit(one.iter)
             names = {x.id for x in ast.walk(one.target) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)}
             self.local = self.local | names
@@ -889,7 +917,10 @@ class _Reader:
             self.visit(node.slice)
 
     def expression(self, node: ast.Expr) -> None:
-        value = node.value.value if isinstance(node.value, ast.Await) else node.value
+        value = node.value
+        if isinstance(value, ast.Await):
+            self.acts = self.waits = True
+            value = value.value
         if isinstance(value, ast.Call):
             self.call(value, discarded=True)
         else:
@@ -903,7 +934,12 @@ class _Reader:
             self.visit(node.func)
         self.each([*node.args, *(one.value for one in node.keywords)])
         name = node.func.attr if isinstance(node.func, ast.Attribute) else root(node.func)
-        texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        self.acts = True
+        texts: list[str] = []
+        if name in CODE_TEXT or WRITES_FILES.match(name) or READS_FILES.match(name) or node.keywords:
+            texts = [
+                one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            ]
         if name in CODE_TEXT or any(one.arg == "formula" for one in node.keywords):
             self.words.update(word for text in texts for word in WORD.findall(text))
         if isinstance(node.func, ast.Name) and name in OPAQUE:
@@ -951,6 +987,9 @@ METHODS: dict[type[ast.AST], Callable[..., None]] = {
     ast.Attribute: _Reader.attribute,
     ast.Subscript: _Reader.subscript,
     ast.Expr: _Reader.expression,
+    ast.Await: _Reader.wait,
+    ast.Yield: _Reader.yield_,
+    ast.YieldFrom: _Reader.yield_,
     ast.Call: _Reader.call,
 }
 
@@ -979,15 +1018,17 @@ KINDS = {
     ast.AsyncFunctionDef: "def",
     ast.ClassDef: "class",
 }
-ACTING = (ast.Call, ast.Await, ast.NamedExpr, ast.Yield, ast.YieldFrom)
 
 
 def statement_effects(node: ast.stmt, *, ends: bool = False) -> Statement:
     """What one top-level statement does."""
     reader = _Reader()
     reader.visit(node)
+    if reader.opaque:
+        texts = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str))
+        reader.words.update(word for text in texts for word in WORD.findall(text))
     kind = KINDS.get(type(node), "other")
-    if isinstance(node, ast.Expr) and not any(isinstance(one, ACTING) for one in ast.walk(node)):
+    if isinstance(node, ast.Expr) and not reader.acts:
         kind = "shown"
     return Statement(
         first=first_line(node),
@@ -1011,6 +1052,7 @@ def statement_effects(node: ast.stmt, *, ends: bool = False) -> Statement:
         keys=frozenset(reader.keys - reader.plainly),
         star=reader.star,
         opaque=reader.opaque,
+        waits=reader.waits,
         ends=ends,
     )
 
@@ -1021,18 +1063,23 @@ def first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(one.lineno for one in decorators)])
 
 
-@lru_cache(maxsize=4096)
-def analyse(source: str) -> Analysis:
-    """All statements of a cell and what each does; remembered by the cell's text."""
-    split = split_magics(source)
+def _broken(split: Split) -> Analysis:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(split.python)
+        ast.parse(split.python)
     except SyntaxError as error:
         return Analysis(split, error=str(error.msg), error_line=error.lineno or 1)
     except (ValueError, RecursionError, MemoryError) as error:
         return Analysis(split, error=str(error) or type(error).__name__, error_line=1)
+    return Analysis(split, error="it cannot be read", error_line=1)
+
+
+@lru_cache(maxsize=4096)
+def analyse(source: str) -> Analysis:
+    """All statements of a cell and what each does; remembered by the cell's text."""
+    split = split_magics(source)
+    tree = parsed(split.python)
+    if tree is None:
+        return _broken(split)
     last = len(tree.body) - 1
     try:
         found = tuple(statement_effects(node, ends=at == last) for at, node in enumerate(tree.body))

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import os
 import queue
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -131,15 +134,29 @@ class _Fresh:
         self._name, self._directory = name, directory
         self.client: Any = None
         self._manager: Any = None
+        self._sockets = tempfile.mkdtemp(prefix="slipway-")
 
     async def __aenter__(self) -> _Fresh:
+        try:
+            await self._start()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._end()
+
+    async def _start(self) -> None:
         # 0.1 s to import: only who runs a notebook pays it.
         from jupyter_client.kernelspec import NoSuchKernel
         from jupyter_client.manager import AsyncKernelManager
 
-        self._manager = AsyncKernelManager(kernel_name=self._name, transport="ipc")
+        # Sockets in a private folder: over TCP all that the notebook shows could be read on this machine.
+        address = os.path.join(self._sockets, "k")
+        manager = AsyncKernelManager(kernel_name=self._name, transport="ipc", ip=address)
         try:
-            language = self._manager.kernel_spec.language
+            language = manager.kernel_spec.language
         except NoSuchKernel:
             raise NotFound(
                 f"There is no kernel {self._name!r} here.",
@@ -147,34 +164,30 @@ class _Fresh:
             ) from None
         if language.lower() != "python":
             raise not_python(language)
+        self._manager = manager
         try:
-            await self._manager.start_kernel(cwd=str(self._directory))
-            self.client = self._manager.client()
+            await manager.start_kernel(cwd=str(self._directory))
+            self.client = manager.client()
             self.client.start_channels()
             await self.client.wait_for_ready(timeout=START)
-        except BaseException as error:
-            await self._end()
-            if isinstance(error, (RuntimeError, OSError)):
-                raise Unavailable(
-                    f"The kernel {self._name!r} did not start: {error}",
-                    hint="Start it in JupyterLab to see what it says.",
-                ) from error
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._end()
+        except (RuntimeError, OSError) as error:
+            raise Unavailable(
+                f"The kernel {self._name!r} did not start: {error}",
+                hint="Start it in JupyterLab to see what it says.",
+            ) from error
 
     async def _end(self) -> None:
         if self.client is not None:
             self.client.stop_channels()
-        # Shielded: who cancels the run must not leave a kernel behind.
-        ending = asyncio.ensure_future(self._manager.shutdown_kernel(now=True))
-        try:
-            await asyncio.shield(ending)
-        except asyncio.CancelledError:
-            await ending
-            raise
+        if self._manager is not None:
+            # Shielded: who cancels the run must not leave a kernel behind.
+            ending = asyncio.ensure_future(self._manager.shutdown_kernel(now=True))
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                await ending
+                raise
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
     async def run(self, cell: CellSource, ends: float) -> list[dict[str, Any]]:
         """Execute one cell as JupyterLab would.

@@ -21,7 +21,7 @@ from datetime import date, datetime
 from msgspec import Struct
 
 from jupyter_slipway.errors import Unprocessable
-from jupyter_slipway.publish.effects import Statement, first_line, parsed, statement_effects
+from jupyter_slipway.publish.effects import Statement, analyse, first_line, parsed
 from jupyter_slipway.publish.model import LineMapping, Module, Parameter
 from jupyter_slipway.publish.parameters import (
     Constant,
@@ -57,6 +57,9 @@ READERS = {
     "datetime": "datetime.fromisoformat",
     "path": "Path",
 }
+
+
+LONG_STRING = re.compile(r"\"\"\"|\'\'\'|\\\n")
 
 
 class Line(Struct, frozen=True):
@@ -103,12 +106,13 @@ def pieces_of(step: Step) -> list[Piece]:
     tree = parsed(step.python)
     if tree is None:
         raise Unprocessable(f"Cell {step.index + 1} is not Python.", hint="Correct the cell and run it again.")
+    statements = analyse(step.python).statements
     lines = step.python.split("\n")
     inside = lines_inside_strings(step.python)
     starts = [first_line(node) for node in tree.body]
     found = []
     for at, node in enumerate(tree.body):
-        facts = statement_effects(node, ends=at == len(tree.body) - 1)
+        facts = statements[at]
         end = node.end_lineno or node.lineno
         before = (tree.body[at - 1].end_lineno or 0) if at else 0
         shared = before >= starts[at] or (at + 1 < len(tree.body) and starts[at + 1] <= end)
@@ -129,6 +133,8 @@ def pieces_of(step: Step) -> list[Piece]:
 def lines_inside_strings(python: str) -> set[int]:
     """Lines that begin inside a string: indenting them would change its value."""
     found: set[int] = set()
+    if not LONG_STRING.search(python):
+        return found
     opened: list[int] = []
     try:
         for token in tokenize.generate_tokens(io.StringIO(python).readline):
@@ -364,6 +370,8 @@ class _Writing:
         self.timestamp = "Timestamp"
         pieces = [piece for step in slice.steps for piece in pieces_of(step)]
         self.bound_anywhere = {name for one in pieces for name in one.facts.binds | one.facts.weak}
+        self.target_binds = {n for one in pieces if one.step is self.target for n in one.facts.binds | one.facts.weak}
+        self.properties = {f.name for one in pieces for f in one.facts.functions if f.is_property}
         self.future = [
             one for one in pieces if isinstance(one.node, ast.ImportFrom) and one.node.module == "__future__"
         ]
@@ -387,13 +395,16 @@ class _Writing:
             left = [f"{name} = {ast.unparse(value)}" for name, value in pairs if name not in names]
             return with_text(piece, "\n".join(left)) if left else None
         texts = {one.constant.text: one for one in self.given if one.constant is not None and one.constant.inline}
+        if not texts:
+            return piece
         places = [(one, texts[str(one.value)]) for one in inline_literals(piece.node) if one.value in texts]
         return replaced(piece, [(one, given.parameter.name) for one, given in places]) if places else piece
 
     def only_shows(self, piece: Piece) -> bool:
         """A bare expression in the middle only shows something in a notebook."""
         last = piece.step is self.target and piece.facts.ends
-        return piece.facts.kind == "shown" and not last
+        acts = any(name in self.properties for _, name in piece.facts.attributes)
+        return piece.facts.kind == "shown" and not last and not acts
 
     def with_result(self, pieces: list[Piece]) -> list[Piece]:
         """The target's last expression, its value kept."""
@@ -407,8 +418,7 @@ class _Writing:
         if isinstance(node.value, ast.Name) and node.value.id == "result":
             self.result = "result"
             return pieces[:-1]
-        mine = {name for one in pieces if one.step is self.target for name in one.facts.binds | one.facts.weak}
-        self.result = "shown" if "result" in mine else "result"
+        self.result = "shown" if "result" in self.target_binds else "result"
         self.result_name = _unused("result", self.bound_anywhere | {one.parameter.name for one in self.given})
         at = next(
             k
@@ -455,29 +465,30 @@ class _Writing:
             LineMapping(k, one.cell, one.index, one.cell_line) for k, one in enumerate(lines, 1) if one.cell_line
         )
         try:
-            compile(source, "job.py", "exec", dont_inherit=True)
+            tree = ast.parse(source)
+            compile(tree, "job.py", "exec", dont_inherit=True)
         except SyntaxError as error:
             raise Unprocessable(
                 f"The cells cannot be put into one file: {error.msg}, near {(error.text or '').strip()!r}.",
                 hint="Write that line another way, or move it to a cell that the job does not need.",
             ) from None
-        return Module(source, mapping, self.outputs, imported(source))
+        return Module(source, mapping, self.outputs, imported(tree))
 
     def needs_script(self) -> bool:
         bound: set[str] = {one.constant.name if one.constant else one.parameter.name for one in self.given}
         for piece in self.pieces:
             facts = piece.facts
-            if facts.star or facts.opaque or any(isinstance(one, ast.Global) for one in ast.walk(piece.node)):
+            if facts.star or facts.opaque or any(one.declares for one in facts.functions):
                 return True
             early = {name for name in facts.reads if name in self.bound_anywhere and name not in bound}
             if any(hasattr(builtins, name) for name in early):
                 return True
-            bound |= facts.binds | facts.weak
+            bound = (bound | facts.binds | facts.weak) - (facts.deletes - facts.binds)
         return False
 
     def as_main(self) -> list[Line]:
         imports, top, rest = self.hoisted()
-        waits = any(_waits(one.node) for one in rest)
+        waits = any(one.facts.waits for one in rest)
         out = self.import_lines(imports, rest, [])
         for piece in top:
             out += [Line(""), Line(""), *piece.lines]
@@ -601,7 +612,7 @@ class _Writing:
         for piece in imports:
             for text in used_imports(piece.node, read, attributes):
                 found.setdefault(text, Line(text, piece.step.cell, piece.step.index, piece.facts.first))
-        waits = any(_waits(one.node) for one in rest)
+        waits = any(one.facts.waits for one in rest)
         for text in [
             *self.own_imports(read),
             *(f"import {one}" for one in extra),
@@ -738,20 +749,6 @@ def _spaced(before: Piece, piece: Piece) -> bool:
     return bool(defines) or (gap > 0 and (blank or comments > 0))
 
 
-def _waits(node: ast.AST) -> bool:
-    """Does it await outside of any function?"""
-    todo = [node]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
-            return True
-        if isinstance(one, ast.comprehension) and one.is_async:
-            return True
-        if not isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            todo += ast.iter_child_nodes(one)
-    return False
-
-
 def _sets_environment(piece: Piece) -> bool:
     """Imports after it may depend on it."""
     text = "\n".join(one.text for one in piece.lines)
@@ -859,10 +856,10 @@ def _group(text: str) -> int:
     return 0 if module.split(".")[0] in sys.stdlib_module_names else 1
 
 
-def imported(source: str) -> tuple[str, ...]:
+def imported(tree: ast.Module) -> tuple[str, ...]:
     """The top-level packages that a file imports, sorted; the standard library's left out."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {one.name.split(".")[0] for one in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -19,9 +19,9 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from jupyter_slipway.errors import Unprocessable
-from jupyter_slipway.publish.effects import Statement, analyse, parsed, path
+from jupyter_slipway.publish.effects import READS_FILES, WRITES_FILES, Statement, analyse, parsed, path
 from jupyter_slipway.publish.model import Parameter, ParameterType
-from jupyter_slipway.publish.slice import READS_FILES, WRITES_FILES, Names, Slice
+from jupyter_slipway.publish.slice import Names, Slice
 
 LONGEST_LIST = 12
 LONGEST_TEXT = 200
@@ -223,6 +223,11 @@ def inline_literals(tree: ast.AST) -> Iterator[ast.Constant]:
                 yield first
 
 
+def _handles_files(facts: Statement) -> bool:
+    calls = [*facts.calls, *(call for function in facts.functions for call in function.calls)]
+    return any(call.texts and (READS_FILES.match(call.name) or WRITES_FILES.match(call.name)) for call in calls)
+
+
 def inline_name(text: str) -> str:
     """A name for the file: 'data/flights 2013.csv' -> 'flights_2013_csv'."""
     stem = re.sub(r"\W+", "_", text.split("?")[0].rstrip("/").rsplit("/", 1)[-1]).strip("_").lower()
@@ -237,13 +242,13 @@ def constants(python: str) -> tuple[Constant, ...]:
         return ()
     lines = python.split("\n")
     found = []
-    for node in tree.body:
+    for node, facts in zip(tree.body, analyse(python).statements, strict=True):
         for name, value in assignments(node):
             known = literal(value)
             if known is not None:
                 comment = _comment(lines, node, name)
                 found.append(Constant(name, known, node.lineno, ast.get_source_segment(python, value) or "", comment))
-        for one in inline_literals(node):
+        for one in inline_literals(node) if _handles_files(facts) else ():
             known = literal(one)
             if known is not None and isinstance(one.value, str):
                 found.append(Constant(inline_name(one.value), known, one.lineno, one.value, inline=True))

@@ -19,7 +19,18 @@ from functools import lru_cache
 from msgspec import Struct
 
 from jupyter_slipway.errors import NotFound, Unprocessable
-from jupyter_slipway.publish.effects import Alias, Analysis, Call, Function, Statement, analyse, parsed, words
+from jupyter_slipway.publish.effects import (
+    READS_FILES,
+    WRITES_FILES,
+    Alias,
+    Analysis,
+    Call,
+    Function,
+    Statement,
+    analyse,
+    parsed,
+    words,
+)
 from jupyter_slipway.publish.model import CellPlan, CellSource, Execution, Warn
 
 
@@ -31,7 +42,7 @@ class Step(Struct, frozen=True):
     """Of the cell among the notebook's code cells; -1 when the notebook no longer has it."""
     source: str
     python: str
-    """The kept statements, each on its own line of the cell; all other lines are empty."""
+    """The kept statements with their comments, each on its own line of the cell; other lines are empty."""
     target: bool = False
 
 
@@ -94,14 +105,6 @@ RANDOM_PACKAGES = frozenset({"random", "numpy", "scipy", "sklearn", "statsmodels
 SETTER = re.compile(
     r"(set($|_|[A-Z])|use$|register|rc$|config|enable|disable|filterwarnings|simplefilter|basicConfig|option|chdir|style|seterr|"
     r"add_|switch_|theme|setLevel|setrecursionlimit|setlocale|setcontext|manual_seed|seed|pandas$)"
-)
-WRITES_FILES = re.compile(
-    r"(to_(csv|json|excel|parquet|pickle|hdf|feather|sql)|save\w*|dump|write_(text|bytes|image|html|parquet|csv)|mkdir|makedirs|"
-    r"remove|unlink|rename|rmtree|copy2?|copyfile|move|extractall|imsave|tofile|memmap|urlretrieve|touch)$"
-)
-READS_FILES = re.compile(
-    r"(open|read_\w+|load\w*|genfromtxt|imread|fromfile|listdir|exists|glob|iterdir|ZipFile|connect|HDFStore|ExcelFile|"
-    r"memmap|import_module|scan_\w+)$"
 )
 DRAWING_PACKAGES = frozenset({"matplotlib", "seaborn", "time", "plotly", "altair", "bokeh"})
 ANYWHERE = frozenset({"os", "sys", "warnings", "logging", "locale", "IPython"})
@@ -442,7 +445,7 @@ class _Sharing:
 # ── the walk ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Unit(Struct, frozen=True):
+class _Unit(Struct, frozen=True, gc=False):
     """A statement at its place in the log."""
 
     run: int
@@ -839,7 +842,9 @@ def _steps(walk: _Walk) -> tuple[Step, ...]:
     for run, ran in enumerate(walk.log):
         kept = walk.of_run(run)
         if kept:
-            python = _only(walk.analyses[run].split.python, [walk.units[k].statement for k in kept])
+            python = walk.analyses[run].split.python
+            if len(kept) < len(walk.analyses[run].statements):
+                python = _only(python, [walk.units[k].statement for k in kept])
             steps.append(Step(ran.cell, ran.index, ran.source, python, ran.target))
     return tuple(steps)
 

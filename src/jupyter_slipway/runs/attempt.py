@@ -20,6 +20,10 @@ from msgspec import Struct
 
 GUARD = str(Path(__file__).with_name("guard.py"))
 BOOTSTRAP = str(Path(__file__).with_name("bootstrap.py"))
+ENTRY = (
+    f"import sys; sys.path[0] = {str(Path(__file__).parent)!r}; import bootstrap; sys.exit(bootstrap.run(sys.argv[1]))"
+)
+"""As running BOOTSTRAP, but imported, so that Python keeps its compiled form: 8 ms less for each run."""
 
 
 class Look(StrEnum):

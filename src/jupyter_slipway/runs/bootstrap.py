@@ -1,7 +1,7 @@
 """Inside the run process: parameters in as data, then `main`, then its outputs, value or error out as files.
 
-Run by the guard, or by a proof, as `PYTHON bootstrap.py RUNDIR` in an environment that need not hold our
-package: standard library only, and only what a run needs is imported, because each no-op run pays for it.
+Run by the guard (`attempt.ENTRY`), or as `PYTHON bootstrap.py RUNDIR` by a proof, in an environment that need
+not hold our package: standard library only. Each no-op run pays for what is imported here, so little is.
 
     RUNDIR/request.json  ──►  main(**parameters)  ──►  outputs.json  value.json  error.json  fingerprints.json
 """
@@ -42,15 +42,45 @@ METHODS = (
 
 def put(directory: str, name: str, content: Any) -> None:
     """Write RUNDIR/`name` as JSON, whole or not at all, also across a power cut."""
-    import json
-
     path = os.path.join(directory, name)
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(content, file, default=short_text)
+        file.write(json_text(content))
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def json_text(content: Any) -> str:
+    if content in ({}, []):
+        return "[]" if content == [] else "{}"  # a no-op run need not import json
+    import json
+
+    return json.dumps(content, default=short_text)
+
+
+def json_value(text: str) -> Any:
+    """What this JSON says, by the scanner of `json` alone: importing all of it takes as long as starting Python."""
+    try:
+        from _json import make_scanner
+
+        decoder: Any = Scanning()
+        value, end = make_scanner(decoder)(text.strip(), 0)
+        if end == len(text.strip()):
+            return value
+    except (ImportError, AttributeError, TypeError, StopIteration):
+        pass  # another Python than CPython, or one that wants more
+    import json
+
+    return json.loads(text)
+
+
+class Scanning:
+    """What the scanner asks of a JSON decoder."""
+
+    strict = True
+    object_hook = object_pairs_hook = array_hook = memo = None
+    parse_float, parse_int, parse_constant = float, int, float
 
 
 def short_text(value: object) -> str:
@@ -90,14 +120,12 @@ def as_json(value: Any, depth: int = 0) -> Any:
 
 def small_json(values: dict[str, Any]) -> dict[str, Any]:
     """The returned values as JSON; the large ones as a short text."""
-    import json
-
     found = {str(name): as_json(value) for name, value in values.items()}
-    if len(json.dumps(found)) <= VALUE_LIMIT:
+    if len(json_text(found)) <= VALUE_LIMIT:
         return found
     room = VALUE_LIMIT // len(found)
     return {
-        name: content if len(json.dumps(content)) <= room else short_text(content) for name, content in found.items()
+        name: content if len(json_text(content)) <= room else short_text(content) for name, content in found.items()
     }
 
 
@@ -241,11 +269,9 @@ class Outputs:
         self.process = os.getpid()
 
     def add(self, output: dict[str, Any]) -> None:
-        import json
-
         if os.getpid() != self.process:
             return  # a forked worker of the user's: its outputs are not this run's
-        size = len(json.dumps(output, default=short_text))
+        size = len(json_text(output))
         if self.size + size > self.limit:
             self.left_out += 1
         else:
@@ -494,6 +520,8 @@ def prepare(directory: str, request: dict[str, Any]) -> None:
     sys.argv = [request["module"]]
     artifacts = os.environ.setdefault("SLIPWAY_ARTIFACTS", os.path.join(directory, "artifacts"))
     os.makedirs(artifacts, exist_ok=True)
+    if __name__ != "__main__":
+        sys.modules.pop(__name__, None)  # the user may have a module of this name
     os.environ.setdefault("SLIPWAY_RUN_ID", "")
     os.environ.setdefault("SLIPWAY_ATTEMPT", "1")
     os.environ["MPLBACKEND"] = "Agg"
@@ -506,12 +534,17 @@ class Terminated(SystemExit):
 
 def end_on_sigterm() -> None:
     """A run that is ended leaves by SystemExit, so that its `finally` and `atexit` still tidy up."""
-    import signal
+    try:
+        import _signal as signal  # type: ignore[import-not-found]  # `signal` imports enum: 7 ms
+    except ImportError:
+        import signal
 
     def leave(*_: object) -> None:
         raise Terminated("ended from outside by SIGTERM")
 
     signal.signal(signal.SIGTERM, leave)
+    # A pool ends its forked workers by SIGTERM, often while they hold its lock: they must not tidy up.
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def carried(directory: str, request: dict[str, Any], outputs: Outputs) -> None:
@@ -529,11 +562,9 @@ def carried(directory: str, request: dict[str, Any], outputs: Outputs) -> None:
 
 def run(directory: str) -> int:
     """Carry the request of this directory; the exit code: 0, or 1 with an error.json."""
-    import json
-
     directory = os.path.abspath(directory)
     with open(os.path.join(directory, "request.json"), encoding="utf-8") as file:
-        request = json.load(file)
+        request = json_value(file.read())
     request["module"] = os.path.abspath(request["module"])
     outputs = Outputs(directory)
     end_on_sigterm()

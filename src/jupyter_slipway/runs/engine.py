@@ -78,7 +78,7 @@ class Engine:
         self.clock = clock
         # One statement, so that two who submit the same at once get the same run.
         new = sqlite.insert(runs) if database.sqlite else postgresql.insert(runs)
-        self._insert = new.on_conflict_do_nothing()
+        self._insert = new.on_conflict_do_nothing().returning(*runs.c)
 
     # ── for people ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -121,7 +121,7 @@ class Engine:
             "retry_of": retry_of,
         }
         with self.database.write() as connection:
-            written = connection.execute(self._insert.values(row).returning(*runs.c)).mappings().first()
+            written = connection.execute(self._insert, row).mappings().first()
             if written is None:
                 return _same(connection, row)
         wake.ring(self.home)

@@ -17,7 +17,7 @@ import msgspec
 
 from jupyter_slipway.errors import Unprocessable
 from jupyter_slipway.publish.model import LineMapping
-from jupyter_slipway.runs.attempt import BOOTSTRAP, Launch, write, write_json
+from jupyter_slipway.runs.attempt import ENTRY, Launch, write, write_json
 from jupyter_slipway.runs.model import Run
 from jupyter_slipway.runs.prepared import Prepared
 from jupyter_slipway.runs.wake import NAME
@@ -68,7 +68,7 @@ def request(
 
 def launch(directory: Path, run: Run, prepared: Prepared, home: Path) -> Launch:
     return Launch(
-        command=(prepared.python, BOOTSTRAP, str(directory)),
+        command=(prepared.python, "-c", ENTRY, str(directory)),
         environ={**prepared.environ, "SLIPWAY_RUN_ID": run.id, "SLIPWAY_ATTEMPT": str(run.attempt)},
         timeout=run.policy.timeout,
         wake=str(home / NAME),

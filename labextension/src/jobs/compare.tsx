@@ -1,0 +1,207 @@
+/** Two versions side by side: cells by nbdime's own widget, module, parameters and packages as text. */
+import type { IEditorServices } from '@jupyterlab/codeeditor';
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { ITranslator } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
+import type { IDiffEntry } from 'nbdime/lib/diff/diffentries';
+import { NotebookDiffModel } from 'nbdime/lib/diff/model';
+import { NotebookDiffWidget } from 'nbdime/lib/diff/widget';
+import * as React from 'react';
+
+import 'nbdime/lib/common/collapsible.css';
+import 'nbdime/lib/styles/common.css';
+import 'nbdime/lib/styles/diff.css';
+import 'nbdime/lib/styles/variables.css';
+import 'nbdime/lib/upstreaming/flexpanel.css';
+import '../../style/parts.css';
+import '../../style/pages.css';
+
+import { type ApiError, asApiError, type Change, type Comparison, type Version } from '../api';
+import { TextDiff } from '../ui/code';
+import { useContext } from '../ui/context';
+import { Check } from '../ui/fields';
+import { Empty, Problem, Skeleton } from '../ui/parts';
+
+export interface Drawing {
+  rendermime: IRenderMimeRegistry;
+  editors: IEditorServices;
+  translator: ITranslator;
+}
+
+export function ComparePage(props: {
+  job: string;
+  old?: number;
+  new?: number;
+  drawing: Drawing;
+}): JSX.Element {
+  const { api, trans } = useContext();
+  const { job } = props;
+  const [versions, setVersions] = React.useState<readonly Version[]>([]);
+  const [pair, setPair] = React.useState<{ old: number; new: number } | null>(null);
+  const [comparison, setComparison] = React.useState<Comparison | null>(null);
+  const [error, setError] = React.useState<ApiError | null>(null);
+
+  React.useEffect(() => {
+    api.jobs.versions(job).then(({ items }) => {
+      const newest = props.new ?? items[0]?.number ?? 1;
+      setVersions(items);
+      setPair({ new: newest, old: props.old ?? Math.max(1, newest - 1) });
+    }, refused);
+    function refused(reason: unknown) {
+      setError(asApiError(reason));
+    }
+  }, [api, job, props.old, props.new]);
+
+  React.useEffect(() => {
+    let current = true;
+    if (pair) {
+      api.jobs.diff(job, pair.old, pair.new).then(
+        found => {
+          if (current) {
+            setComparison(found);
+            setError(null);
+          }
+        },
+        (reason: unknown) => current && setError(asApiError(reason))
+      );
+    }
+    return () => {
+      current = false;
+    };
+  }, [api, job, pair]);
+
+  const choice = (which: 'old' | 'new', label: string) =>
+    pair && (
+      <select
+        className="slipway-Input slipway-mod-auto"
+        aria-label={label}
+        value={pair[which]}
+        onChange={event => setPair({ ...pair, [which]: Number(event.target.value) })}
+      >
+        {versions.map(version => (
+          <option key={version.number} value={version.number}>
+            v{version.number}
+          </option>
+        ))}
+      </select>
+    );
+  return (
+    <div className="slipway-Page">
+      <header className="slipway-Head">
+        <div className="slipway-Head-title">
+          <h2>{job}</h2>
+          {choice('old', trans.__('Older version'))}
+          <span aria-hidden="true">→</span>
+          {choice('new', trans.__('Newer version'))}
+        </div>
+      </header>
+      {error && <Problem error={error} />}
+      {comparison ? (
+        <Compared comparison={comparison} drawing={props.drawing} />
+      ) : (
+        !error && <Skeleton lines={6} />
+      )}
+    </div>
+  );
+}
+
+function Compared({ comparison, drawing }: { comparison: Comparison; drawing: Drawing }): JSX.Element {
+  const { trans } = useContext();
+  const [hide, setHide] = React.useState(true);
+  const { module, parameters, packages, notebook_diff: cells } = comparison;
+  if (comparison.same || !(cells.length || module || parameters.length || packages.length)) {
+    return (
+      <Empty>
+        {trans.__(
+          'Version %1 and version %2 run the same code in the same way.',
+          comparison.old,
+          comparison.new
+        )}
+      </Empty>
+    );
+  }
+  return (
+    <div className="slipway-Compare">
+      <section>
+        <h3>
+          {trans.__('Cells')}
+          <Check label={trans.__('Hide unchanged cells')} checked={hide} onChange={setHide} />
+        </h3>
+        {cells.length ? (
+          <Cells comparison={comparison} drawing={drawing} hide={hide} />
+        ) : (
+          <p className="slipway-Dim">{trans.__('The cells are the same.')}</p>
+        )}
+      </section>
+      <Changes title={trans.__('Parameters')} changes={parameters} />
+      <Changes title={trans.__('Packages')} changes={packages} />
+      {module && (
+        <section>
+          <h3>{trans.__('Module')}</h3>
+          <TextDiff text={module} label={trans.__('Difference of the modules')} />
+        </section>
+      )}
+    </div>
+  );
+}
+
+function Cells(props: { comparison: Comparison; drawing: Drawing; hide: boolean }): JSX.Element {
+  const { comparison, drawing, hide } = props;
+  const host = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => {
+    const { editors, rendermime, translator } = drawing;
+    const view = new NotebookDiffWidget({
+      model: new NotebookDiffModel(
+        comparison.notebook_old as unknown as INotebookContent,
+        comparison.notebook_diff as unknown as IDiffEntry[]
+      ),
+      rendermime,
+      editorFactory: editors.factoryService.newInlineEditor,
+      translator
+    });
+    Widget.attach(view, host.current!);
+    void view.init();
+    return () => {
+      if (view.node.isConnected) {
+        Widget.detach(view);
+      }
+      view.dispose();
+    };
+  }, [comparison, drawing]);
+  return (
+    <div className={`nbdime-Widget slipway-Nbdime${hide ? ' jp-mod-hideunchanged' : ''}`}>
+      <div className="nbdime-root" ref={host} />
+    </div>
+  );
+}
+
+function Changes({ title, changes }: { title: string; changes: readonly Change[] }): JSX.Element | null {
+  const { trans } = useContext();
+  if (!changes.length) {
+    return null;
+  }
+  return (
+    <section>
+      <h3>{title}</h3>
+      <table className="slipway-Table">
+        <thead>
+          <tr>
+            <th scope="col">{trans.__('Name')}</th>
+            <th scope="col">{trans.__('Before')}</th>
+            <th scope="col">{trans.__('After')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {changes.map(change => (
+            <tr key={change.name}>
+              <td>{change.name}</td>
+              <td>{change.old || trans.__('not there')}</td>
+              <td>{change.new || trans.__('gone')}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,3 +1,0 @@
-export class Badges {
-  constructor(..._: unknown[]) {}
-}
