@@ -57,7 +57,7 @@ check: .venv/installed ## everything that can be said without running it
 	@mypy
 	@lint-imports --no-cache >.cache/imports.log || { cat .cache/imports.log; exit 1; }
 	@python -m jupyter_slipway.openapi | cmp - labextension/openapi.json || { echo 'labextension/openapi.json is old: make api'; exit 1; }
-	@jlpm -s openapi-typescript labextension/openapi.json -o .cache/schema.ts >/dev/null && cmp .cache/schema.ts labextension/src/api/schema.ts
+	@node_modules/.bin/openapi-typescript labextension/openapi.json -o .cache/schema.ts >/dev/null 2>&1 && cmp .cache/schema.ts labextension/src/api/schema.ts || { echo 'labextension/src/api/schema.ts is old: make api'; exit 1; }
 	@jlpm lint
 	@cp requirements/dev.txt .cache/dev.txt && $(COMPILE) -o .cache/dev.txt && cmp requirements/dev.txt .cache/dev.txt
 bench: .venv/installed ## measure, beside the peers
@@ -67,7 +67,7 @@ api: .venv/packages ## write the API's document and its TypeScript types anew
 	@jlpm api
 format: .venv/packages ## format and fix what can be
 	@ruff check -q --fix . ; ruff format -q .
-	@jlpm format
+	@jlpm lint:fix
 lock: .venv/packages ## resolve the packages anew
 	@$(COMPILE) --upgrade -o requirements/dev.txt
 clean: ## remove all that these targets made

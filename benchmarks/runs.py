@@ -1,6 +1,6 @@
 """What a run costs beside bare Python and beside its peers, how many an hour, how fast a list, how late a schedule.
 
-`python benchmarks/runs.py`; SLIPWAY_PEERS names a Python that has papermill and jupyter_scheduler.
+`python benchmarks/runs.py`; the peers get an environment of their own, once, in .cache/peers.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -143,7 +144,7 @@ def noop() -> Table:
 
 def peers() -> list[tuple[str, float | None]]:
     """CPU-seconds of the same no-op by others, None for those that are not installed."""
-    python = os.environ.get("SLIPWAY_PEERS", sys.executable)
+    python = peers_python()
     with tempfile.TemporaryDirectory() as folder:
         notebook = Path(folder, "noop.ipynb")
         notebook.write_text(json.dumps(NOTEBOOK))
@@ -158,6 +159,22 @@ def peers() -> list[tuple[str, float | None]]:
             ("papermill", peer(python, "papermill", [python, "-c", papermill, str(notebook)])),
             ("jupyter-scheduler", peer(python, "jupyter_scheduler", [python, "-c", scheduler, str(notebook)])),
         ]
+
+
+def peers_python() -> str:
+    """A Python that has the peers; our own, which may have some of them, when no index can be reached."""
+    home = Path(__file__).parents[1] / ".cache" / "peers"
+    python = home / "bin" / "python"
+    if not python.exists():
+        uv = [sys.executable, "-m", "uv"]
+        subprocess.run([*uv, "venv", "-q", "--python", sys.executable, str(home)], check=False)
+        installed = subprocess.run(
+            [*uv, "pip", "install", "-q", "--python", str(python), "papermill", "jupyter_scheduler", "ipykernel"],
+            check=False,
+        )
+        if installed.returncode:
+            shutil.rmtree(home, ignore_errors=True)
+    return str(python) if python.exists() else sys.executable
 
 
 SCHEDULER = """

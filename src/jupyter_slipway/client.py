@@ -102,7 +102,7 @@ class Http:
         request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request) as response:
-                return msgspec.json.decode(response.read(), type=endpoint.types["return"])
+                return msgspec.json.decode(response.read(), type=endpoint.returns)
         except urllib.error.HTTPError as error:
             raise _refused(error.code, error.read()) from error
         except urllib.error.URLError as error:

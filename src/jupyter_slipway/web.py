@@ -10,7 +10,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -20,6 +20,7 @@ from jupyter_slipway.errors import BadRequest, NotFound, SlipwayError, Unavailab
 
 PREFIX = "slipway/api"
 Action = Literal["read", "write", "execute"]
+T = TypeVar("T")
 
 
 class Problem(Struct, frozen=True):
@@ -45,10 +46,10 @@ class Raw(Struct, frozen=True):
     filename: str = ""
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, Generic[T], frozen=True):
     """A value with a status other than the row's."""
 
-    value: Any
+    value: T
     status: int
 
 
@@ -65,6 +66,12 @@ class Endpoint:
     @cached_property
     def types(self) -> dict[str, Any]:
         return typing.get_type_hints(self.call)
+
+    @property
+    def returns(self) -> Any:
+        """The type of what is answered."""
+        returned = self.types["return"]
+        return typing.get_args(returned)[0] if typing.get_origin(returned) is Answer else returned
 
     @property
     def name(self) -> str:
@@ -104,7 +111,7 @@ class Table:
         params: Mapping[str, str],
         query: Mapping[str, str],
         body: bytes,
-    ) -> Answer:
+    ) -> Answer[Any]:
         """Decode, call, answer.
 
         Raises:
@@ -140,7 +147,7 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the table."""
     types: list[Any] = [Problem]
     for endpoint in endpoints:
-        types += [endpoint.types[part] for part in ("return", "body") if _is_json(endpoint.types.get(part))]
+        types += [kind for kind in (endpoint.returns, endpoint.types.get("body")) if _is_json(kind)]
     references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     reference = {str(one): ref for one, ref in zip(types, references, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
@@ -156,7 +163,7 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint, reference: Mapping[str, Any]) -> dict[str, Any]:
-    returned = endpoint.types["return"]
+    returned = endpoint.returns
     content = (
         {"application/json": {"schema": reference[str(returned)]}}
         if _is_json(returned)

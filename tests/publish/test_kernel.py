@@ -94,6 +94,20 @@ async def test_values_are_those_of_the_chosen_cell():
 
 
 @in_loop
+async def test_a_result_is_what_the_cell_showed_and_no_variable_of_that_name():
+    async with a_kernel() as (_, client):
+        binds = CellSource("c0", "result = 1\nresult + 1", 0)
+        silent = CellSource("c1", "3;", 1)
+        for cell in (binds, silent):
+            await run(client, cell.source)
+        bound = await kernel.look(client, ["result", "shown"], cell=binds)
+        none = await kernel.look(client, ["result"], cell=silent)
+
+    assert {name: one["short"] for name, one in bound.report.items()} == {"result": "1", "shown": "2"}
+    assert none.report == {}
+
+
+@in_loop
 async def test_a_busy_kernel_says_so():
     async with a_kernel() as (manager, client):
         client.execute("import time; time.sleep(30)")

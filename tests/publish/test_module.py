@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -39,9 +38,12 @@ def call(module: Module, path: Path, **values: Any) -> dict[str, Any]:
     file.write_text(module.source)
     job = ModuleType("job")
     job.__file__ = str(file)
-    with patch.dict(sys.modules, job=job):  # as the runner does: dataclasses look it up
+    sys.modules["job"] = job  # as the runner does: dataclasses look it up
+    try:
         exec(compile(module.source, str(file), "exec"), job.__dict__)
         found = job.main(**values)
+    finally:
+        del sys.modules["job"]
     assert tuple(found) == module.outputs
     return dict(found)
 
@@ -94,7 +96,7 @@ def test_any_small_notebook_gives_the_same_value(middle: list[str], name: str) -
 FLIGHTS = [
     "%matplotlib inline\nimport pandas as pd\nimport numpy as np, os\nfrom collections import Counter, OrderedDict",
     "month = 6  # the month to look at\nSTART = '2013-06-01'\nnames = ['AA', 'UA']",
-    "# three flights are enough here\ndf = pd.DataFrame({\n    'month': [6, 6, 7],\n    'delay': [10, 20, 60],\n})\ndf.head()",
+    "# three flights are enough here\ndf = pd.DataFrame({\n    'month': [6, 6, 7],\n    'delay': [10, 20, 60],\n})\ndf",
     "def late(table, over=15):\n    '''Those over it.'''\n    return table[table.delay > over]",
     "def chosen(table):\n    return table[table.month == month]",
     "few = late(chosen(df))\nprint(names, START)\n# how many are left\nlen(few)",
@@ -436,3 +438,33 @@ def test_descriptions_do_not_break_the_file(tmp_path: Path) -> None:
 
     assert run(module, tmp_path, "--n", "2") == "result: 3\n"
     assert "100%" in run(module, tmp_path, "--help")
+
+
+def test_a_name_of_ours_may_be_the_users_too(tmp_path: Path) -> None:
+    sources = [
+        "import datetime, json",
+        "start = datetime.datetime(2013, 1, 2)\nday = datetime.date(2013, 1, 3)",
+        "def main(x):\n    return [x, 1]\ndef arguments(): return 2\ndate = 5",
+        "json.dumps([main(start.year), day.day, date, arguments()])",
+    ]
+    module = module_of(*sources)
+
+    assert call(module, tmp_path)["result"] == value_of(sources)
+    assert run(module, tmp_path, "--start", "2014-01-01") == "result: [[2014, 1], 3, 5, 2]\n"
+
+
+def test_code_for_the_main_program_runs_in_a_job_too(tmp_path: Path) -> None:
+    assert call(module_of('x = []\nif __name__ == "__main__":\n    x.append(1)', "x"), tmp_path)["result"] == [1]
+
+
+def test_a_parameters_name_that_the_code_has_already_is_refused() -> None:
+    with pytest.raises(Unprocessable, match="the code has that name already"):
+        module_of("x = 1\ny = x + 1", "y", edits=[ParameterEdit("x", rename="y")])
+
+
+def test_a_functions_module_is_not_a_local_of_main(tmp_path: Path) -> None:
+    sources = ["import math", "def area(r): return math.pi * r", "def twice(r): return 2 * area(r)", "twice(1)"]
+    module = module_of(*sources)
+
+    assert "def main() -> dict[str, object]:" in module.source.split("def twice")[1]
+    assert call(module, tmp_path)["result"] == value_of(sources)

@@ -145,7 +145,7 @@ HARD = [
     (
         "a closure with state",
         [
-            "def counter():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n        return n\n    return up",
+            "def counter(n=0):\n    def up():\n        nonlocal n\n        n += 1\n        return n\n    return up",
             "c = counter()",
             "c()",
             "c()",
@@ -168,6 +168,7 @@ HARD = [
     ("a star import", ["from math import *", "x = 2", "floor(2.5)"], [0, 2]),
     ("an f-string reads", ["name = 'x'", "f'{name!r:>5}'"], [0, 1]),
     ("match", ["x = {'k': 1}", "match x:\n    case {'k': v}:\n        found = v", "found"], [0, 1, 2]),
+    ("a loop's own name", ["i = 5", "s = 0", "for i in range(3):\n    s += i", "s"], [1, 2, 3]),
     ("only part of a cell", ["a = 1\nb = 2", "c = 3\na"], [0, 1]),
     (
         "a setting of a module",

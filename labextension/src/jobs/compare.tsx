@@ -3,7 +3,6 @@ import type { IEditorServices } from '@jupyterlab/codeeditor';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ITranslator } from '@jupyterlab/translation';
-import { Widget } from '@lumino/widgets';
 import type { IDiffEntry } from 'nbdime/lib/diff/diffentries';
 import { NotebookDiffModel } from 'nbdime/lib/diff/model';
 import { NotebookDiffWidget } from 'nbdime/lib/diff/widget';
@@ -21,6 +20,7 @@ import { type ApiError, asApiError, type Change, type Comparison, type Version }
 import { TextDiff } from '../ui/code';
 import { useContext } from '../ui/context';
 import { Check } from '../ui/fields';
+import { useLumino } from '../ui/lumino';
 import { Empty, Problem, Skeleton } from '../ui/parts';
 
 export interface Drawing {
@@ -148,10 +148,9 @@ function Compared({ comparison, drawing }: { comparison: Comparison; drawing: Dr
 
 function Cells(props: { comparison: Comparison; drawing: Drawing; hide: boolean }): JSX.Element {
   const { comparison, drawing, hide } = props;
-  const host = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => {
+  const host = useLumino(() => {
     const { editors, rendermime, translator } = drawing;
-    const view = new NotebookDiffWidget({
+    const widget = new NotebookDiffWidget({
       model: new NotebookDiffModel(
         comparison.notebook_old as unknown as INotebookContent,
         comparison.notebook_diff as unknown as IDiffEntry[]
@@ -160,14 +159,8 @@ function Cells(props: { comparison: Comparison; drawing: Drawing; hide: boolean 
       editorFactory: editors.factoryService.newInlineEditor,
       translator
     });
-    Widget.attach(view, host.current!);
-    void view.init();
-    return () => {
-      if (view.node.isConnected) {
-        Widget.detach(view);
-      }
-      view.dispose();
-    };
+    void widget.init();
+    return { widget };
   }, [comparison, drawing]);
   return (
     <div className={`nbdime-Widget slipway-Nbdime${hide ? ' jp-mod-hideunchanged' : ''}`}>

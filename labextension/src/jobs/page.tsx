@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import type { Job, Run, Version } from '../api';
 import { CommandIDs } from '../tokens';
+import { Source } from '../ui/code';
 import { useContext } from '../ui/context';
 import { Field } from '../ui/fields';
 import { duration, median, occasion } from '../ui/format';
@@ -103,7 +104,7 @@ function Drawn(props: {
         current={tab}
         onChange={setTab}
         tabs={[
-          { id: 'overview', label: trans.__('Overview'), view: () => <Facts model={model} job={job} /> },
+          { id: 'overview', label: trans.__('Overview'), view: () => <Overview model={model} job={job} /> },
           {
             id: 'versions',
             label: `${trans.__('Versions')} (${model.versions.length})`,
@@ -162,6 +163,22 @@ function RunForm(props: { model: JobModel; job: Job; from: string | null; close:
         onCancel={close}
       />
     </section>
+  );
+}
+
+function Overview({ model, job }: { model: JobModel; job: Job }): JSX.Element {
+  const { trans } = useContext();
+  const version = model.production;
+  return (
+    <>
+      <Facts model={model} job={job} />
+      {version && (
+        <section className="slipway-Overview-code">
+          <h3>{trans.__('What runs: version %1', version.number)}</h3>
+          <Source text={version.module} label={trans.__('The Python file of version %1', version.number)} />
+        </section>
+      )}
+    </>
   );
 }
 
@@ -279,28 +296,30 @@ function Versions({ model, job }: { model: JobModel; job: Job }): JSX.Element {
             </td>
             <td>{version.note}</td>
             <td>{version.proof ? verdictWords(version.proof, trans) : trans.__('Not proved')}</td>
-            <td className="slipway-Buttons">
-              {version.number > 1 && (
-                <Button
-                  title={trans.__('What version %1 changed', version.number)}
-                  onClick={() =>
-                    void commands.execute(CommandIDs.compare, {
-                      job: job.name,
-                      old: version.number - 1,
-                      new: version.number
-                    })
-                  }
-                >
-                  {trans.__('Compare')}
-                </Button>
-              )}
-              {version.number !== job.production && (
-                <Button onClick={() => void roll(version)}>
-                  {version.number < job.production
-                    ? trans.__('Roll back to v%1', version.number)
-                    : trans.__('Use v%1', version.number)}
-                </Button>
-              )}
+            <td>
+              <div className="slipway-Buttons">
+                {version.number > 1 && (
+                  <Button
+                    title={trans.__('What version %1 changed', version.number)}
+                    onClick={() =>
+                      void commands.execute(CommandIDs.compare, {
+                        job: job.name,
+                        old: version.number - 1,
+                        new: version.number
+                      })
+                    }
+                  >
+                    {trans.__('Compare')}
+                  </Button>
+                )}
+                {version.number !== job.production && (
+                  <Button onClick={() => void roll(version)}>
+                    {version.number < job.production
+                      ? trans.__('Roll back to v%1', version.number)
+                      : trans.__('Use v%1', version.number)}
+                  </Button>
+                )}
+              </div>
             </td>
           </tr>
         ))}

@@ -1,4 +1,4 @@
-/** The side panel: one toolbar, one banner when offline, one accordion section for jobs and one for runs. */
+/** The side panel: one toolbar, one banner when offline, one accordion section for jobs and one for runs. Its inside loads when it is first seen. */
 import { CommandToolbarButton, SidePanel } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import type { AccordionPanel } from '@lumino/widgets';
@@ -6,7 +6,6 @@ import type { AccordionPanel } from '@lumino/widgets';
 import { slipwayIcon } from '../icons';
 import { CommandIDs, PANEL_ID } from '../tokens';
 import { type Context, SlipwayWidget } from '../ui/context';
-import { jobsSection, Offline, runsSection } from './sections';
 
 export class Panel extends SidePanel {
   constructor(private readonly context: Context) {
@@ -27,19 +26,40 @@ export class Panel extends SidePanel {
     const refresh = new CommandToolbarButton({ commands, id: CommandIDs.refresh, label: '' });
     this.toolbar.addItem('publish', publish);
     this.toolbar.addItem('refresh', refresh);
-    this.header.addWidget(new SlipwayWidget(context, Offline));
-    this.addWidget(jobsSection(context));
-    this.addWidget(runsSection(context));
-    (this.content as AccordionPanel).setRelativeSizes([1, 1]);
+  }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    if (this.isVisible) {
+      this.look();
+    }
   }
 
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
-    this.context.overview.seen = true;
+    this.look();
   }
 
   protected onAfterHide(message: Message): void {
     super.onAfterHide(message);
     this.context.overview.seen = false;
   }
+
+  private look(): void {
+    this.context.overview.seen = true;
+    this.filled ??= this.fill();
+  }
+
+  private async fill(): Promise<void> {
+    const { context } = this;
+    const { jobsSection, Offline, runsSection } = await import('./sections');
+    if (!this.isDisposed) {
+      this.header.addWidget(new SlipwayWidget(context, Offline));
+      this.addWidget(jobsSection(context));
+      this.addWidget(runsSection(context));
+      (this.content as AccordionPanel).setRelativeSizes([1, 1]);
+    }
+  }
+
+  private filled: Promise<void> | null = null;
 }

@@ -66,6 +66,7 @@ export class Section<T> extends PanelWithToolbar {
       }
     };
     overview.changed.connect(counted, this);
+    counted();
   }
 
   readonly filtered = new Signal<this, void>(this);

@@ -109,7 +109,10 @@ class NotebookBadges implements IDisposable {
   }
 
   private draw(badges: readonly Badge[]): void {
-    const wanted = new Map(badges.map(badge => [badge.cell, badge]));
+    const wanted = new Map<string, Badge[]>();
+    for (const badge of badges) {
+      wanted.set(badge.cell, [...(wanted.get(badge.cell) ?? []), badge]);
+    }
     for (const [cell, view] of this.shown) {
       if (!wanted.has(cell) || view.isDisposed) {
         view.dispose();
@@ -117,21 +120,19 @@ class NotebookBadges implements IDisposable {
       }
     }
     for (const cell of this.panel.content.widgets) {
-      const badge = wanted.get(cell.model.id);
-      if (badge) {
-        const view = this.shown.get(badge.cell);
-        if (view) {
-          view.tell(badge);
-        } else {
-          this.attach(cell, badge);
-        }
+      const found = wanted.get(cell.model.id);
+      const view = this.shown.get(cell.model.id);
+      if (found && view) {
+        view.tell(found);
+      } else if (found) {
+        this.attach(cell, found);
       }
     }
   }
 
-  private attach(cell: Cell, badge: Badge): void {
-    const view = new BadgeView(this.context, badge, this.panel);
-    this.shown.set(badge.cell, view);
+  private attach(cell: Cell, badges: readonly Badge[]): void {
+    const view = new BadgeView(this.context, badges, this.panel);
+    this.shown.set(cell.model.id, view);
     // A cell that was never scrolled to has no children yet.
     void cell.ready.then(() => {
       const host = inputWrapper(cell);
@@ -156,23 +157,30 @@ function inputWrapper(cell: Cell): Panel | undefined {
   return undefined;
 }
 
+/** The badges of one cell: one for each job that was published from it. */
 class BadgeView extends SlipwayWidget {
-  constructor(context: Context, badge: Badge, panel: NotebookPanel) {
-    const changed = new Signal<unknown, Badge>({});
+  constructor(context: Context, badges: readonly Badge[], panel: NotebookPanel) {
+    const changed = new Signal<unknown, readonly Badge[]>({});
     super(context, () => (
-      <UseSignal signal={changed} initialArgs={badge}>
-        {(_, args) => <BadgeButton badge={args ?? badge} panel={panel} />}
+      <UseSignal signal={changed} initialArgs={badges}>
+        {(_, args) => (
+          <>
+            {(args ?? badges).map(badge => (
+              <BadgeButton key={badge.job} badge={badge} panel={panel} />
+            ))}
+          </>
+        )}
       </UseSignal>
     ));
     this.changed = changed;
     this.addClass('slipway-BadgeHost');
   }
 
-  tell(badge: Badge): void {
-    this.changed.emit(badge);
+  tell(badges: readonly Badge[]): void {
+    this.changed.emit(badges);
   }
 
-  private readonly changed: Signal<unknown, Badge>;
+  private readonly changed: Signal<unknown, readonly Badge[]>;
 }
 
 function BadgeButton({ badge, panel }: { badge: Badge; panel: NotebookPanel }): JSX.Element {

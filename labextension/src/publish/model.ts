@@ -62,6 +62,7 @@ export class PublishModel implements IDisposable {
   }
 
   setName(name: string): void {
+    this.named = true;
     this.name = name;
     this.edited();
   }
@@ -198,7 +199,7 @@ export class PublishModel implements IDisposable {
   }
 
   private take(plan: Plan): void {
-    if (!this.plan) {
+    if (!this.named) {
       this.name = plan.name;
     }
     this.plan = plan;
@@ -233,6 +234,8 @@ export class PublishModel implements IDisposable {
   private readonly replanning = new Debouncer(() => this.replan(), REPLAN);
   private readonly reprove = new Debouncer(() => this.prove(), REPROVE);
   private idempotency = UUID.uuid4();
+  /** The person has chosen the name. */
+  private named = false;
   private proved = '';
   private asked = 0;
   private disposed = false;

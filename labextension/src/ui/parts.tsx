@@ -2,6 +2,8 @@
 import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import '../../style/base.css';
+
 import type { ApiError, LastRun, RunState } from '../api';
 import { useContext } from './context';
 import { absolute, duration, initials, relative } from './format';

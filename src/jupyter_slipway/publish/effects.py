@@ -470,6 +470,8 @@ def bound_in(body: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
             declared |= set(node.names)
         elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
             names.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            names.add(node.rest)
         todo += ast.iter_child_nodes(node)
     return names - declared, declared
 
@@ -529,6 +531,8 @@ class _Reader:
         self.called: set[str] = set()
         self.escapes: set[str] = set()
         self.binds: set[str] = set()
+        self.here: set[str] = set()
+        """Names bound on the way to this place, in blocks that may not run."""
         self.weak: set[str] = set()
         self.deletes: set[str] = set()
         self.changes: set[str] = set()
@@ -591,12 +595,14 @@ class _Reader:
             self.bind(node.id)
 
     def read(self, name: str) -> None:
-        if name not in self.local and name not in self.binds:
+        if name not in self.local and name not in self.binds and name not in self.here:
             self.reads.add(name)
 
     def bind(self, name: str) -> None:
         if name not in self.local:
             (self.weak if self.depth or self.function else self.binds).add(name)
+            if self.depth and not self.function:
+                self.here.add(name)
 
     def change(self, name: str) -> None:
         """The object of `name` changes; a local counts in a function, where it may be a parameter or an alias."""
@@ -632,7 +638,7 @@ class _Reader:
         """`x.a = …`, `x[k] = …`, `del x[k]`: a change of x."""
         self.visit(target.value)
         if isinstance(target, ast.Subscript):
-            self.visit(target.slice)
+            self.key(target.slice)
         self.change(root(target))
         self.settings.add(path(target).removesuffix("()"))
 
@@ -706,10 +712,12 @@ class _Reader:
     def loop(self, node: ast.For | ast.AsyncFor) -> None:
         self.waits = self.waits or isinstance(node, ast.AsyncFor)
         self.visit(node.iter)
+        before = set(self.here)
         self.depth += 1
         self.store(node.target, node.iter, from_loop=True)
         self.each([*node.body, *node.orelse])
         self.depth -= 1
+        self.here = before
 
     def with_(self, node: ast.With | ast.AsyncWith) -> None:
         self.waits = self.waits or isinstance(node, ast.AsyncWith)
@@ -720,28 +728,32 @@ class _Reader:
         self.each(node.body)
 
     def perhaps(self, node: ast.AST) -> None:
+        before = set(self.here)
         self.depth += 1
         self.children(node)
         self.depth -= 1
+        self.here = before
 
     def if_(self, node: ast.If) -> None:
         self.visit(node.test)
         self.branches([node.body, node.orelse])
 
     def try_(self, node: ast.Try) -> None:
-        handlers = [handler.body for handler in node.handlers if not _leaves(handler.body)]
-        for handler in node.handlers:
-            self.each([handler.type])
-        self.branches([[*node.body, *node.orelse], *handlers])
-        for handler in node.handlers:
-            if _leaves(handler.body):
-                self.depth += 1
-                self.each(handler.body)
-                self.depth -= 1
+        outside = set(self.here)
+        self.here |= {one.name for one in node.handlers if one.name}  # gone when the handler is left
+        self.each(one.type for one in node.handlers)
+        self.branches([[*node.body, *node.orelse], *(one.body for one in node.handlers if not _leaves(one.body))])
+        self.depth += 1
+        for one in node.handlers:
+            if _leaves(one.body):
+                self.each(one.body)
+        self.depth -= 1
+        self.here = outside
         self.each(node.finalbody)
 
     def branches(self, bodies: list[list[ast.stmt]]) -> None:
         """What every branch binds is bound for sure; what only some bind, perhaps."""
+        outside = set(self.here)
         self.depth += 1
         bound: list[set[str]] = []
         for body in bodies:
@@ -749,6 +761,7 @@ class _Reader:
             self.each(body)
             bound.append(self.weak)
             self.weak = before
+            self.here = set(outside)
         self.depth -= 1
         if not self.depth and not self.function:
             sure = set.intersection(*bound) - self.changes
@@ -757,9 +770,9 @@ class _Reader:
         else:
             self.weak |= set.union(*bound)
 
-    def handler(self, node: ast.ExceptHandler) -> None:
-        if node.name:
-            self.bind(node.name)
+    def match_rest(self, node: ast.MatchMapping) -> None:
+        if node.rest:
+            self.bind(node.rest)
         self.children(node)
 
     def match_as(self, node: ast.MatchAs | ast.MatchStar) -> None:
@@ -910,11 +923,14 @@ class _Reader:
 
     def subscript(self, node: ast.Subscript) -> None:
         self.visit(node.value)
-        if isinstance(node.slice, ast.Name):
-            self.read(node.slice.id)
-            self.keys.add(node.slice.id)
+        self.key(node.slice)
+
+    def key(self, node: ast.expr) -> None:
+        if isinstance(node, ast.Name):
+            self.read(node.id)
+            self.keys.add(node.id)
         else:
-            self.visit(node.slice)
+            self.visit(node)
 
     def expression(self, node: ast.Expr) -> None:
         value = node.value
@@ -968,12 +984,13 @@ METHODS: dict[type[ast.AST], Callable[..., None]] = {
     ast.AsyncWith: _Reader.with_,
     ast.While: _Reader.perhaps,
     ast.Match: _Reader.perhaps,
+    ast.match_case: _Reader.perhaps,
     ast.If: _Reader.if_,
     ast.Try: _Reader.try_,
     ast.TryStar: _Reader.try_,
-    ast.ExceptHandler: _Reader.handler,
     ast.MatchAs: _Reader.match_as,
     ast.MatchStar: _Reader.match_as,
+    ast.MatchMapping: _Reader.match_rest,
     ast.Import: _Reader.import_,
     ast.ImportFrom: _Reader.import_from,
     ast.FunctionDef: _Reader.def_,

@@ -143,7 +143,7 @@ class Publish:
         """End a proof; publishing stays possible without it."""
         return await self._proofs.cancel(proof)
 
-    async def publish_version(self, asker: Asker, body: PublishRequest) -> Answer:
+    async def publish_version(self, asker: Asker, body: PublishRequest) -> Answer[Published]:
         """Register a cell as a version of a job."""
         job_name(body.name)
         planned = await self._settled(body)

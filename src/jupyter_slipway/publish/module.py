@@ -15,7 +15,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from msgspec import Struct
@@ -50,15 +50,13 @@ ANNOTATIONS = {
     "list": "list",
     "dict": "dict",
 }
-READERS = {
-    "int": "int",
-    "float": "float",
-    "date": "date.fromisoformat",
-    "datetime": "datetime.fromisoformat",
-    "path": "Path",
-}
-
-
+OWN_NAMES = frozenset({"main", "arguments", "work", "argparse", "json", "asyncio", "runpy"})
+"""What the file itself defines or imports: the user's definitions of these names stay inside `main`."""
+CLASSES = {"date": "datetime", "datetime": "datetime", "Path": "pathlib"}
+"""The classes that parameters need, and their modules."""
+PLAIN = {name: name for name in CLASSES}
+"""How the file writes them; '_datetime.date' where the user's code has another `date`."""
+AS_MAIN = re.compile(r"__name__\s*==\s*(['\"])__main__\1")
 LONG_STRING = re.compile(r"\"\"\"|\'\'\'|\\\n")
 
 
@@ -226,28 +224,29 @@ def _given(parameter: Parameter, origin: Parameter, everything: list[tuple[str, 
     )
 
 
-def expression(kind: str, value: object) -> str:
+def expression(kind: str, value: object, spell: Mapping[str, str] = PLAIN) -> str:
     """A JSON value as Python source of that type."""
     if value is None:
         return "None"
     if kind == "date":
         moment = date.fromisoformat(str(value))
-        return f"date({moment.year}, {moment.month}, {moment.day})"
+        return f"{spell['date']}({moment.year}, {moment.month}, {moment.day})"
     if kind == "datetime":
-        return _datetime(str(value))
+        return spell["datetime"] + _datetime(str(value))
     if kind == "path":
-        return f"Path({quoted(value)})"
+        return f"{spell['Path']}({quoted(value)})"
     return quoted(value)
 
 
 def _datetime(text: str) -> str:
+    """What follows `datetime` to make this moment."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is not None or moment.microsecond:
-        return f"datetime.fromisoformat({quoted(text)})"
+        return f".fromisoformat({quoted(text)})"
     parts = [moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second]
     while len(parts) > 3 and parts[-1] == 0:
         parts.pop()
-    return f"datetime({', '.join(map(str, parts))})"
+    return f"({', '.join(map(str, parts))})"
 
 
 def quoted(value: object) -> str:
@@ -262,28 +261,36 @@ def quoted(value: object) -> str:
     return repr(value)
 
 
-def annotation(parameter: Parameter) -> str:
-    plain = ANNOTATIONS[parameter.type]
+def annotation(parameter: Parameter, spell: Mapping[str, str] = PLAIN) -> str:
+    names = {kind: spell.get(name, name) for kind, name in ANNOTATIONS.items()}
+    plain = names[parameter.type]
     if parameter.type == "list":
-        plain = f"list[{ANNOTATIONS.get(parameter.item, 'object')}]"
+        plain = f"list[{names.get(parameter.item, 'object')}]"
     elif parameter.type == "dict":
-        plain = f"dict[str, {ANNOTATIONS.get(parameter.item, 'object')}]"
+        plain = f"dict[str, {names.get(parameter.item, 'object')}]"
     return f"{plain} | None" if parameter.type in ("list", "dict") or parameter.default is None else plain
 
 
-def signature(given: Sequence[Given]) -> list[str]:
+def reader(kind: str, spell: Mapping[str, str] = PLAIN) -> str:
+    """What makes a value of this type from the text of the command line; empty when text is what is wanted."""
+    if kind in ("date", "datetime"):
+        return f"{spell[kind]}.fromisoformat"
+    return {"int": "int", "float": "float", "path": spell["Path"]}.get(kind, "")
+
+
+def signature(given: Sequence[Given], spell: Mapping[str, str] = PLAIN) -> list[str]:
     """`def main(…)`, one parameter a line."""
     if not given:
         return ["def main() -> dict[str, object]:"]
     lines = ["def main(", f"{INDENT}*,"]
     for one in given:
         parameter = one.parameter
-        default = "None" if parameter.type in ("list", "dict") else expression(parameter.type, parameter.default)
-        lines.append(f"{INDENT}{parameter.name}: {annotation(parameter)} = {default},")
+        default = "None" if parameter.type in ("list", "dict") else expression(parameter.type, parameter.default, spell)
+        lines.append(f"{INDENT}{parameter.name}: {annotation(parameter, spell)} = {default},")
     return [*lines, ") -> dict[str, object]:"]
 
 
-def defaults(given: Sequence[Given]) -> list[str]:
+def defaults(given: Sequence[Given], spell: Mapping[str, str] = PLAIN) -> list[str]:
     """Lists and mappings get their default inside, so that two calls never share one."""
     out = []
     for one in given:
@@ -291,7 +298,7 @@ def defaults(given: Sequence[Given]) -> list[str]:
         if parameter.type in ("list", "dict") and parameter.default is not None:
             value = parameter.default
             if parameter.item in ("date", "datetime", "path"):
-                text = ", ".join(expression(parameter.item, each) for each in value)
+                text = ", ".join(expression(parameter.item, each, spell) for each in value)
                 text = f"[{text}]"
             else:
                 text = quoted(value)
@@ -372,6 +379,8 @@ class _Writing:
         self.bound_anywhere = {name for one in pieces for name in one.facts.binds | one.facts.weak}
         self.target_binds = {n for one in pieces if one.step is self.target for n in one.facts.binds | one.facts.weak}
         self.properties = {f.name for one in pieces for f in one.facts.functions if f.is_property}
+        self.spell = PLAIN | {name: f"_{CLASSES[name]}.{name}" for name in CLASSES if self.taken(name, pieces)}
+        self.refuse_clashes(pieces)
         self.future = [
             one for one in pieces if isinstance(one.node, ast.ImportFrom) and one.node.module == "__future__"
         ]
@@ -380,10 +389,36 @@ class _Writing:
         self.pieces = self.with_result([one for one in pieces if not self.only_shows(one)])
         self.outputs = self.output_names()
 
+    def taken(self, name: str, pieces: Sequence[Piece]) -> bool:
+        """Does the user's code mean something else by the name of a class that parameters need?"""
+        same = {(name, CLASSES[name], name)}
+        imports = {(one.name, one.module, one.member) for piece in pieces for one in piece.facts.imports}
+        imported_as = {one for one in imports if one[0] == name}
+        otherwise = any(
+            name in piece.facts.binds | piece.facts.weak and piece.facts.kind != "import" for piece in pieces
+        )
+        return otherwise or bool(imported_as - same)
+
+    def refuse_clashes(self, pieces: Sequence[Piece]) -> None:
+        """A parameter's new name must not be one that the code uses for something else."""
+        used = self.bound_anywhere | {name for one in pieces for name in one.facts.reads | needs(one)}
+        for one in self.given:
+            own = one.constant.name if one.constant is not None and not one.constant.inline else ""
+            if one.parameter.name != own and one.parameter.name in used:
+                raise Unprocessable(
+                    f"A parameter cannot be called {one.parameter.name!r}: the code has that name already.",
+                    hint="Choose another name.",
+                )
+
     # ── what stands in the file
 
     def parameterised(self, piece: Piece) -> Piece | None:
         """The statement without what became a parameter; None when nothing is left."""
+        if "__name__" in piece.facts.reads:  # in a notebook it is always so
+            lines = tuple(
+                Line(AS_MAIN.sub("True", one.text), one.cell, one.index, one.cell_line) for one in piece.lines
+            )
+            piece = Piece(piece.step, piece.node, piece.facts, lines, piece.fixed)
         mine = [one for one in self.given if one.constant is not None and one.cell == piece.step.cell]
         names = {one.constant.name for one in mine if one.constant is not None and not one.constant.inline}
         pairs = list(assignments(piece.node))
@@ -494,20 +529,20 @@ class _Writing:
             out += [Line(""), Line(""), *piece.lines]
         out += [Line(""), Line("")]
         out += [Line(one) for one in self.opening(waits)]
-        body = [*defaults(self.given), *conversions(self.given, self.timestamp)]
+        body = [*defaults(self.given, self.spell), *conversions(self.given, self.timestamp)]
         out += [Line(INDENT + one) for one in body]
         out += self.statements(rest, blank=bool(body))
         out.append(Line(f"{INDENT}return {self.returned()}"))
         if waits:
             passed = ", ".join(f"{one.parameter.name}={one.parameter.name}" for one in self.given)
-            out += [Line(""), Line(""), *(Line(one) for one in [*signature(self.given), *self.docstring()])]
+            out += [Line(""), Line(""), *(Line(one) for one in [*signature(self.given, self.spell), *self.docstring()])]
             out.append(Line(f"{INDENT}return asyncio.run(work({passed}))"))
         return [*out, *self.command_line()]
 
     def opening(self, waits: bool) -> list[str]:
         if not waits:
-            return [*signature(self.given), *self.docstring()]
-        head = signature(self.given)
+            return [*signature(self.given, self.spell), *self.docstring()]
+        head = signature(self.given, self.spell)
         return [head[0].replace("def main(", "async def work("), *head[1:]]
 
     def statements(self, pieces: Sequence[Piece], *, blank: bool) -> list[Line]:
@@ -535,8 +570,10 @@ class _Writing:
         extra = ["runpy"]
         out = self.import_lines([], self.pieces, extra)
         out += [Line(""), Line("")]
-        out += [Line(one) for one in [*signature(self.given), *self.docstring()]]
-        out += [Line(INDENT + one) for one in [*defaults(self.given), *conversions(self.given, self.timestamp)]]
+        out += [Line(one) for one in [*signature(self.given, self.spell), *self.docstring()]]
+        out += [
+            Line(INDENT + one) for one in [*defaults(self.given, self.spell), *conversions(self.given, self.timestamp)]
+        ]
         names = [
             one.constant.name if one.constant and not one.constant.inline else one.parameter.name for one in self.given
         ]
@@ -559,7 +596,8 @@ class _Writing:
         rest: list[Piece] = []
         for piece in self.pieces:
             names = {one.name for one in piece.facts.imports}
-            movable = piece.facts.kind == "import" and not settled and all(times[name] == 1 for name in names)
+            alone = all(times[name] == 1 for name in names) and not names & OWN_NAMES - _same_imports(piece)
+            movable = piece.facts.kind == "import" and not settled and alone
             (imports if movable else rest).append(piece)
             settled = settled or _sets_environment(piece)
         local = {name for one in rest for name in one.facts.binds | one.facts.weak}
@@ -567,7 +605,10 @@ class _Writing:
         top = [
             one
             for one in rest
-            if one.facts.kind in ("def", "class") and times[_defined(one)] == 1 and _plain_defaults(one)
+            if one.facts.kind in ("def", "class")
+            and times[_defined(one)] == 1
+            and _defined(one) not in OWN_NAMES
+            and _plain_defaults(one)
         ]
         while True:
             inside = local - {_defined(one) for one in top}
@@ -633,11 +674,10 @@ class _Writing:
         """What the parameters, the command line and `display` need."""
         out = []
         kinds = {one.parameter.type for one in self.given} | {one.parameter.item for one in self.given}
-        dates = sorted({"date", "datetime"} & kinds)
-        if dates:
-            out.append(f"from datetime import {', '.join(dates)}")
-        if "path" in kinds:
-            out.append("from pathlib import Path")
+        for kind in sorted({"date", "datetime", "path"} & kinds):
+            name = ANNOTATIONS[kind]
+            module = CLASSES[name]
+            out.append(f"from {module} import {name}" if self.spell[name] == name else f"import {module} as _{module}")
         if self.given:
             out.append("import argparse")
         if any(_as_json(one.parameter) for one in self.given):
@@ -707,10 +747,10 @@ class _Writing:
         elif _as_json(parameter):
             kind = ", type=json.loads"
         elif parameter.type == "list":
-            reader = READERS.get(parameter.item)
-            kind = f', nargs="*"{f", type={reader}" if reader else ""}'
-        elif parameter.type in READERS:
-            kind = f", type={READERS[parameter.type]}"
+            read = reader(parameter.item, self.spell)
+            kind = f', nargs="*"{f", type={read}" if read else ""}'
+        elif read := reader(parameter.type, self.spell):
+            kind = f", type={read}"
         about = parameter.description or f"{described_type(parameter)}, {quoted(parameter.default)} by default"
         about = about.replace("%", "%%")
         return f'parser.add_argument("{flag}"{dest}{kind}, help={quoted(about)})'
@@ -753,6 +793,11 @@ def _sets_environment(piece: Piece) -> bool:
     """Imports after it may depend on it."""
     text = "\n".join(one.text for one in piece.lines)
     return bool(re.search(r"os\.environ|os\.putenv|os\.chdir|sys\.path|matplotlib\.use|mpl\.use|set_int_env", text))
+
+
+def _same_imports(piece: Piece) -> set[str]:
+    """Names it imports just as the file itself would."""
+    return {one.name for one in piece.facts.imports if not one.member and one.module == one.name}
 
 
 def _defined(piece: Piece) -> str:

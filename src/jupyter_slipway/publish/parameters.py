@@ -433,7 +433,7 @@ def parse_setting(text: str) -> ParameterEdit:
     Raises:
         Unprocessable: it does not read like that, or the default is not of the type
     """
-    found = SETTING.fullmatch(text)
+    found = SETTING.fullmatch(text.strip())
     if found is None:
         raise Unprocessable(f"{text!r} does not set a parameter.", hint="Write NAME=DEFAULT or NAME:TYPE=DEFAULT.")
     name, type_, item = _named(found["name"]), found["type"], found["item"] or ""

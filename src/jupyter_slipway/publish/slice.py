@@ -109,11 +109,12 @@ SETTER = re.compile(
 DRAWING_PACKAGES = frozenset({"matplotlib", "seaborn", "time", "plotly", "altair", "bokeh"})
 ANYWHERE = frozenset({"os", "sys", "warnings", "logging", "locale", "IPython"})
 IMPLIED = {
-    "seaborn": {"matplotlib", "pandas", "numpy"},
-    "pandas": {"matplotlib", "numpy"},
-    "sklearn": {"numpy"},
-    "scipy": {"numpy"},
+    "seaborn": ("matplotlib", "pandas", "numpy"),
+    "pandas": ("numpy",),
+    "sklearn": ("numpy",),
+    "scipy": ("numpy",),
 }
+PLOTTING = frozenset({"plot", "hist", "boxplot"})
 AMBIENT_PACKAGE = {"environ": "os", "cwd": "os", "sys.path": "sys", "matplotlib": "matplotlib", "pandas": "pandas"}
 STREAMS = {"random": "@random", "numpy.random": "@numpy.random"}
 
@@ -191,6 +192,8 @@ class Names:
         self.axes: set[str] = set()
         self._late: dict[str, frozenset[str]] = {}
         self.properties: set[str] = set()
+        self.members: set[str] = set()
+        """Imported from a module: perhaps an object, which can be changed."""
         imported: dict[str, str] = {}
         otherwise: set[str] = set()
         statements = list(statements)
@@ -204,6 +207,7 @@ class Names:
                 if function.is_property:
                     self.properties.add(function.name)
             names = {each.name for each in one.imports}
+            self.members |= {each.name for each in one.imports if each.member}
             for each in one.imports:
                 if not each.member or each.name[:1].islower():
                     imported[each.name] = each.module.lstrip(".").split(".")[0]
@@ -320,8 +324,12 @@ class Names:
         nested = call.path.count(".") > 1
         if name == "seed" and package in ("random", "numpy"):
             return
-        if SETTER.match(name) or ".style" in call.path or (nested and name in CHANGING and "random" not in call.path):
+        setter = SETTER.match(name) and name not in PURE
+        if setter or ".style" in call.path or (nested and name in CHANGING and "random" not in call.path):
             effect.config.add(package)
+        is_object = owner in self.members and not nested and package not in DRAWING_PACKAGES and name not in DRAWS
+        if call.inplace or (is_object and name in CHANGING):
+            effect.certain.add(owner)
         likely = call.discarded and not ends and package not in DRAWING_PACKAGES
         self._unknown(call, name, effect, likely=likely)
 
@@ -348,7 +356,7 @@ class Names:
             (effect.possible if chained and not call.discarded else effect.certain).add(owner)
         elif name not in PURE:
             (effect.likely if call.discarded and not ends else effect.possible).add(owner)
-        if name not in PURE:
+        if name not in PURE and name not in CHANGING:
             effect.possible |= given
 
     def _user(
@@ -475,7 +483,8 @@ class _Walk:
         """Name -> the unit that reads it."""
         self._stars: list[int] = []
         self._settings: list[int] = []
-        self._done: dict[str, set[int]] = {}
+        self.done: dict[str, set[int]] = {}
+        """Name -> which of its writes were looked at."""
         self._todo: list[tuple[str, int]] = []
         self._sharing = _Sharing()
         for run in range(len(log)):
@@ -638,7 +647,7 @@ class _Walk:
             self._need_stream(name, at)
             return
         writes = self.writes.get(name, [])
-        done = self._done.setdefault(name, set())
+        done = self.done.setdefault(name, set())
         found = False
         for k in range(bisect_left(writes, (at, 0)) - 1, -1, -1):
             if k in done:
@@ -659,7 +668,7 @@ class _Walk:
         upto = bisect_left(writes, (at, 0))
         if not name.startswith("@file:") and all(level != BINDS for _, level in writes[:upto]):
             return
-        done = self._done.setdefault(name, set())
+        done = self.done.setdefault(name, set())
         for k in range(upto - 1, -1, -1):
             if k in done:
                 return
@@ -700,6 +709,10 @@ class _Walk:
             return
         used = {one.module.lstrip(".").split(".")[0] for k in self.kept for one in self.units[k].statement.imports}
         used |= {one for package in list(used) for one in IMPLIED.get(package, ())}
+        if any(attribute in PLOTTING for k in self.kept for _, attribute in self.units[k].statement.attributes):
+            used.add("matplotlib")
+        if "matplotlib" in used:
+            used.add("seaborn")  # its themes are matplotlib's settings
         if used - sys.stdlib_module_names or any("@file:*" in self.units[k].reads for k in self.kept):
             used |= ANYWHERE
         for position in waiting:
@@ -986,15 +999,19 @@ def _about_doubt(walk: _Walk) -> list[Warn]:
     """Possible changes of a needed name that nobody watched, and that are left out."""
     if walk.widen:
         return []
-    found: dict[tuple[str, str], Warn] = {}
-    for name, done in walk._done.items():
+    doubts: dict[str, dict[int, str]] = {}
+    for name, done in walk.done.items():
         for k in done:
             position, level = walk.writes[name][k]
+            ran = walk.log[walk.units[position].run]
             if level == POSSIBLE and position not in walk.kept:
-                ran = walk.log[walk.units[position].run]
-                message = f"{place(ran.index)} may change `{name}`: nobody watched, and it is left out."
-                found.setdefault((ran.cell, name), Warn("unknown_mutation", message, ran.cell))
-    return list(found.values())
+                doubts.setdefault(name, {})[ran.index] = ran.cell
+    found = []
+    for name, where in doubts.items():
+        cells = ", ".join(str(index + 1) for index in sorted(where))
+        message = f"`{name}` may be changed in cell {cells}: nobody watched, and it is left out."
+        found.append(Warn("unknown_mutation", message, where[min(where)]))
+    return found
 
 
 # ── the fingerprint ─────────────────────────────────────────────────────────────────────────────────────────

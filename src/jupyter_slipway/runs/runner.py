@@ -289,6 +289,9 @@ class Runner:
     def _settle(self, one: Live, ending: Ending) -> None:
         self.engine.settle(one.claim, ending)
         del self.live[one.claim.run.id]
+        # A step with many ends lasts long, each being a write to disk: schedules must not wait for all of it.
+        if self._next_due is not None and self.clock() >= self._next_due:
+            self._fire()
 
     def _progress(self, one: Live) -> None:
         now = time.monotonic()

@@ -1,0 +1,53 @@
+import { expect, it, vi } from 'vitest';
+
+import { ApiError } from '../api';
+import { aJob, anApi, aRun } from '../testing/fake';
+import { Overview } from './model';
+
+const STATUS = { root: '/work', user: 'ana' };
+
+function made(runs = [aRun()]) {
+  const api = {
+    status: vi.fn(() => Promise.resolve(STATUS)),
+    jobs: { list: vi.fn(() => Promise.resolve({ items: [aJob()] })) },
+    runs: { list: vi.fn(() => Promise.resolve({ items: runs, next: null })) }
+  };
+  return { api, overview: new Overview(anApi(api as never)) };
+}
+
+it('knows jobs, runs and server after the first answer', async () => {
+  const { overview } = made();
+  await overview.refresh();
+
+  expect([overview.jobs, overview.runs, overview.error]).toEqual([[aJob()], [aRun()], null]);
+  overview.dispose();
+});
+
+it('keeps what was last known when the server goes away', async () => {
+  const { overview, api } = made();
+  await overview.refresh();
+  api.runs.list.mockRejectedValueOnce(new ApiError(0, 'offline', 'gone'));
+  await overview.refresh().catch(() => undefined);
+
+  expect(overview.error?.status).toBe(0);
+  expect(overview.jobs).toEqual([aJob()]);
+  overview.dispose();
+});
+
+it('finds the path by which JupyterLab opens a notebook', async () => {
+  const { overview } = made();
+  await overview.refresh();
+
+  expect(overview.pathOf('/work/a/flights.ipynb')).toBe('a/flights.ipynb');
+  expect(overview.pathOf('/elsewhere/flights.ipynb')).toBeNull();
+  expect(overview.pathOf('a/flights.ipynb')).toBe('a/flights.ipynb');
+  overview.dispose();
+});
+
+it('counts the runs that live', async () => {
+  const { overview } = made([aRun({ state: 'running' }), aRun({ id: 'run-2' })]);
+  await overview.refresh();
+
+  expect(overview.live.map(run => run.id)).toEqual(['run-1']);
+  overview.dispose();
+});

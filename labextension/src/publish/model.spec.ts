@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import { ApiError, type ProofProgress, type PublishRequest } from '../api';
+import { aJob, anApi, aPlan, aVersion, trans } from '../testing/fake';
+import { PublishModel } from './model';
+
+const CELL = { notebook: 'flights.ipynb', cells: [], cell: 'score', kernel: null };
+const proof = (change: Partial<ProofProgress> = {}): ProofProgress => ({
+  id: 'proof-1',
+  step: 'running',
+  fraction: 0.5,
+  done: false,
+  plan: null,
+  ...change
+});
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function made(change: Parameters<typeof anApi>[0]['publish'] = {}) {
+  const publish = {
+    plan: vi.fn(() => Promise.resolve(aPlan())),
+    prove: vi.fn(() => Promise.resolve(proof())),
+    proof: vi.fn(() => Promise.resolve(proof({ done: true, plan: aPlan({ module: 'wider' }) }))),
+    cancelProof: vi.fn(() => Promise.resolve(proof({ done: true }))),
+    publish: vi.fn((_: PublishRequest, __: string) =>
+      Promise.resolve({ job: aJob(), version: aVersion(), created: true, message: 'Registered.', run: null })
+    ),
+    ...change
+  };
+  return { publish, model: new PublishModel(anApi({ publish }), CELL, trans) };
+}
+
+it('takes the suggested name, and proves the plan', async () => {
+  const { model, publish } = made();
+  const started = model.start();
+  await vi.advanceTimersByTimeAsync(500);
+  await started;
+
+  expect(model.name).toBe('flights');
+  expect(model.plan?.module).toBe('wider');
+  expect(model.proofCurrent).toBe(true);
+  expect(publish.prove).toHaveBeenCalledTimes(1);
+});
+
+it('keeps a name that was typed before the plan came', async () => {
+  const { model } = made();
+  model.setName('mine');
+  void model.start();
+  await vi.advanceTimersByTimeAsync(10);
+
+  expect(model.name).toBe('mine');
+  model.dispose();
+});
+
+it('registers with the proof only while the proof is of what stands there', async () => {
+  const { model, publish } = made();
+  void model.start();
+  await vi.advanceTimersByTimeAsync(500);
+  await model.publish(false);
+  model.setParameter('month', { text: '7' });
+  await model.publish(true);
+
+  const [first, second] = publish.publish.mock.calls.map(([request]) => request);
+  expect(first).toMatchObject({ proof_id: 'proof-1', edits: [], run: false });
+  expect(second).toMatchObject({ proof_id: undefined, edits: [{ name: 'month', default: 7 }], run: true });
+});
+
+it('plans and proves again after an edit, once typing has stopped', async () => {
+  const { model, publish } = made();
+  void model.start();
+  await vi.advanceTimersByTimeAsync(500);
+  for (const text of ['7', '70', '7']) {
+    model.setParameter('month', { text });
+    await vi.advanceTimersByTimeAsync(50);
+  }
+  await vi.advanceTimersByTimeAsync(2000);
+
+  expect(publish.plan).toHaveBeenCalledTimes(2);
+  expect(publish.prove).toHaveBeenCalledTimes(2);
+});
+
+it('says why it was refused, and asks with another key the next time', async () => {
+  const refuse = vi.fn((_: PublishRequest, __: string) =>
+    Promise.reject(new ApiError(409, 'conflict', 'Taken.', 'Choose another.'))
+  );
+  const { model } = made({ publish: refuse });
+
+  expect(await model.publish(false)).toBeNull();
+  expect(model.refusal?.text).toBe('Taken. Choose another.');
+  await model.publish(false);
+  expect(refuse.mock.calls[0][1]).not.toBe(refuse.mock.calls[1][1]);
+});
+
+it('cannot be sent while a default is no value', async () => {
+  const { model } = made();
+  void model.start();
+  await vi.advanceTimersByTimeAsync(500);
+
+  expect(model.sound).toBe(true);
+  model.setParameter('month', { text: 'six' });
+  expect(model.sound).toBe(false);
+  model.setParameter('month', { on: false });
+  expect(model.sound).toBe(true);
+});

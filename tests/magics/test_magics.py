@@ -1,0 +1,86 @@
+"""The magics, in a real kernel of a real notebook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from jupyter_slipway.client import Client
+from tests.builders import write_notebook
+
+Execute = Callable[[str], str]
+LAST = "%%publish totals --note first\ntotal = sum(range(month * 10))\ntotal"
+
+
+@pytest.fixture
+def execute(tmp_path: Path, home: Path) -> Iterator[Execute]:
+    """Runs code in the kernel of totals.ipynb, and gives what it showed."""
+    notebook = write_notebook(tmp_path / "totals.ipynb", "%load_ext jupyter_slipway", "month = 1", LAST)
+    environ = os.environ | {"JPY_SESSION_NAME": str(notebook), "COLUMNS": "120"}
+    manager, client = start_new_kernel(env=environ, cwd=str(tmp_path))
+
+    def run(code: str) -> str:
+        shown: list[str] = []
+
+        def hear(message: dict) -> None:
+            content = message["content"]
+            shown.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
+            if message["msg_type"] == "error":
+                shown.append(f"{content['ename']}: {content['evalue']}")
+
+        client.execute_interactive(code, output_hook=hear, timeout=60)
+        return "\n".join(shown)
+
+    try:
+        yield run
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+
+def test_a_cell_is_published_where_it_runs(execute: Execute, tmp_path: Path) -> None:
+    execute("%load_ext jupyter_slipway")
+    execute("month = 1")
+    shown = execute(LAST)
+
+    assert "45" in shown
+    assert "Registered version 1 of totals." in shown
+    with Client.connect(tmp_path) as client:
+        version = client.version("totals")
+    assert version.proof is not None
+    assert version.proof.verdict == "same", version.proof
+    assert [parameter.name for parameter in version.parameters] == ["month"]
+    assert version.note == "first"
+
+
+def test_the_line_magic_speaks_the_command_line(execute: Execute) -> None:
+    execute("%load_ext jupyter_slipway")
+
+    assert "No jobs yet." in execute("%slipway jobs")
+    assert "There is no job 'nothing'." in execute("%slipway diff nothing 1 2")
+    assert "Usage" in execute("%slipway --help")
+    assert "No such command" in execute("%slipway dance")
+
+
+def test_a_run_is_a_widget_that_ends_with_it(execute: Execute, tmp_path: Path) -> None:
+    execute("%load_ext jupyter_slipway")
+    execute("month = 1")
+    execute(LAST)
+    shown = execute("%slipway run totals --set month=2 --wait")
+
+    assert "RunWidget" in shown
+    with Client.connect(tmp_path) as client:
+        (run,) = client.runs("totals").items
+        assert (run.state, run.parameters) == ("succeeded", {"month": 2})
+    execute("%slipway runner stop")
+
+
+def test_what_cannot_be_published_is_said(execute: Execute) -> None:
+    execute("%load_ext jupyter_slipway")
+
+    assert "not in the saved notebook" in execute("%%publish totals\n1 + 1")
