@@ -43,7 +43,14 @@ def notebook(cells: int) -> list[CellSource]:
 
 def forget() -> None:
     """Empties what is remembered of cells by their text."""
-    for cached in (effects.split_magics, effects.parsed, effects.analyse, parameters.constants, slices._shape):
+    for cached in (
+        effects.split_magics,
+        effects.parsed,
+        effects.analyse,
+        parameters.constants,
+        find_parameters,
+        slices._shape,
+    ):
         cached.cache_clear()
 
 

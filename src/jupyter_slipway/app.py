@@ -12,6 +12,7 @@ from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvi
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.application import ExtensionApp
 from tornado import web
+from tornado.ioloop import PeriodicCallback
 from traitlets import Enum, Integer, Unicode
 
 from jupyter_slipway import __version__
@@ -19,8 +20,10 @@ from jupyter_slipway.api import ENDPOINTS, Slipway, local_user
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError
 from jupyter_slipway.events import Changed
 from jupyter_slipway.settings import Settings
-from jupyter_slipway.web import PREFIX, Asker, Raw, encode, openapi, problem
+from jupyter_slipway.web import PREFIX, Asker, Problem, Raw, encode, openapi, problem
 
+WATCH = 1000
+"""Milliseconds between two looks at the runs that are under way."""
 HINT = "https://events.jupyter.org/slipway/changed/v1"
 
 
@@ -59,6 +62,12 @@ class ApiHandler(APIHandler):
             self.set_status(error.status)
             self.set_header("Content-Type", "application/json")
             await self.finish(encode(problem(error)))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What nobody foresaw, in the same shape as a refusal; the server's log has the traceback."""
+        self.set_header("Content-Type", "application/json")
+        said = {403: "You are not known here."}.get(status_code, "The server failed at this.")
+        self.finish(encode(Problem("error", said, "Its log says more.")))
 
     async def _answer(self, path: str) -> None:
         if path == "/openapi.json":
@@ -146,12 +155,23 @@ class SlipwayApp(ExtensionApp):
         )
         self.serverapp.event_logger.register_event_schema(Path(__file__).parent / "data" / "changed.yaml")
         self.slipway.events.subscribe(self._hint)
+        self._live = self.slipway.engine.live()
+        self._watch = PeriodicCallback(self._look, WATCH)
+        self._watch.start()
 
     def initialize_handlers(self) -> None:
         self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"slipway": self.slipway}))
 
     async def stop_extension(self) -> None:
+        self._watch.stop()
         await self.slipway.close()
+
+    def _look(self) -> None:
+        """The runner is another process: what it did to runs is seen in the database."""
+        live = self.slipway.engine.live()
+        for run in {one for one, *_ in live ^ self._live}:
+            self._hint(Changed("run", run))
+        self._live = live
 
     def _hint(self, event: Changed) -> None:
         self.serverapp.event_logger.emit(schema_id=HINT, data={"kind": event.kind, "id": event.id})

@@ -15,12 +15,14 @@ from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
+from sqlalchemy.exc import OperationalError
 
 from jupyter_slipway.errors import BadRequest, NotFound, SlipwayError, Unavailable, Unprocessable
 
 PREFIX = "slipway/api"
 Action = Literal["read", "write", "execute"]
 T = TypeVar("T")
+REFERENCE = "#/components/schemas/{name}"
 
 
 class Problem(Struct, frozen=True):
@@ -129,9 +131,10 @@ class Table:
             value = getattr(self._services[endpoint.service], endpoint.name)(**arguments)
             if inspect.isawaitable(value):
                 value = await value
-        except OSError as error:
+        except (OSError, OperationalError) as error:
             # A full disk is the user's to mend, and says so; nothing was half written (see `files`, `db`).
-            raise Unavailable(f"The disk refused: {error}.", hint="Make room, then try again.") from error
+            said = getattr(error, "orig", None) or error
+            raise Unavailable(f"It could not be stored: {said}.", hint="Make room, then try again.") from error
         return value if isinstance(value, Answer) else Answer(value, endpoint.status)
 
 
@@ -148,7 +151,7 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
     types: list[Any] = [Problem]
     for endpoint in endpoints:
         types += [kind for kind in (endpoint.returns, endpoint.types.get("body")) if _is_json(kind)]
-    references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    references, schemas = msgspec.json.schema_components(types, ref_template=REFERENCE)
     reference = {str(one): ref for one, ref in zip(types, references, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -200,7 +203,7 @@ def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     if "query" not in endpoint.types:
         return []
-    (_, components) = msgspec.json.schema_components([endpoint.types["query"]], ref_template="{name}")
+    (_, components) = msgspec.json.schema_components([endpoint.types["query"]], ref_template=REFERENCE)
     fields = components[endpoint.types["query"].__name__]
     required = fields.get("required", [])
     return [

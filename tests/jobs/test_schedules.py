@@ -245,15 +245,17 @@ def test_one_job_that_cannot_be_submitted_does_not_hold_the_others(schedules, cl
     def submit(schedule, due):
         if schedule.job == "broken":
             raise Conflict("The digest differs.")
+        if schedule.job == "bug":
+            raise KeyError("a bug")
         submitted(schedule, due)
 
-    for job in ("broken", "fine"):
+    for job in ("broken", "bug", "fine"):
         schedules.set(job, "0 * * * *", BERLIN)
     clock.now += 3600
     schedules.fire(clock.now, submit)
 
     assert submitted == ["2026-06-01T13:00:00+02:00"]
-    assert (schedules.get("broken").missed, schedules.get("fine").missed) == (1, 0)
+    assert [schedules.get(job).missed for job in ("broken", "bug", "fine")] == [1, 1, 0]
 
 
 def test_killed_in_between_nothing_is_lost(schedules, clock):

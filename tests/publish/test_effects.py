@@ -171,7 +171,7 @@ def test_what_a_statement_reads_binds_and_changes(source: str, reads: str, binds
 def test_a_function_says_what_calling_it_does() -> None:
     (function,) = facts("def f(x, *rest, k=1):\n    global g\n    y = x\n    y.a = z\n    g = h(k)").functions
 
-    assert function.parameters == ("x", "k", "rest")
+    assert (function.parameters, function.rest) == (("x", "k"), "rest")
     assert (function.reads, function.binds, function.changes) == ({"z", "h"}, {"g"}, {"y"})
     assert function.declares
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import random
@@ -113,6 +114,17 @@ def test_files_read_and_written_are_noted(notebook, tmp_path):
 
     assert record["files_read"] == [str(tmp_path / "in.txt")]
     assert record["files_written"] == [str(tmp_path / "out.txt")]
+
+
+def test_a_temporary_file_is_no_file_written(notebook):
+    record = notebook.run("import tempfile\nwith tempfile.NamedTemporaryFile() as file: file.write(b'1')")
+
+    assert record["files_written"] == []
+
+
+def test_the_probe_is_read_by_older_pythons():
+    """Kernels run the Python of their own environment, which may be older than the server's."""
+    ast.parse(Path(observe.__file__).read_text(), feature_version=(3, 8))
 
 
 def test_a_failed_cell_is_noted_with_what_it_changed_before(notebook, capsys):
@@ -264,6 +276,7 @@ def test_an_estimator_is_compared_by_what_it_learned():
     import numpy as np
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.linear_model import LinearRegression
+    from sklearn.neighbors import KNeighborsRegressor
 
     data = np.random.default_rng(0).normal(size=(50, 3))
 
@@ -272,6 +285,8 @@ def test_an_estimator_is_compared_by_what_it_learned():
 
     assert same(LinearRegression().fit(data, data[:, 0]), LinearRegression().fit(data, data[:, 0]))
     assert not same(LinearRegression().fit(data, data[:, 0]), LinearRegression().fit(data, data[:, 1]))
+    assert same(KNeighborsRegressor().fit(data, data[:, 0]), KNeighborsRegressor().fit(data, data[:, 0]))
+    assert not same(KNeighborsRegressor().fit(data, data[:, 0]), KNeighborsRegressor().fit(data, data[:, 1]))
     assert same(forest(1), forest(1))
     assert not same(forest(1), forest(2))
 
@@ -280,7 +295,7 @@ def test_an_estimator_is_compared_by_what_it_learned():
 def test_what_cannot_be_compared_says_why(make):
     from matplotlib.figure import Figure
 
-    value = {"figure": Figure, "generator": lambda: (i for i in ()), "function": lambda: print, "random": random.Random}
+    value = {"figure": Figure, "generator": lambda: (i for i in ()), "function": lambda: same, "random": random.Random}
     assert observe.report({"v": value[make]()})["v"]["blind"]
 
 

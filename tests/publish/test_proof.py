@@ -203,7 +203,7 @@ def test_what_is_out_of_sight_is_named_beside_a_verdict():
 
 
 def test_a_part_out_of_sight_is_named():
-    proof = verdict({"pair": [1, print]}, {"pair": [1, print]})
+    proof = verdict({"pair": [1, verdict]}, {"pair": [1, verdict]})
 
     assert (proof.verdict, proof.reason) == ("same", "Not compared: inside pair, a function.")
 

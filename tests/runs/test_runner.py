@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_slipway.errors import Conflict, Unavailable
 from jupyter_slipway.publish.model import LineMapping
-from jupyter_slipway.runs import background, outputs, runner
+from jupyter_slipway.runs import attempt, background, outputs, runner
 from jupyter_slipway.runs.engine import Engine
 from jupyter_slipway.runs.model import Frame, Policy, RunState
 from jupyter_slipway.runs.prepared import Prepared
@@ -225,6 +225,27 @@ def main():
 """
     assert ended(engine, submit(engine, source)).error.kind == "unreadable"
     assert ended(engine, submit(engine)).state is RunState.SUCCEEDED
+
+
+def test_a_run_whose_files_cannot_be_reached_fails_and_holds_nobody_up(database, home, engine, caplog):
+    run = submit(engine, SLEEP.format(60))
+    with a_runner(database, home, lease=1.0):
+        until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+        (engine.directory(run.id) / "lock").rename(home / "lock")
+        (engine.directory(run.id) / "lock").symlink_to("lock")  # a loop: ELOOP, also for root
+        assert ended(engine, run).error.kind == "unreadable"
+        assert ended(engine, submit(engine)).state is RunState.SUCCEEDED
+        attempt.cancel(engine.directory(run.id))
+        until(lambda: (engine.directory(run.id) / "exit.json").exists())
+
+
+def test_a_claimed_run_that_the_runner_lost_sight_of_is_found_again(engine, runner):
+    until(lambda: background.status(runner.home).alive)
+    run = submit(engine, SLEEP.format(1))
+    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    runner.live.clear()
+
+    assert ended(engine, run).state is RunState.SUCCEEDED
 
 
 def test_stopping_does_not_wait_for_an_environment_that_is_being_built(database, home, engine):

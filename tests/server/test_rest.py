@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from tornado.httpclient import HTTPClientError
 
 from jupyter_slipway.api import ENDPOINTS
@@ -132,3 +133,25 @@ async def test_the_document_lists_every_endpoint(api: Api) -> None:
     _, document = await api("GET", "openapi.json")
 
     assert set(document["paths"]) == {endpoint.path for endpoint in ENDPOINTS}
+
+
+async def test_a_full_disk_is_said_and_registers_nothing(api: Api, jp_serverapp) -> None:
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_slipway"]
+    await api("GET", "jobs")
+    with app.slipway.database.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    full = f"PRAGMA max_page_count={pages}"
+
+    @event.listens_for(app.slipway.database.engine, "begin")
+    def limit(connection) -> None:
+        connection.exec_driver_sql(full)
+
+    app.slipway.database.engine.dispose()
+    big = REQUEST | {"cells": [{"id": "c2", "source": f"x = len({'y' * 400_000!r})\nx"}]}
+    status, problem = await api("POST", "publish/versions", big)
+    event.remove(app.slipway.database.engine, "begin", limit)
+    app.slipway.database.engine.dispose()
+
+    assert (status, problem["code"]) == (503, "unavailable"), problem
+    assert "full" in problem["message"]
+    assert await api("GET", "jobs") == (200, {"items": []})

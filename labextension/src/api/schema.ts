@@ -454,14 +454,6 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * Answer
-         * @description A value with a status other than the row's.
-         */
-        Answer: {
-            status: number;
-            value: unknown;
-        };
-        /**
          * Artifact
          * @description A file that a run wrote under $SLIPWAY_ARTIFACTS.
          */
@@ -678,18 +670,23 @@ export interface components {
             /** @enum {unknown} */
             type: "bool" | "date" | "datetime" | "dict" | "float" | "int" | "list" | "path" | "str";
         };
-        /** ParameterEdit */
+        /**
+         * ParameterEdit
+         * @description What a person wants of one parameter; what is left out stays as it is.
+         */
         ParameterEdit: {
             default?: unknown;
             /** @default null */
             description: string | null;
+            /** @default null */
+            item: string | null;
             name: string;
             /** @default null */
             on: boolean | null;
+            /** @default  */
+            rename: string;
             /** @default null */
-            rename: string | null;
-            /** @default null */
-            type: string | null;
+            type: ("bool" | "date" | "datetime" | "dict" | "float" | "int" | "list" | "path" | "str") | null;
         };
         /**
          * Plan
@@ -815,6 +812,15 @@ export interface components {
             schedule: components["schemas"]["ScheduleRequest"] | null;
             /** @default null */
             snapshot: components["schemas"]["Snapshot"] | null;
+        };
+        /** Published */
+        Published: {
+            created: boolean;
+            job: components["schemas"]["Job"];
+            message: string;
+            /** @default null */
+            run: components["schemas"]["Run"] | null;
+            version: components["schemas"]["Version"];
         };
         /**
          * Revision
@@ -987,10 +993,20 @@ export interface components {
             /** @default UTC */
             tz: string;
         };
-        /** Snapshot */
+        /**
+         * Snapshot
+         * @description What a kernel ran, and what it holds.
+         */
         Snapshot: {
-            /** @default {} */
-            namespace: Record<string, unknown>;
+            executable: string;
+            executions: Record<string, unknown>[];
+            loaded: Record<string, unknown>[];
+            plain: [
+                number,
+                string
+            ][];
+            python: string;
+            report: Record<string, unknown>;
         };
         /** Status */
         Status: {
@@ -1630,7 +1646,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Answer"];
+                    "application/json": components["schemas"]["Published"];
                 };
             };
             /** @description Refused */

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 
 import { ApiError } from '../api';
-import { aJob, anApi, aRun } from '../testing/fake';
+import { aJob, anApi, aRun, fetched } from '../testing/fake';
 import { Overview } from './model';
 
 const STATUS = { root: '/work', user: 'ana' };
@@ -17,7 +17,7 @@ function made(runs = [aRun()]) {
 
 it('knows jobs, runs and server after the first answer', async () => {
   const { overview } = made();
-  await overview.refresh();
+  await fetched(overview);
 
   expect([overview.jobs, overview.runs, overview.error]).toEqual([[aJob()], [aRun()], null]);
   overview.dispose();
@@ -25,9 +25,9 @@ it('knows jobs, runs and server after the first answer', async () => {
 
 it('keeps what was last known when the server goes away', async () => {
   const { overview, api } = made();
-  await overview.refresh();
+  await fetched(overview);
   api.runs.list.mockRejectedValueOnce(new ApiError(0, 'offline', 'gone'));
-  await overview.refresh().catch(() => undefined);
+  await fetched(overview);
 
   expect(overview.error?.status).toBe(0);
   expect(overview.jobs).toEqual([aJob()]);
@@ -36,7 +36,7 @@ it('keeps what was last known when the server goes away', async () => {
 
 it('finds the path by which JupyterLab opens a notebook', async () => {
   const { overview } = made();
-  await overview.refresh();
+  await fetched(overview);
 
   expect(overview.pathOf('/work/a/flights.ipynb')).toBe('a/flights.ipynb');
   expect(overview.pathOf('/elsewhere/flights.ipynb')).toBeNull();
@@ -46,7 +46,7 @@ it('finds the path by which JupyterLab opens a notebook', async () => {
 
 it('counts the runs that live', async () => {
   const { overview } = made([aRun({ state: 'running' }), aRun({ id: 'run-2' })]);
-  await overview.refresh();
+  await fetched(overview);
 
   expect(overview.live.map(run => run.id)).toEqual(['run-1']);
   overview.dispose();

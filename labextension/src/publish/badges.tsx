@@ -192,7 +192,7 @@ function BadgeButton({ badge, panel }: { badge: Badge; panel: NotebookPanel }): 
     const { job } = badge;
     menu.addItem({ command: CommandIDs.openJob, args: { job, tab: 'runs', label: trans.__('Runs') } });
     menu.addItem({ command: CommandIDs.compare, args: { job, label: trans.__('Compare') } });
-    menu.addItem({ command: CommandIDs.publish, args: { label: trans.__('Publish Again…') } });
+    menu.addItem({ command: CommandIDs.publish, args: { job, label: trans.__('Publish Again…') } });
     const index = panel.content.widgets.findIndex(cell => cell.model.id === badge.cell);
     if (index >= 0) {
       panel.content.activeCellIndex = index;

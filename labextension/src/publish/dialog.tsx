@@ -100,18 +100,32 @@ function Body({ model }: { model: PublishModel }): JSX.Element {
 }
 
 function Wishes({ model }: { model: PublishModel }): JSX.Element {
-  const { trans } = useContext();
+  const { trans, overview } = useContext();
+  const field = React.useRef<HTMLInputElement>(null);
+  const suggested = model.plan !== null && !model.named;
+  React.useEffect(() => {
+    // The suggestion comes when the person may be about to type: what is typed then replaces it.
+    if (suggested && document.activeElement === field.current) {
+      field.current?.select();
+    }
+  }, [suggested]);
+  const known = overview.jobs?.find(job => job.name === model.name.trim());
   return (
     <div className="slipway-Publish-left">
       <Field
         label={trans.__('Job name')}
         required
-        hint={trans.__('A name that exists gets a new version.')}
+        hint={
+          known
+            ? trans.__('Becomes version %1 of this job, if anything has changed.', known.latest + 1)
+            : trans.__('A new job.')
+        }
         problem={model.plan && !model.name.trim() ? trans.__('A job needs a name.') : null}
       >
         {attributes => (
           <input
             {...attributes}
+            ref={field}
             spellCheck={false}
             autoComplete="off"
             value={model.name}

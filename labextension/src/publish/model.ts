@@ -29,6 +29,8 @@ export class PublishModel implements IDisposable {
     private readonly cell: PlanRequest,
     private readonly trans: TranslationBundle
   ) {
+    this.name = cell.name ?? '';
+    this.named = this.name !== '';
     this.schedule = new ScheduleDraft(api, null);
     this.schedule.changed.connect(() => this.emit(), this);
   }
@@ -48,6 +50,8 @@ export class PublishModel implements IDisposable {
   proofProblem: ApiError | null = null;
   parameters: readonly ParameterRow[] = [];
   name = '';
+  /** The person has chosen the name. */
+  named = false;
   description = '';
   note = '';
   readonly schedule: ScheduleDraft;
@@ -234,8 +238,6 @@ export class PublishModel implements IDisposable {
   private readonly replanning = new Debouncer(() => this.replan(), REPLAN);
   private readonly reprove = new Debouncer(() => this.prove(), REPROVE);
   private idempotency = UUID.uuid4();
-  /** The person has chosen the name. */
-  private named = false;
   private proved = '';
   private asked = 0;
   private disposed = false;

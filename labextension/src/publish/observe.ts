@@ -5,6 +5,8 @@ import type { Kernel } from '@jupyterlab/services';
 
 import type { Api } from '../api';
 
+const TRIES = 3;
+
 export class Observing {
   constructor(
     private readonly api: Api,
@@ -23,24 +25,37 @@ export class Observing {
     if (!kernel) {
       return;
     }
-    if (status === 'restarting' || status === 'autorestarting' || status === 'starting') {
-      this.observed.delete(kernel.id);
-    } else if (status === 'idle' && !this.observed.has(kernel.id)) {
-      this.observed.add(kernel.id);
-      void this.observe(kernel);
+    switch (status) {
+      case 'restarting':
+      case 'autorestarting':
+        this.tries.delete(kernel.id);
+        return;
+      case 'idle':
+      case 'busy':
+      case 'unknown':
+        // After a restart the status stays unknown until something runs: too late to begin then.
+        void this.observe(kernel);
     }
   }
 
   private async observe(kernel: Kernel.IKernelConnection): Promise<void> {
+    const tries = this.tries.get(kernel.id) ?? 0;
+    if (tries >= TRIES) {
+      return;
+    }
+    // Until it has answered, nothing more is asked: asking makes the kernel busy and idle again.
+    this.tries.set(kernel.id, TRIES);
     try {
       const { language_info: language } = await kernel.info;
-      if (language.name === 'python') {
-        await this.api.publish.observe(kernel.id);
+      if (language.name === 'python' && !(await this.api.publish.observe(kernel.id)).observing) {
+        this.tries.set(kernel.id, tries + 1);
       }
     } catch {
       // Without observation the plan follows the text of the cells, and says so.
+      this.tries.set(kernel.id, tries + 1);
     }
   }
 
-  private readonly observed = new Set<string>();
+  /** How often each kernel was asked since it started. */
+  private readonly tries = new Map<string, number>();
 }

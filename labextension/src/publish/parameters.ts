@@ -38,7 +38,7 @@ export function rowProblem(
   if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(row.name)) {
     return trans.__('A name is letters, digits and underscores, and begins with no digit.');
   }
-  if (rows.some(other => other !== row && other.on && other.name === row.name)) {
+  if (rows.some(other => other.found.name !== row.found.name && other.on && other.name === row.name)) {
     return trans.__('Two parameters are named ‘%1’.', row.name);
   }
   const value = parsed(row.text, { type: row.type, item: itemOf(row) }, trans);

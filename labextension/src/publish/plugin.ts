@@ -5,7 +5,7 @@ import type { Contents } from '@jupyterlab/services';
 
 import { publishIcon } from '../icons';
 import { CommandIDs } from '../tokens';
-import { NOTHING } from '../ui/arguments';
+import { A_NAME } from '../ui/arguments';
 import type { Context } from '../ui/context';
 import { Observing } from './observe';
 import { planRequest } from './request';
@@ -23,16 +23,21 @@ export function addPublishing(
     label: args => String(args.label ?? trans.__('Publish Cell as Job…')),
     caption: trans.__('Publish this cell as a job'),
     icon: publishIcon,
-    describedBy: NOTHING,
+    describedBy: A_NAME,
     isEnabled: () => notebooks.activeCell?.model.type === 'code',
-    execute: async () => {
+    execute: async args => {
       const cell = notebooks.activeCell;
       const panel = notebooks.currentWidget;
       if (!cell || !panel) {
         return;
       }
       const { askPublish } = await import('./dialog');
-      const request = planRequest(panel, contents.localPath(panel.context.path), cell.model.id);
+      const path = contents.localPath(panel.context.path);
+      const known = overview.jobs?.find(
+        job => job.cell === cell.model.id && overview.pathOf(job.notebook) === path
+      );
+      const name = typeof args.job === 'string' ? args.job : (known?.name ?? '');
+      const request = { ...planRequest(panel, path, cell.model.id), name };
       const published = await askPublish(context, request);
       if (published) {
         const { job, run } = published;

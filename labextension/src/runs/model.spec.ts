@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 
 import type { LogPage, Run } from '../api';
 import { Overview } from '../panel/model';
-import { anApi, aRun, aVersion } from '../testing/fake';
+import { anApi, aRun, aVersion, fetched } from '../testing/fake';
 import { RunModel } from './model';
 
 const page = (text: string, offset: number, change: Partial<LogPage> = {}): LogPage => ({
@@ -27,7 +27,7 @@ function made(run: Run, pages: LogPage[]) {
 
 it('reads the log by offset, piece by piece', async () => {
   const { model, runs } = made(aRun(), [page('one\n', 4), page('two\n', 8), page('', 8, { end: true })]);
-  await model.refresh();
+  await fetched(model);
 
   expect(model.log.text).toBe('one\ntwo\n');
   expect(runs.log.mock.calls.map(([, offset]) => offset)).toEqual([0, 4, 8]);
@@ -41,8 +41,8 @@ it('goes on from where it stopped', async () => {
     page('two\n', 8),
     page('', 8)
   ]);
-  await model.refresh();
-  await model.refresh();
+  await fetched(model);
+  await fetched(model);
 
   expect(model.log.text).toBe('one\ntwo\n');
   expect(runs.log.mock.calls.map(([, offset]) => offset)).toEqual([0, 4, 4, 8]);
@@ -52,9 +52,9 @@ it('goes on from where it stopped', async () => {
 it('skips the middle of a very long log', async () => {
   const long = Array.from({ length: 32 }, (_, piece) => page('x\n', piece + 1));
   const { model, runs } = made(aRun(), [...long, page('the end\n', 999)]);
-  await model.refresh();
+  await fetched(model);
 
-  expect(model.logSkipped).toBe(true);
+  await vi.waitFor(() => expect(model.logSkipped).toBe(true));
   expect(runs.log.mock.calls[32][1]).toBe(-65_536);
   expect(model.log.text).toMatch(/\[…\]\nthe end\n$/);
   model.dispose();
@@ -64,7 +64,7 @@ it('shows progress that the log tells', async () => {
   const { model } = made(aRun({ state: 'running' }), [
     page('50%|\r', 5, { progress: 0.5, progress_text: '50%|' })
   ]);
-  await model.refresh();
+  await fetched(model);
 
   expect(model.run?.progress).toBe(0.5);
   model.dispose();

@@ -1,6 +1,7 @@
 /** Values and a server for the tests: each answer can be replaced. */
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
+import type { ISignal } from '@lumino/signaling';
 
 import type { Api, Job, Parameter, Plan, Run, Version } from '../api';
 import { Overview } from '../panel/model';
@@ -140,4 +141,19 @@ export function aContext(api: Api, overview = new Overview(api)): Context {
     commands: new CommandRegistry(),
     highlight: () => Promise.resolve()
   };
+}
+
+/** Ask a polling model to fetch, and wait until it tells of the answer. */
+export async function fetched(model: {
+  changed: ISignal<unknown, void>;
+  refresh: () => Promise<void>;
+}): Promise<void> {
+  await new Promise<void>(resolve => {
+    const told = () => {
+      model.changed.disconnect(told);
+      resolve();
+    };
+    model.changed.connect(told);
+    void model.refresh();
+  });
 }

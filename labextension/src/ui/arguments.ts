@@ -12,6 +12,9 @@ const tab = { type: 'string', description: 'The tab to show first' };
 
 export const A_JOB = schema({ job, tab }, ['job']);
 export const A_RUN = schema({ run, tab }, ['run']);
+export const A_NAME = schema({
+  job: { type: 'string', description: "The job's name; chosen in the dialog when left out" }
+});
 export const JOB_TO_RUN = schema(
   { job, version: { type: 'integer', description: 'Production when left out' } },
   ['job']

@@ -22,10 +22,11 @@ from cron_descriptor import Options, get_description
 from cronsim import CronSim, CronSimError
 from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from jupyter_slipway.db import Database
 from jupyter_slipway.db.tables import schedule as table
-from jupyter_slipway.errors import NotFound, SlipwayError, Unprocessable
+from jupyter_slipway.errors import NotFound, Unprocessable
 from jupyter_slipway.ids import new_id
 from jupyter_slipway.jobs.model import CatchUp, Schedule
 
@@ -195,8 +196,10 @@ class Schedules:
         for due in chosen:
             try:
                 submit(schedule, datetime.fromtimestamp(due, UTC))
-            except SlipwayError as error:
-                log.warning("The schedule of %s could not submit its run: %s", row["job"], error.message)
+            except OperationalError:
+                raise
+            except Exception:  # not ours, and the other schedules must not wait for this one
+                log.exception("The schedule of %s could not submit its run", row["job"])
                 connection.execute(update(table).where(table.c.id == row["id"]).values(missed=table.c.missed + 1))
 
     def _change(self, job: str, change: dict[str, Any]) -> Schedule:

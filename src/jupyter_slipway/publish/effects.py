@@ -1,279 +1,22 @@
 """What each statement of a cell reads, binds and changes. Read from its text alone, so that it can be remembered.
 
-Called by `slice`, which joins the statements of all cells; `split_magics` first makes a cell plain Python. Facts about
-other cells (is `pd` a module? does `f` change its argument?) are left open here as `Call`s, and settled in `slice`.
+Called by `slice`, which joins the statements of all cells; `plain` first makes a cell plain Python. Facts about other
+cells (is `pd` a module? does `f` change its argument?) are left open here as `Call`s, and settled in `slice`.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import shlex
-import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
 
-# ── magics ──────────────────────────────────────────────────────────────────────────────────────────────────
+from jupyter_slipway.publish.plain import Split, parsed, split_magics, words
 
-
-class Split(Struct, frozen=True, gc=False):
-    """A cell as plain Python, with what was left out of it."""
-
-    python: str
-    """As many lines as the cell has, so that line numbers stay true."""
-    notices: tuple[str, ...] = ()
-    refusals: tuple[str, ...] = ()
-    """What a job cannot do, each with what to do instead."""
-    requires: tuple[str, ...] = ()
-    """Requirements that the cell installs."""
-
-
-def words(text: str) -> frozenset[str]:
-    """A table of names, written as one text."""
-    return frozenset(text.split())
-
-
-OURS = frozenset({"publish", "slipway", "cluster"})
-DROPPED_LINES = {
-    "matplotlib": "figures are drawn without a screen",
-    "load_ext": "it extends the notebook only",
-    "reload_ext": "it extends the notebook only",
-    "autoreload": "a job starts fresh each time",
-    "config": "it sets up the notebook only",
-    "timeit": "it only measures",
-    "memit": "it only measures",
-    "mprun": "it only measures",
-    "lprun": "it only measures",
-    "conda": "the job's environment is locked when it is published",
-    "mamba": "the job's environment is locked when it is published",
-    "precision": "it changes how the notebook shows numbers",
-}
-SHOWN_LINES = words(
-    """who whos who_ls pwd ls ll dir history hist lsmagic quickref pinfo pinfo2 psource pdoc pfile pdef xmode
-    colors debug pdb tb page pprint notebook logstart logstop time_ns dhist bookmark doctest_mode gui magic man
-    more less recall rerun reset_selective uv"""
-)
-RUN_LINES = frozenset({"time", "prun"})
-RUN_CELLS = frozenset({"time", "capture", "prun", "debug"})
-SHOWN_CELLS = words("html HTML markdown latex javascript js svg SVG timeit memit")
-LANGUAGES = words("""bash sh script sx system cmd R sql cython perl ruby pypy python2 python3 bigquery spark""")
-LOOKING = re.compile(
-    r"(ls|dir|cat|head|tail|wc|pwd|echo|which|grep|du|df|nvidia-smi|date|whoami|python3? --version)\b[^>|;&]*$"
-)
-MAGIC = re.compile(r"(?P<indent>\s*)(?P<what>%%?|!!?)\s*(?P<name>[\w.]*)(?P<rest>.*)", re.S)
-ASSIGNED = re.compile(r"\s*[\w., ]+=\s*(?P<what>[%!])\s*(?P<name>\w*)[^=]*", re.S)
-HELP = re.compile(r"\s*(\?{1,2}\s*[\w.*%]+|%{0,2}[\w.*\[\]'\"]+\s*\?{1,2})\s*;?\s*$")
-EXPRESSION = re.compile(r"^(\s*-\w+(\s+\d+)?)*\s*")
-
-
-class _Splitting:
-    """One cell on its way to plain Python, line by line."""
-
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-        self.refusals: list[str] = []
-        self.requires: list[str] = []
-
-    def line(self, text: str) -> str:
-        """What stands in the place of one magic line."""
-        if HELP.match(text):
-            return ""
-        if assigned := ASSIGNED.fullmatch(text):
-            return self.assigned(text, assigned)
-        found = MAGIC.fullmatch(text)
-        if found is None:
-            return text
-        indent, what, name, rest = found["indent"], found["what"], found["name"], found["rest"].strip()
-        kept = self.shell(f"{name}{found['rest']}") if what.startswith("!") else self.magic(name, rest)
-        return f"{indent}{kept}" if kept else f"{indent}pass" if indent else ""
-
-    def assigned(self, text: str, found: re.Match[str]) -> str:
-        name = text.split("=", 1)[0].strip()
-        what = f"%{found['name']}" if found["what"] == "%" else "a shell command"
-        if found["what"] == "%" and found["name"] in RUN_LINES:
-            return text.replace(f"%{found['name']}", "", 1)
-        self.refusals.append(
-            f"`{text.strip()}` gets `{name}` from {what}, which a job cannot run. "
-            "Use Python for it, such as subprocess.run or pathlib."
-        )
-        return ""
-
-    def shell(self, command: str) -> str:
-        if re.match(r"(python3? -m )?pip3? install\b", command):
-            return self.install(command.split("install", 1)[1])
-        if LOOKING.match(command):
-            self.notices.append(f"`!{command}` is left out: it only shows something.")
-        else:
-            self.refusals.append(
-                f"`!{command}` is a shell command, which a job cannot run. "
-                "Use Python for it, such as subprocess.run, or move the line to a cell that the job does not need."
-            )
-        return ""
-
-    def install(self, arguments: str) -> str:
-        words = shlex.split(arguments, comments=True) if _balanced(arguments) else arguments.split()
-        packages = [word for word in words if not word.startswith("-")]
-        self.requires += packages
-        self.notices.append(f"`pip install {' '.join(packages)}` is left out: the job's environment has it already.")
-        return ""
-
-    def magic(self, name: str, rest: str) -> str:
-        if name in OURS or (name in ("load_ext", "reload_ext") and rest.startswith("jupyter_slipway")):
-            return ""
-        if name in ("pip", "uv"):
-            return self.install(rest.split("install", 1)[1]) if "install" in rest.split() else ""
-        if name in RUN_LINES:
-            return EXPRESSION.sub("", rest)
-        if name in ("env", "set_env"):
-            return self.environ(rest)
-        if name == "cd":
-            return f"import os; os.chdir({rest.strip(chr(34) + chr(39))!r})" if rest else ""
-        if name in DROPPED_LINES:
-            self.notices.append(f"`{_shown(name, rest)}` is left out: {DROPPED_LINES[name]}.")
-        elif name in SHOWN_LINES:
-            self.notices.append(f"`{_shown(name, rest)}` is left out: it only shows something.")
-        elif name == "run":
-            self.refusals.append(
-                f"`{_shown(name, rest)}` runs another file inside the notebook, which a job cannot. "
-                "Import what you need from that file instead."
-            )
-        elif name == "pylab":
-            self.refusals.append("`%pylab` fills in names unseen. Import numpy and matplotlib.pyplot instead.")
-        else:
-            self.refusals.append(
-                f"`{_shown(name, rest)}` is a magic of the notebook, which a job does not have. Use Python for it."
-            )
-        return ""
-
-    def environ(self, rest: str) -> str:
-        name, _, value = rest.replace("=", " ", 1).partition(" ")
-        return f"import os; os.environ[{name.strip()!r}] = {value.strip()!r}" if value.strip() else ""
-
-    def cell(self, name: str, rest: str, body: str) -> str:
-        """What stands in the place of a cell that begins with `%%name`."""
-        if name in OURS or name in RUN_CELLS:
-            if name == "capture" and rest and not rest.startswith("-"):
-                self.notices.append(f"`%%capture {rest}` is left out: `{rest.split()[0]}` is not set in a job.")
-            return "\n" + self.lines(body)
-        if name in SHOWN_CELLS:
-            why = "it only measures" if name in ("timeit", "memit") else "it only shows something"
-            self.notices.append(f"A cell of `%%{name}` is left out: {why}.")
-        elif name in ("writefile", "file"):
-            self.notices.append(f"`%%{name} {rest}` is left out: the file itself is used.")
-        elif name in LANGUAGES:
-            self.refusals.append(
-                f"The cell is written in another language (`%%{name}`), which a job cannot run. "
-                "Do the same in Python, or leave it in a cell that the job does not need."
-            )
-        else:
-            self.refusals.append(
-                f"`%%{name}` is a magic of the notebook, which a job does not have. Write the cell without it."
-            )
-        return "\n" * body.count("\n") + "\n"
-
-    def lines(self, source: str) -> str:
-        out: list[str] = []
-        within = _Within()
-        waiting: list[str] = []
-        for text in source.split("\n"):
-            if waiting or (within.free and _looks_magic(text)):
-                waiting.append(text)
-                if text.endswith("\\"):
-                    continue
-                whole = "\n".join(waiting) if len(waiting) == 1 else " ".join(one.rstrip("\\ ") for one in waiting)
-                out += [self.line(whole), *[""] * (len(waiting) - 1)]
-                waiting = []
-            else:
-                within.read(text)
-                out.append(text)
-        return "\n".join(out + waiting)
-
-
-class _Within:
-    """Is the next line a new statement, or inside a bracket or a long string?"""
-
-    TOKEN = re.compile(r"\"\"\"|'''|\\.|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|#.*|[\[\](){}]")
-
-    def __init__(self) -> None:
-        self.depth, self.quote, self.continued = 0, "", False
-
-    @property
-    def free(self) -> bool:
-        return self.depth <= 0 and not self.quote and not self.continued
-
-    def read(self, text: str) -> None:
-        at = 0
-        while at < len(text):
-            if self.quote:
-                end = text.find(self.quote, at)
-                if end < 0:
-                    break
-                at, self.quote = end + 3, ""
-                continue
-            found = self.TOKEN.search(text, at)
-            if found is None:
-                break
-            at, token = found.end(), found[0]
-            if token in ('"""', "'''"):
-                self.quote = token
-            elif token in "([{":
-                self.depth += 1
-            elif token in ")]}":
-                self.depth -= 1
-        self.continued = text.endswith("\\") and not self.quote
-
-
-def _looks_magic(text: str) -> bool:
-    bare = text.lstrip()
-    return bare[:1] in ("%", "!", "?") or bool(ASSIGNED.fullmatch(text)) or bool(HELP.match(text))
-
-
-def _balanced(text: str) -> bool:
-    return text.count('"') % 2 == 0 and text.count("'") % 2 == 0
-
-
-def _shown(name: str, rest: str) -> str:
-    return f"%{name} {rest}".strip()
-
-
-@lru_cache(maxsize=4096)
-def split_magics(source: str) -> Split:
-    """The cell as plain Python with as many lines, and what was left out or cannot be done.
-
-    A line that is valid Python is never touched: `%` at the start of a continued line stays an operator.
-    """
-    if not re.search(r"^\s*[%!?]|\?\s*;?\s*$|=\s*[%!]", source, re.M):
-        return Split(source)
-    splitting = _Splitting()
-    leading = len(source) - len(source.lstrip("\n \t"))
-    first, _, body = source[leading:].partition("\n")
-    if first.startswith("%%"):
-        name, _, rest = first[2:].strip().partition(" ")
-        python = "\n" * source[:leading].count("\n") + splitting.cell(name, rest.strip(), body)
-        if "\n" not in source[leading:]:
-            python = python.removesuffix("\n")
-    elif parsed(source) is not None:
-        return Split(source)
-    else:
-        python = splitting.lines(source)
-    return Split(python, tuple(splitting.notices), tuple(splitting.refusals), tuple(splitting.requires))
-
-
-@lru_cache(maxsize=1024)
-def parsed(python: str) -> ast.Module | None:
-    """The syntax tree, or None when it is not Python. It is shared: nobody may change it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(python)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-# ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────
+__all__ = ["Analysis", "Split", "Statement", "analyse", "parsed", "split_magics", "words"]
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -281,6 +24,8 @@ class Call(Struct, frozen=True, gc=False):
 
     path: str
     """As written: 'np.random.seed', 'f'; a call or subscript in between is written '()'."""
+    receivers: frozenset[str] = frozenset()
+    """For a method, the names whose objects it may be called on, beside the first one of the path."""
     args: tuple[frozenset[str], ...] = ()
     """For each positional argument, the names whose objects it may be."""
     keywords: tuple[tuple[str, frozenset[str]], ...] = ()
@@ -317,6 +62,10 @@ class Function(Struct, frozen=True, gc=False):
 
     name: str
     parameters: tuple[str, ...] = ()
+    rest: str = ""
+    """The parameter that takes all further positional arguments."""
+    named: str = ""
+    """The parameter that takes all further keyword arguments."""
     is_class: bool = False
     method: bool = False
     reads: frozenset[str] = frozenset()
@@ -393,7 +142,9 @@ class Analysis(Struct, frozen=True, gc=False):
     error_line: int = 0
 
 
-ITERATING = words("""iter map filter zip enumerate reversed open reader finditer cycle count islice chain""")
+ITERATING = words(
+    """iter map filter zip enumerate reversed open reader finditer cycle count islice chain defaultdict"""
+)
 VIEWS = words(
     """ravel reshape view transpose squeeze swapaxes fit set_params get setdefault items values keys iter asarray
     atleast_1d cursor gca twinx subplots add_subplot groupby rolling resample to_numpy"""
@@ -522,6 +273,13 @@ class _Shares:
         return NONE
 
 
+def _receivers(function: ast.expr) -> frozenset[str]:
+    if not isinstance(function, ast.Attribute) or isinstance(function.value, ast.Name):
+        return NONE
+    shares = _Shares()
+    return shares.of(function.value).union(*(names for _, names in shares.by_call))
+
+
 class _Reader:
     """Collects the facts of one statement, or of one function's body."""
 
@@ -549,7 +307,7 @@ class _Reader:
         self.plainly: set[str] = set()
         """Read otherwise than as a key."""
         self.star, self.opaque = "", False
-        self.acts, self.waits, self.declares = False, False, False
+        self.acts, self.waits, self.declares, self.says_nonlocal = False, False, False, False
 
     # ── walking
 
@@ -690,6 +448,9 @@ class _Reader:
         self.acts = True
         self.children(node)
 
+    def nonlocal_(self, node: ast.Nonlocal) -> None:
+        self.says_nonlocal = True
+
     def augmented(self, node: ast.AugAssign) -> None:
         self.visit(node.value)
         held = root(node.target)
@@ -723,6 +484,8 @@ class _Reader:
         self.waits = self.waits or isinstance(node, ast.AsyncWith)
         for item in node.items:
             self.visit(item.context_expr)
+            if isinstance(item.context_expr, (ast.Name, ast.Attribute)):
+                self.change(root(item.context_expr))  # entering may change it
             if item.optional_vars is not None:
                 self.store(item.optional_vars, item.context_expr)
         self.each(node.body)
@@ -802,12 +565,15 @@ class _Reader:
     def body_of(self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Function:
         spec = node.args
         parameters = [one.arg for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
-        parameters += [one.arg for one in (spec.vararg, spec.kwarg) if one is not None]
+        rest = {one.arg for one in (spec.vararg, spec.kwarg) if one is not None}
         body: list[ast.AST] = [*node.body] if isinstance(node.body, list) else [node.body]
         names, declared = bound_in(body)
-        inner = _Reader((self.local if self.function else NONE) | names | set(parameters) - declared, function=True)
+        inner = _Reader(
+            (self.local if self.function else NONE) | names | rest | set(parameters) - declared, function=True
+        )
         inner.each(body)
         self.opaque = self.opaque or inner.opaque
+        self.says_nonlocal = self.says_nonlocal or inner.says_nonlocal
         for one in inner.functions:  # a function inside: what it does, the outer one does
             inner.calls += one.calls
             inner.changes |= one.changes
@@ -817,13 +583,15 @@ class _Reader:
         return Function(
             name,
             tuple(parameters),
+            rest=spec.vararg.arg if spec.vararg else "",
+            named=spec.kwarg.arg if spec.kwarg else "",
             reads=frozenset(inner.reads - inner.local),
             binds=frozenset(inner.weak - inner.local),
             changes=frozenset(inner.changes),
             calls=tuple(inner.calls),
             local=inner.local,
             aliases=tuple(inner.aliases),
-            keeps_state=mutable or any(isinstance(one, ast.Nonlocal) for one in ast.walk(node)),
+            keeps_state=mutable or inner.says_nonlocal,
             declares=bool(declared) or any(one.declares for one in inner.functions) or inner.declares,
             is_property=any(path(one).endswith("property") for one in getattr(node, "decorator_list", ())),
             words=frozenset(inner.words),
@@ -833,7 +601,7 @@ class _Reader:
         for decorator in node.decorator_list:
             self.visit(decorator)
             if not isinstance(decorator, ast.Call):
-                self.calls.append(Call(path(decorator), (frozenset((node.name,)),)))
+                self.calls.append(Call(path(decorator), args=(frozenset((node.name,)),)))
         self.each([*node.args.defaults, *node.args.kw_defaults])
         self.each(one.annotation for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
         self.each([node.returns])
@@ -862,7 +630,7 @@ class _Reader:
 
     def class_(self, node: ast.ClassDef) -> None:
         self.each([*node.bases, *node.decorator_list, *(one.value for one in node.keywords)])
-        inherited = [Call(f"{root(base)}", ()) for base in node.bases if root(base)]
+        inherited = [Call(root(base)) for base in node.bases if root(base)]
         inside = _Reader(self.local | bound_in(node.body)[0] - {node.name})
         reads: set[str] = set()
         changes: set[str] = set()
@@ -951,18 +719,20 @@ class _Reader:
         self.each([*node.args, *(one.value for one in node.keywords)])
         name = node.func.attr if isinstance(node.func, ast.Attribute) else root(node.func)
         self.acts = True
+        formula = any(one.arg == "formula" for one in node.keywords)
         texts: list[str] = []
-        if name in CODE_TEXT or WRITES_FILES.match(name) or READS_FILES.match(name) or node.keywords:
+        if name in CODE_TEXT or WRITES_FILES.match(name) or READS_FILES.match(name) or formula:
             texts = [
                 one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
             ]
-        if name in CODE_TEXT or any(one.arg == "formula" for one in node.keywords):
+        if name in CODE_TEXT or formula:
             self.words.update(word for text in texts for word in WORD.findall(text))
         if isinstance(node.func, ast.Name) and name in OPAQUE:
             self.opaque = True
         self.calls.append(
             Call(
                 path(node.func),
+                _receivers(node.func),
                 tuple(_Shares().of(one) for one in node.args),
                 tuple((one.arg or "**", _Shares().of(one.value)) for one in node.keywords),
                 tuple(texts),
@@ -1005,6 +775,7 @@ METHODS: dict[type[ast.AST], Callable[..., None]] = {
     ast.Subscript: _Reader.subscript,
     ast.Expr: _Reader.expression,
     ast.Await: _Reader.wait,
+    ast.Nonlocal: _Reader.nonlocal_,
     ast.Yield: _Reader.yield_,
     ast.YieldFrom: _Reader.yield_,
     ast.Call: _Reader.call,

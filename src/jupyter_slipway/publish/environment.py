@@ -80,7 +80,7 @@ def describe(
         locked=False,
         packages=tuple(sorted(packages, key=lambda one: one.name.lower())),
         executable=executable,
-        note="not locked: not yet",
+        note="not locked: that comes with the proof, or when it is published",
     )
 
 
@@ -135,7 +135,7 @@ def lock(environment: Environment, *, home: Path | None = None, progress: Progre
     if progress:
         progress("locking the environment", 0.0)
     wanted = "".join(sorted(_requirement(one) + "\n" for one in environment.packages))
-    memory = _Memory(home, _key(environment.python, wanted))
+    memory = _Memory(home, _key(environment.python, platform.system(), platform.machine(), wanted))
     text = memory.text()
     if text is None:
         failure = memory.failure()

@@ -128,6 +128,12 @@ def pieces_of(step: Step) -> list[Piece]:
     return found
 
 
+def without(pieces: Iterable[Piece], others: Iterable[Piece]) -> list[Piece]:
+    """The pieces that are none of the others; by identity, for comparing them would be quadratic."""
+    gone = {id(one) for one in others}
+    return [one for one in pieces if id(one) not in gone]
+
+
 def lines_inside_strings(python: str) -> set[int]:
     """Lines that begin inside a string: indenting them would change its value."""
     found: set[int] = set()
@@ -384,7 +390,7 @@ class _Writing:
         self.future = [
             one for one in pieces if isinstance(one.node, ast.ImportFrom) and one.node.module == "__future__"
         ]
-        pieces = [one for one in pieces if one not in self.future]
+        pieces = without(pieces, self.future)
         pieces = [one for one in map(self.parameterised, pieces) if one is not None]
         self.pieces = self.with_result([one for one in pieces if not self.only_shows(one)])
         self.outputs = self.output_names()
@@ -437,9 +443,12 @@ class _Writing:
 
     def only_shows(self, piece: Piece) -> bool:
         """A bare expression in the middle only shows something in a notebook."""
-        last = piece.step is self.target and piece.facts.ends
-        acts = any(name in self.properties for _, name in piece.facts.attributes)
-        return piece.facts.kind == "shown" and not last and not acts
+        if piece.facts.kind != "shown" or not isinstance(piece.node, ast.Expr):
+            return False
+        if piece.step is self.target:
+            acts = any(name in self.properties for _, name in piece.facts.attributes)
+            return not piece.facts.ends and not acts
+        return isinstance(piece.node.value, (ast.Name, ast.Constant))
 
     def with_result(self, pieces: list[Piece]) -> list[Piece]:
         """The target's last expression, its value kept."""
@@ -615,8 +624,8 @@ class _Writing:
             stay = [one for one in top if needs(one) & inside]
             if not stay:
                 break
-            top = [one for one in top if one not in stay]
-        return imports, top, [one for one in rest if one not in top]
+            top = without(top, stay)
+        return imports, top, without(rest, top)
 
     def times_bound(self) -> dict[str, int]:
         """How many different statements bind each name; the same import twice counts once."""

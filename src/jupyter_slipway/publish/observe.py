@@ -19,10 +19,11 @@ import sys
 import types
 import warnings
 from contextlib import suppress
+from copyreg import dispatch_table
 from hashlib import blake2b
 from json import dumps
 from os import getcwd
-from os.path import abspath
+from os.path import abspath, exists
 from reprlib import Repr
 from struct import pack
 from time import perf_counter
@@ -231,7 +232,7 @@ class Content:
 
     def function(self, value: Any) -> None:
         if not self.exact:
-            self.unseen("a function")
+            self.named(value, "a function")
             return
         code = getattr(value, "__code__", None)
         self.put("function", getattr(value, "__qualname__", ""))
@@ -260,12 +261,19 @@ class Content:
     def klass(self, value: Any) -> None:
         self.put("class", value.__qualname__)
         if not self.exact:
-            self.unseen("a class")
+            self.named(value, "a class")
         elif value.__module__ == "__main__":
             for name, item in list(vars(value).items()):
                 if not name.startswith("__") or callable(item):
                     self.put(name)
                     self.walk(item)
+
+    def named(self, value: Any, what: str) -> None:
+        """A library's function or class is what its name says; the user's own may be defined anew elsewhere."""
+        if from_library(value):
+            self.put(value.__module__, getattr(value, "__qualname__", ""))
+        else:
+            self.unseen(what)
 
     # numpy and pandas
 
@@ -378,17 +386,29 @@ class Content:
 
     # Everything else
 
-    def estimator(self, value: Any) -> None:
-        """A scikit-learn estimator: its parameters, and what it learned."""
+    def estimator(self, value: Any, own: bool = False) -> None:
+        """A scikit-learn estimator: its parameters, and what it learned.
+
+        That is private in some: the neighbours in `_fit_X`, the boosted trees in `_predictors`. Private whole
+        numbers are left out: `_stop_words_id` is an address, `_random_seed` is drawn anew each time,
+        and is handed to an estimator that this one keeps for its `own` use.
+        """
         if self.exact:
             self.attributes(value)
             return
         self.put(type_name(value))
-        self.walk(dict(sorted(value.get_params(deep=False).items())))
+        parameters = dict(sorted(value.get_params(deep=False).items()))
+        self.walk({key: one for key, one in parameters.items() if not (own and key == "random_state")})
         for name, item in sorted(vars(value).items()):
-            if name.endswith("_") and not name.startswith("_"):
+            fleeting = name.endswith("_time_") or (name.startswith("_") and type(item) is int)
+            if name not in parameters and not fleeting:
+                if name == "cv_results_":  # of a search: how long each fit took is not what it learned
+                    item = {key: one for key, one in item.items() if not key.endswith("_time")}
                 self.put(name)
-                self.walk(item)
+                if name.startswith("_") and is_estimator(item):
+                    self.estimator(item, own=True)
+                else:
+                    self.walk(item)
 
     def nothing(self, value: Any) -> None:
         self.unseen(described(value))
@@ -396,6 +416,9 @@ class Content:
     def attributes(self, value: Any) -> None:
         kind = type(value)
         root = (kind.__module__ or "").partition(".")[0]
+        if not self.exact and is_random(value):
+            self.unseen("a source of random numbers")
+            return
         if root in BLIND_PACKAGES or hasattr(kind, "__next__") or hasattr(kind, "fileno"):
             self.unseen(described(value))
             return
@@ -425,7 +448,12 @@ class Content:
     def reduced(self, value: Any) -> None:
         """A type written in C tells its content as it does for pickling."""
         try:
-            reduced = value.getstate() if isinstance(value, random.Random) else value.__reduce_ex__(4)
+            reduced: Any
+            registered = dispatch_table.get(type(value))
+            if isinstance(value, random.Random):
+                reduced = value.getstate()
+            else:
+                reduced = registered(value) if registered else value.__reduce_ex__(4)
         except Exception:  # their code; most often 'cannot pickle'
             self.unseen(described(value))
             return
@@ -622,8 +650,8 @@ KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Content, Any], None]], ...] 
 )
 
 
-def from_library(kind: type) -> bool:
-    """Is this class of an installed package or the standard library, and not the user's own?"""
+def from_library(kind: Any) -> bool:
+    """Is this class or function of an installed package or the standard library, and not the user's own?"""
     root = (kind.__module__ or "").partition(".")[0]
     if root in ("__main__", "__mp_main__"):
         return False
@@ -798,14 +826,14 @@ class Files:
         self.on = False
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
-        self.process = os.getpid()
+        self.made: set[str] = set()
         self.elsewhere = tuple(
             {"/usr/", "/proc/", "/sys/", "/etc/", "/dev/", sys.prefix + os.sep, sys.base_prefix + os.sep}
         )
         sys.addaudithook(self.heard)
 
     def start(self) -> None:
-        self.read, self.written, self.on = {}, {}, True
+        self.read, self.written, self.made, self.on = {}, {}, set(), True
 
     def heard(self, event: str, arguments: Any) -> None:
         if not self.on or event not in EVENTS:
@@ -814,16 +842,25 @@ class Files:
             self.note(event, arguments)
 
     def note(self, event: str, arguments: Any) -> None:
+        unnamed = getattr(os, "O_TMPFILE", 0)
+        if event == "open" and unnamed and (arguments[2] or 0) & unnamed == unnamed:
+            return
         if event == "open":
             writes = bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)) or any(
                 letter in (arguments[1] or "") for letter in "wax+"
             )
             self.add(self.written if writes else self.read, arguments[0])
+            if (arguments[2] or 0) & os.O_EXCL and isinstance(arguments[0], str):
+                self.made.add(abspath(arguments[0]))
         elif event in ("os.rename", "shutil.move", "shutil.copyfile"):
             self.add(self.read, arguments[0])
             self.add(self.written, arguments[1])
         else:
             self.add(self.read if event in LISTS else self.written, arguments[0])
+
+    def kept(self) -> list[str]:
+        """The files written, without those that this cell made and removed again."""
+        return sorted(path for path in self.written if path not in self.made or exists(path))
 
     def add(self, to: dict[str, None], path: Any) -> None:
         if isinstance(path, bytes):
@@ -886,7 +923,7 @@ class Observer:
             "cell": self.cell(info),
             "count": self.count(result),
             "files_read": sorted(self.files.read),
-            "files_written": sorted(self.files.written),
+            "files_written": self.files.kept(),
             "failed": not getattr(result, "success", True),
         }
         try:
@@ -1130,14 +1167,24 @@ def python_version() -> str:
 # ── what a server asks ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def shown_name(names: list[str]) -> str:
+    """Under which of a module's outputs the last expression's value stands; '' when under none.
+
+    It is 'result', or 'shown' in a cell that binds a `result` itself, and comes last.
+    """
+    if names and names[-1] in ("result", "shown"):
+        return names[-1]
+    return "result" if "result" in names else ""
+
+
 def values_of(shell: Any, names: list[str], count: int, source: str) -> dict[str, Any]:
-    """The values of these names; of 'result' or 'shown', when it comes last, what the execution `count` showed.
+    """The values of these names; what the execution `count` showed stands for the name that `shown_name` gives.
 
     A name that is not there is left out.
     """
     space = shell.user_ns
     found = {name: space[name] for name in names if name in space}
-    last = names[-1] if names and names[-1] in ("result", "shown") else ""
+    last = shown_name(names)
     out = space.get("Out")
     if not last or not isinstance(out, dict):
         return found
@@ -1178,7 +1225,7 @@ def look(names: Iterable[str], cell: str = "", source: str = "", shell: Any = No
     found = report(values)
     out = shell.user_ns.get("Out")
     for name in changed & found.keys():
-        if not (name == names[-1] and isinstance(out, dict) and count in out):
+        if not (name == shown_name(names) and isinstance(out, dict) and count in out):
             found[name]["blind"] = "a later cell changed it"
     if cell and not count:
         found = {}

@@ -19,9 +19,10 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from jupyter_slipway.errors import Unprocessable
+from jupyter_slipway.publish.calls import Names
 from jupyter_slipway.publish.effects import READS_FILES, WRITES_FILES, Statement, analyse, parsed, path
 from jupyter_slipway.publish.model import Parameter, ParameterType
-from jupyter_slipway.publish.slice import Names, Slice
+from jupyter_slipway.publish.slice import Slice
 
 LONGEST_LIST = 12
 LONGEST_TEXT = 200
@@ -268,6 +269,7 @@ def _comment(lines: list[str], node: ast.stmt, name: str) -> str:
     )
 
 
+@lru_cache(maxsize=32)
 def find_parameters(slice: Slice) -> tuple[Parameter, ...]:
     """The constants that a job could be given, in the order they stand; those off by default say why."""
     statements = [one for step in slice.steps for one in analyse(step.python).statements]

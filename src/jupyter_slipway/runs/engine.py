@@ -177,6 +177,12 @@ class Engine:
                 for job in jobs
             }
 
+    def live(self) -> frozenset[tuple[str, str, int]]:
+        """Id, state and attempt of each run that has not ended: changes whenever one of them does."""
+        query = select(runs.c.id, runs.c.state, runs.c.attempt).where(runs.c.state.in_(LIVE))
+        with self.database.read() as connection:
+            return frozenset((row.id, row.state, row.attempt) for row in connection.execute(query))
+
     def counts(self) -> dict[str, int]:
         """How many runs are 'queued' and how many 'running' now."""
         query = select(runs.c.state, sa.func.count()).where(runs.c.state.in_(LIVE)).group_by(runs.c.state)

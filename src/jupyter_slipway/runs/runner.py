@@ -59,6 +59,8 @@ class Live:
     preparing: Future[None] | None = None
     started_at: float = 0.0
     """When its guard was last asked for, by the monotonic clock."""
+    unreachable_at: float = 0.0
+    """Since when its files cannot be reached; 0 when they can."""
     progress_at: float = 0.0
     progress: tuple[float | None, str] = (None, "")
 
@@ -217,19 +219,31 @@ class Runner:
     def _take(self, claim: Claim) -> None:
         directory = self.engine.directory(claim.run.id, claim.run.attempt)
         self.live[claim.run.id] = Live(claim, directory)
-        self._look_at(self.live[claim.run.id])
+        self._try_to_look_at(self.live[claim.run.id])
 
     def _watch(self) -> None:
-        """Look at each run; forget those that somebody else took over."""
-        if not self.live:
-            return
+        """Look at each run that the store says we have; forget those that somebody else took over."""
         held = {claim.run.id: claim for claim in self.engine.held(self.id)}
-        for run_id, one in list(self.live.items()):
-            if run_id not in held:
-                del self.live[run_id]
+        self.live = {run_id: one for run_id, one in self.live.items() if run_id in held}
+        for run_id, claim in held.items():
+            if run_id not in self.live:
+                self._take(claim)
                 continue
-            one.claim = held[run_id]
+            self.live[run_id].claim = claim
+            self._try_to_look_at(self.live[run_id])
+
+    def _try_to_look_at(self, one: Live) -> None:
+        """A run whose files cannot be reached for long has failed; it must not end the runner."""
+        try:
             self._look_at(one)
+            one.unreachable_at = 0.0
+        except OSError as error:
+            if not one.unreachable_at:
+                log.exception("The files of run %s cannot be reached", one.claim.run.id)
+                one.unreachable_at = time.monotonic()
+            elif time.monotonic() - one.unreachable_at > self.lease:
+                told = RunError("unreadable", f"The files of the run cannot be reached: {error}.")
+                self._settle(one, Ending(RunState.FAILED, error=told, again=False))
 
     def _look_at(self, one: Live) -> None:
         run = one.claim.run
