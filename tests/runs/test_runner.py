@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -401,6 +402,14 @@ def test_sigterm_leaves_the_runs_alone(engine, worker, tmp_path):
 
 def test_a_runner_with_nothing_to_do_ends(worker):
     assert worker(idle_after=0.5).wait(20) == 0
+
+
+def test_a_runner_whose_home_is_gone_ends(tmp_path, worker):
+    process = worker(tmp_path / "gone")
+    until(lambda: background.status(tmp_path / "gone").alive)
+    shutil.rmtree(tmp_path / "gone")
+
+    assert process.wait(20) is not None
 
 
 def test_a_runner_with_a_schedule_stays(database, home):

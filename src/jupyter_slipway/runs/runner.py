@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,7 +144,8 @@ class Runner:
             while not self.stopping.is_set() and not self._idle():
                 self._bell.wait(self._safe_step())
             if not self.live:
-                self.engine.forget(self.id)
+                with suppress(OperationalError):  # another runner will see that this one is dead
+                    self.engine.forget(self.id)
         # Whoever submitted while the lock was held counted on this runner: look once more.
         return not self.stopping.is_set() and any(self.engine.counts().values())
 
@@ -324,6 +326,10 @@ class Runner:
         if now - self._beat_at < self.lease / 4:
             return
         self._beat_at = now
+        if not self.home.is_dir():
+            log.warning("%s is gone, and with it all that there was to do", self.home)
+            self.stop()
+            return
         beats = self.engine.beat(self.id, self.host, os.getpid())
         (self.home / "runner.json").touch()
         for other, heard in beats.items():
