@@ -22,7 +22,8 @@ export default tseslint.config(
       ...jupyter.configs.recommended.rules,
       eqeqeq: 'error',
       curly: 'error',
-      'no-console': 'error'
+      'no-console': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }]
     }
   }
 );

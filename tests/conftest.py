@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from jupyter_slipway.runs import runner
 
 
 def pytest_collection_modifyitems(items):
@@ -13,12 +16,16 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SLIPWAY_HOME of this test alone; jobs run in the kernel's environment, so that no index is needed."""
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """SLIPWAY_HOME of this test alone; jobs run in the kernel's environment, so that no index is needed.
+
+    A runner that was started in it is stopped.
+    """
     home = tmp_path_factory.mktemp("slipway")
     monkeypatch.setenv("SLIPWAY_HOME", str(home))
     monkeypatch.setenv("SLIPWAY_ENVIRONMENTS", "kernel")
     monkeypatch.setenv("SLIPWAY_USER", "ada")
     for name in ("SLIPWAY_DATABASE", "SLIPWAY_URL", "SLIPWAY_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    return home
+    yield home
+    runner.stop(home)

@@ -1,6 +1,7 @@
 /** The main area's pages, and the commands that open them; each page's code loads with its first use. */
 import type { ILayoutRestorer, IRouter, JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget, Notification, WidgetTracker } from '@jupyterlab/apputils';
+import type { Cell } from '@jupyterlab/cells';
 import type { IEditorServices } from '@jupyterlab/codeeditor';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
@@ -172,10 +173,20 @@ export function addPages(
     label: trans.__('Open Cell'),
     describedBy: A_CELL,
     execute: async args => {
-      const panel = (await commands.execute('docmanager:open', { path: args.notebook })) as
-        NotebookPanel | undefined;
+      const path = String(args.notebook);
+      // A text notebook would open in the editor, unless it is said how.
+      const text = path.endsWith('.ipynb') ? {} : { factory: 'Jupytext Notebook' };
+      const panel =
+        notebooks.find(one => app.serviceManager.contents.localPath(one.context.path) === path) ??
+        ((await commands.execute('docmanager:open', { path, ...text })) as NotebookPanel | undefined);
       if (panel && notebooks.has(panel)) {
-        await goTo(panel, String(args.cell), args.line as number | undefined).then(
+        app.shell.activateById(panel.id);
+        await goTo(
+          panel,
+          String(args.cell),
+          args.index as number | undefined,
+          args.line as number | undefined
+        ).then(
           found =>
             found ||
             Notification.warning(trans.__('This cell is no longer in the notebook.'), { autoClose: 6_000 })
@@ -213,25 +224,36 @@ export function linked(search: string): { command: string; args: Arguments } | n
 }
 
 /** Selects a cell and puts the cursor on a line of it; false when there is no such cell. */
-async function goTo(panel: NotebookPanel, id: string, line?: number): Promise<boolean> {
+async function goTo(panel: NotebookPanel, id: string, index?: number, line?: number): Promise<boolean> {
   await panel.context.ready;
   await panel.revealed;
   const { content } = panel;
-  const index = content.widgets.findIndex(cell => cell.model.id === id);
-  if (index < 0) {
+  const at = content.widgets.indexOf(cellOf(panel, id, index)!);
+  if (at < 0) {
     return false;
   }
-  content.activeCellIndex = index;
+  content.activeCellIndex = at;
   content.deselectAll();
-  await content.scrollToItem(index, 'smart');
-  const cell = content.widgets[index];
+  await content.scrollToItem(at, 'smart');
+  const cell = content.widgets[at];
   await cell.ready;
   if (line !== undefined && cell.editor) {
-    const at = Math.min(line, cell.editor.lineCount) - 1;
-    const length = cell.editor.getLine(at)?.length ?? 0;
+    const row = Math.min(line, cell.editor.lineCount) - 1;
+    const length = cell.editor.getLine(row)?.length ?? 0;
     content.mode = 'edit';
-    cell.editor.setSelection({ start: { line: at, column: 0 }, end: { line: at, column: length } });
+    cell.editor.setSelection({ start: { line: row, column: 0 }, end: { line: row, column: length } });
     cell.editor.focus();
   }
   return true;
+}
+
+/** A text notebook keeps no ids: there a cell is known by its name, else by its place among the code cells. */
+function cellOf(panel: NotebookPanel, id: string, index?: number): Cell | undefined {
+  const cells = panel.content.widgets;
+  const found =
+    cells.find(cell => cell.model.id === id) ?? cells.find(cell => cell.model.getMetadata('name') === id);
+  if (found || panel.context.path.endsWith('.ipynb') || index === undefined) {
+    return found;
+  }
+  return cells.filter(cell => cell.model.type === 'code')[index];
 }

@@ -37,6 +37,12 @@ def start(settings: Settings) -> RunnerStatus:
     return runner.start(settings.home, ENTRY, environ=os.environ | settings.environ())
 
 
+class Tampered(Conflict):
+    """What is stored is not what was registered."""
+
+    code = "digest"
+
+
 class Carrier:
     """What the runner asks of the registry: what a run is, and which schedules are due."""
 
@@ -46,12 +52,12 @@ class Carrier:
     def prepare(self, run: Run) -> Prepared:
         """
         Raises:
-            Conflict: the version is not what was registered
+            Tampered: the version is not what was registered
             SlipwayError: its environment cannot be had
         """
         version = self._registry.version(run.job, run.version)
         if not digest(version) == version.digest == run.digest:
-            raise Conflict(
+            raise Tampered(
                 f"Version {run.version} of {run.job} is not what was registered: its digest differs.",
                 hint="Somebody changed the store. Publish the cell again.",
             )

@@ -52,14 +52,7 @@ export type PublishRequest = PlanRequest & {
   run?: boolean;
 };
 
-export interface Published {
-  job: Job;
-  version: Version;
-  /** False: the same content is registered already, as this version. */
-  created: boolean;
-  message: string;
-  run: Run | null;
-}
+export type Published = Schemas['Published'];
 
 /** A hint on the event bus: fetch it again. */
 export interface Changed {

@@ -163,7 +163,7 @@ function Cells(props: { comparison: Comparison; drawing: Drawing; hide: boolean 
     return { widget };
   }, [comparison, drawing]);
   return (
-    <div className={`nbdime-Widget slipway-Nbdime${hide ? ' jp-mod-hideunchanged' : ''}`}>
+    <div className="nbdime-Widget slipway-Nbdime" data-hide={hide}>
       <div className="nbdime-root" ref={host} />
     </div>
   );

@@ -20,7 +20,13 @@ export function Provenance({ version }: { version: Version | null }): JSX.Elemen
       {path ? (
         <Button
           kind="link"
-          onClick={() => void commands.execute(CommandIDs.openCell, { notebook: path, cell: version.cell })}
+          onClick={() =>
+            void commands.execute(CommandIDs.openCell, {
+              notebook: path,
+              cell: version.cell,
+              index: cell?.index
+            })
+          }
         >
           {words}
         </Button>

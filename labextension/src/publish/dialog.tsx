@@ -331,10 +331,10 @@ function Outcome({ model }: { model: PublishModel }): JSX.Element {
         label={trans.__('The Python file that will run')}
         from={mainLine(plan.module)}
       />
-      <Cells cells={plan.cells} />
-      <Warnings warnings={plan.warnings} />
-      <Environment environment={plan.environment} />
       <ProofLine model={model} />
+      <Warnings warnings={plan.warnings} />
+      <Cells cells={plan.cells} />
+      <Environment environment={plan.environment} />
     </div>
   );
 }

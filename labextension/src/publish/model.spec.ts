@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { ApiError, type ProofProgress, type PublishRequest } from '../api';
+import { ApiError, type ProofProgress, type Published, type PublishRequest } from '../api';
 import { aJob, anApi, aPlan, aVersion, trans } from '../testing/fake';
 import { PublishModel } from './model';
 
@@ -21,16 +21,16 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function made(change: Parameters<typeof anApi>[0]['publish'] = {}) {
+const REGISTER = (..._: [PublishRequest, string]): Promise<Published> =>
+  Promise.resolve({ job: aJob(), version: aVersion(), created: true, message: 'Registered.', run: null });
+
+function made(register = REGISTER) {
   const publish = {
     plan: vi.fn(() => Promise.resolve(aPlan())),
     prove: vi.fn(() => Promise.resolve(proof())),
     proof: vi.fn(() => Promise.resolve(proof({ done: true, plan: aPlan({ module: 'wider' }) }))),
     cancelProof: vi.fn(() => Promise.resolve(proof({ done: true }))),
-    publish: vi.fn((_: PublishRequest, __: string) =>
-      Promise.resolve({ job: aJob(), version: aVersion(), created: true, message: 'Registered.', run: null })
-    ),
-    ...change
+    publish: vi.fn(register)
   };
   return { publish, model: new PublishModel(anApi({ publish }), CELL, trans) };
 }
@@ -85,15 +85,14 @@ it('plans and proves again after an edit, once typing has stopped', async () => 
 });
 
 it('says why it was refused, and asks with another key the next time', async () => {
-  const refuse = vi.fn((_: PublishRequest, __: string) =>
+  const { model, publish } = made(() =>
     Promise.reject(new ApiError(409, 'conflict', 'Taken.', 'Choose another.'))
   );
-  const { model } = made({ publish: refuse });
 
   expect(await model.publish(false)).toBeNull();
   expect(model.refusal?.text).toBe('Taken. Choose another.');
   await model.publish(false);
-  expect(refuse.mock.calls[0][1]).not.toBe(refuse.mock.calls[1][1]);
+  expect(publish.publish.mock.calls[0][1]).not.toBe(publish.publish.mock.calls[1][1]);
 });
 
 it('cannot be sent while a default is no value', async () => {

@@ -34,7 +34,9 @@ export function addPublishing(
       const { askPublish } = await import('./dialog');
       const path = contents.localPath(panel.context.path);
       const known = overview.jobs?.find(
-        job => job.cell === cell.model.id && overview.pathOf(job.notebook) === path
+        job =>
+          [cell.model.id, cell.model.getMetadata('name')].includes(job.cell) &&
+          overview.pathOf(job.notebook) === path
       );
       const name = typeof args.job === 'string' ? args.job : (known?.name ?? '');
       const request = { ...planRequest(panel, path, cell.model.id), name };

@@ -17,7 +17,7 @@ const page = (text: string, offset: number, change: Partial<LogPage> = {}): LogP
 function made(run: Run, pages: LogPage[]) {
   const runs = {
     get: vi.fn(() => Promise.resolve(run)),
-    log: vi.fn((_: string, __: number) => Promise.resolve(pages.shift() ?? page('', 0, { end: true }))),
+    log: vi.fn((..._: [string, number]) => Promise.resolve(pages.shift() ?? page('', 0, { end: true }))),
     outputs: vi.fn(() => Promise.resolve({ items: [{ output_type: 'stream' }] })),
     artifacts: vi.fn(() => Promise.resolve({ items: [] }))
   };

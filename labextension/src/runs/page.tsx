@@ -241,6 +241,7 @@ function Place(props: { frame: Frame; notebook: string; showCode: () => void }):
       ? void commands.execute(CommandIDs.openCell, {
           notebook: path,
           cell: frame.cell,
+          index: frame.cell_index,
           line: frame.cell_line
         })
       : showCode();

@@ -31,6 +31,10 @@ export const A_CELL = schema(
   {
     notebook: { type: 'string', description: "The notebook's path on the server" },
     cell: { type: 'string', description: "The cell's id" },
+    index: {
+      type: 'integer',
+      description: 'Its place among the code cells, from 0: for text notebooks, which keep no ids'
+    },
     line: { type: 'integer', description: 'A line of it, counted from 1' }
   },
   ['notebook', 'cell']

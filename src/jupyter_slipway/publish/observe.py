@@ -23,7 +23,7 @@ from copyreg import dispatch_table
 from hashlib import blake2b
 from json import dumps
 from os import getcwd
-from os.path import abspath, exists
+from os.path import abspath, exists, isdir
 from reprlib import Repr
 from struct import pack
 from time import perf_counter
@@ -400,7 +400,7 @@ class Content:
         parameters = dict(sorted(value.get_params(deep=False).items()))
         self.walk({key: one for key, one in parameters.items() if not (own and key == "random_state")})
         for name, item in sorted(vars(value).items()):
-            fleeting = name.endswith("_time_") or (name.startswith("_") and type(item) is int)
+            fleeting = name.endswith("_time_") or (name.startswith("_") and is_whole(item))
             if name not in parameters and not fleeting:
                 if name == "cv_results_":  # of a search: how long each fit took is not what it learned
                     item = {key: one for key, one in item.items() if not key.endswith("_time")}
@@ -827,13 +827,15 @@ class Files:
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
         self.made: set[str] = set()
+        self.folders: set[str] = set()
         self.elsewhere = tuple(
             {"/usr/", "/proc/", "/sys/", "/etc/", "/dev/", sys.prefix + os.sep, sys.base_prefix + os.sep}
         )
         sys.addaudithook(self.heard)
 
     def start(self) -> None:
-        self.read, self.written, self.made, self.on = {}, {}, set(), True
+        self.read, self.written, self.on = {}, {}, True
+        self.made, self.folders = set(), set()
 
     def heard(self, event: str, arguments: Any) -> None:
         if not self.on or event not in EVENTS:
@@ -842,9 +844,6 @@ class Files:
             self.note(event, arguments)
 
     def note(self, event: str, arguments: Any) -> None:
-        unnamed = getattr(os, "O_TMPFILE", 0)
-        if event == "open" and unnamed and (arguments[2] or 0) & unnamed == unnamed:
-            return
         if event == "open":
             writes = bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)) or any(
                 letter in (arguments[1] or "") for letter in "wax+"
@@ -857,10 +856,13 @@ class Files:
             self.add(self.written, arguments[1])
         else:
             self.add(self.read if event in LISTS else self.written, arguments[0])
+            if event in ("os.mkdir", "os.rmdir"):
+                self.folders.add(abspath(os.fsdecode(arguments[0])))
 
     def kept(self) -> list[str]:
         """The files written, without those that this cell made and removed again."""
-        return sorted(path for path in self.written if path not in self.made or exists(path))
+        # A folder that is opened for writing holds a temporary file without a name.
+        return sorted(path for path in self.written if path in self.folders or is_kept(path, self.made))
 
     def add(self, to: dict[str, None], path: Any) -> None:
         if isinstance(path, bytes):
@@ -871,6 +873,15 @@ class Files:
         hidden = f"{os.sep}." in path or "__pycache__" in path or "site-packages" in path or "ipykernel_" in path
         if not hidden and not path.startswith(self.elsewhere):
             to[path] = None
+
+
+def is_whole(value: Any) -> bool:
+    """A whole number, Python's or numpy's."""
+    return type(value) is int or (type(value).__module__ == "numpy" and hasattr(type(value), "bit_count"))
+
+
+def is_kept(path: str, made: set[str]) -> bool:
+    return not isdir(path) and (path not in made or exists(path))
 
 
 LISTS = ("os.listdir", "os.scandir", "glob.glob")

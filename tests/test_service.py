@@ -1,0 +1,94 @@
+"""What the runner asks of the registry, and the service unit."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from jupyter_slipway import units
+from jupyter_slipway.db import Database, tables
+from jupyter_slipway.errors import Conflict
+from jupyter_slipway.events import Events
+from jupyter_slipway.jobs.registry import Registry
+from jupyter_slipway.jobs.schedules import Schedules
+from jupyter_slipway.publish.model import Environment, Parameter
+from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.model import Run
+from jupyter_slipway.service import Carrier
+from jupyter_slipway.settings import Settings
+from tests.builders import a_version
+
+HERE = Environment(python="3.11", locked=False, executable=sys.executable)
+
+
+class Bench:
+    """A registry with one version, and a run of it."""
+
+    def __init__(self, home: Path) -> None:
+        self.database = Database(f"sqlite:///{home / 'slipway.db'}")
+        self.database.create()
+        self.registry = Registry(self.database, Events())
+        self.schedules = Schedules(self.database)
+        self.engine = Engine(self.database, home)
+        self.carrier = Carrier(Settings.read(), self.registry, self.schedules, self.engine)
+
+    def run(self, environment: Environment = HERE) -> Run:
+        draft = a_version(environment=environment, parameters=(Parameter("month", "int", 1),))
+        version = self.registry.publish(draft).version
+        return self.engine.submit(version.job, version.number, {}, digest=version.digest, author="ada")
+
+
+@pytest.fixture
+def bench(home: Path) -> Iterator[Bench]:
+    bench = Bench(home)
+    yield bench
+    bench.database.close()
+
+
+def test_a_version_is_prepared_as_it_was_registered(bench: Bench) -> None:
+    prepared = bench.carrier.prepare(bench.run())
+
+    assert prepared.module == a_version().module
+    assert prepared.python == sys.executable
+    assert prepared.types == {"month": ("int", "")}
+
+
+def test_a_version_that_was_changed_in_the_store_does_not_run(bench: Bench) -> None:
+    run = bench.run()
+    with bench.database.write() as connection:
+        data = connection.execute(tables.version.select()).one().data
+        connection.execute(tables.version.update().values(data=data.replace("return {}", "return 1/0")))
+
+    with pytest.raises(Conflict, match="is not what was registered") as refused:
+        bench.carrier.prepare(run)
+    assert refused.value.code == "digest"
+
+
+def test_an_environment_that_is_gone_is_said(bench: Bench) -> None:
+    run = bench.run(Environment(python="3.11", locked=False, executable="/gone/python"))
+
+    with pytest.raises(Conflict, match="/gone/python does not exist"):
+        bench.carrier.prepare(run)
+
+
+def test_what_is_due_is_queued_once(bench: Bench) -> None:
+    bench.run()
+    bench.schedules.set("churn-daily", "*/5 * * * *", "UTC")
+    later = datetime.now(UTC).timestamp() + 301
+    bench.carrier.fire(later)
+    bench.carrier.fire(later)
+
+    scheduled = [run for run in bench.engine.list(job="churn-daily").items if run.trigger == "schedule"]
+    assert len(scheduled) == 1
+
+
+def test_the_unit_names_this_python_and_home(home: Path) -> None:
+    unit = units.unit(Settings.read())
+
+    assert f"ExecStart={sys.executable} -m jupyter_slipway.service --stay" in unit
+    assert f'Environment="SLIPWAY_HOME={home}"' in unit
+    assert "KillMode=process" in unit
