@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from jupyter_client.session import Session
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.application import ExtensionApp
@@ -111,7 +112,9 @@ class ServerKernels:
     async def client(self, kernel_id: str) -> AsyncIterator[Any]:
         if kernel_id not in self._manager:
             raise NotFound(f"There is no kernel {kernel_id!r}.", hint="Start the notebook's kernel again.")
-        client = self._manager.get_kernel(kernel_id).client()
+        kernel = self._manager.get_kernel(kernel_id)
+        # A session of its own: its id names the socket, and of two sockets with one name the kernel answers one.
+        client = kernel.client(session=Session(key=kernel.session.key))
         client.start_channels()
         try:
             yield client
