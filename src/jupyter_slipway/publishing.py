@@ -57,7 +57,7 @@ def request(
             progress=progress,
         )
     )
-    return msgspec.structs.replace(asked, snapshot=ran.snapshot)
+    return msgspec.structs.replace(asked, snapshot=ran.snapshot, outputs=ran.outputs[-1])
 
 
 def registration(asked: PlanRequest, *, note: str = "", proof_id: str | None = None) -> PublishRequest:

@@ -11,7 +11,7 @@ import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=15_000)
 
 pytestmark = [
     pytest.mark.e2e,

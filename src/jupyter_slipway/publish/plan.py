@@ -43,6 +43,8 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     """Id of the live kernel that ran the notebook."""
     snapshot: Snapshot | None = None
     """What a kernel ran and holds, for askers who have looked themselves."""
+    outputs: list[dict[str, Any]] = []
+    """nbformat outputs of the wanted cell, as the document shows them; pictures need not have their bytes."""
     name: str = ""
     edits: list[ParameterEdit] = []
 
@@ -56,6 +58,8 @@ class Planned(Struct, frozen=True):
     expected: dict[str, object] | None
     """Fingerprints of the kernel's values; None when no kernel was seen."""
     notebook: Path
+    shown: tuple[dict[str, Any], ...] = ()
+    """The wanted cell's outputs in the notebook."""
     request: tuple[Any, ...] = ()
     """What was asked: a proof counts for this only."""
 
@@ -138,7 +142,7 @@ def make_plan(
         parameters,
         title=name,
         notebook=notebook.name,
-        requires=environments.requirements(environment, imports, requires),
+        requires=environments.requirements(environment, imports, requires, snapshot.loaded if snapshot else None),
         python=".".join(python.split(".")[:2]),
     )
     plan = Plan(
@@ -156,7 +160,8 @@ def make_plan(
         # Always of the document's own order: the badge compares it with a document, not with a kernel.
         fingerprint=fingerprint(slice_cells(cells, request.cell)),
     )
-    return Planned(plan, module, notebook.parent, snapshot.report if snapshot else None, notebook)
+    expected = snapshot.report if snapshot else None
+    return Planned(plan, module, notebook.parent, expected, notebook, tuple(request.outputs))
 
 
 def suggested_name(request: PlanRequest, cells: Sequence[CellSource]) -> str:

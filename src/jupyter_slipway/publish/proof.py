@@ -15,7 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from jupyter_slipway.publish.model import Difference, Environment, Module, Parameter, Proof
+from jupyter_slipway.publish.shown import missing
 from jupyter_slipway.runs import layout
 from jupyter_slipway.runs.attempt import BOOTSTRAP
 
@@ -35,6 +38,7 @@ async def prove(
     own_modules: Mapping[str, str],
     scratch: Path,
     progress: Callable[[str, float], None],
+    shown: Sequence[Mapping[str, Any]] = (),
     timeout: float = 600.0,
 ) -> Proof:
     """Run the module with its default parameters in a process of its own, and compare its values.
@@ -48,6 +52,7 @@ async def prove(
         directory: the notebook's folder
         own_modules: path below the module's folder -> source
         scratch: an empty folder, thrown away afterwards
+        shown: nbformat outputs of the chosen cell in the notebook
         timeout: seconds for the run
     """
     if not environment.executable or not Path(environment.executable).is_file():
@@ -68,7 +73,17 @@ async def prove(
         return Proof(
             "not comparable", "It runs in a clean process; no kernel holds values to compare with.", seconds=seconds
         )
-    return judge(expected, _read(scratch / "fingerprints.json") or {}, seconds=seconds)
+    proof = judge(expected, _read(scratch / "fingerprints.json") or {}, seconds=seconds)
+    return _with_shown(proof, shown, _read(scratch / "outputs.json") or []) if expected else proof
+
+
+def _with_shown(proof: Proof, notebook: Sequence[Mapping[str, Any]], run: Sequence[Mapping[str, Any]]) -> Proof:
+    """`proof`, which differs also when something that the cell showed is not shown."""
+    gone = missing(notebook, run)
+    if not gone:
+        return proof
+    reason = f"{len(gone)} of the cell's outputs {'is' if len(gone) == 1 else 'are'} not shown. {proof.reason}".strip()
+    return msgspec.structs.replace(proof, verdict="differs", reason=reason, differences=(*proof.differences, *gone))
 
 
 def judge(

@@ -146,6 +146,7 @@ class Proofs:
                 own_modules=planned.plan.own_modules,
                 scratch=Path(scratch),
                 progress=tell,
+                shown=planned.shown,
             )
         return _judged(planned, proof)
 
