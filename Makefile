@@ -56,7 +56,7 @@ check: .venv/installed ## everything that can be said without running it
 	@ruff check . && ruff format --check -q .
 	@mypy
 	@lint-imports --no-cache >.cache/imports.log || { cat .cache/imports.log; exit 1; }
-	@python -m jupyter_slipway.openapi | cmp - labextension/openapi.json || { echo 'labextension/openapi.json is old: make api'; exit 1; }
+	@python -m jupyter_slipway.openapi >.cache/openapi.json && cmp .cache/openapi.json labextension/openapi.json || { echo 'labextension/openapi.json is old: make api'; exit 1; }
 	@node_modules/.bin/openapi-typescript labextension/openapi.json --empty-objects-unknown -o .cache/schema.ts >/dev/null 2>&1 && cmp .cache/schema.ts labextension/src/api/schema.ts || { echo 'labextension/src/api/schema.ts is old: make api'; exit 1; }
 	@jlpm lint
 	@cp requirements/dev.txt .cache/dev.txt && $(COMPILE) -o .cache/dev.txt && cmp requirements/dev.txt .cache/dev.txt

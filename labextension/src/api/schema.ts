@@ -726,6 +726,8 @@ export interface components {
             /** @default  */
             name: string;
             notebook: string;
+            /** @default [] */
+            outputs: Record<string, unknown>[];
             /** @default null */
             snapshot: components["schemas"]["Snapshot"] | null;
         };
@@ -804,6 +806,8 @@ export interface components {
             /** @default  */
             note: string;
             notebook: string;
+            /** @default [] */
+            outputs: Record<string, unknown>[];
             /** @default null */
             proof_id: string | null;
             /** @default false */

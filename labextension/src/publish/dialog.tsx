@@ -54,6 +54,7 @@ class PublishDialog extends Dialog<unknown> {
       focusNodeSelector: '.slipway-Publish input'
     });
     this.addClass('slipway-PublishDialog');
+    this.node.querySelector('dialog')?.setAttribute('aria-label', trans.__('Publish cell as job'));
     model.changed.connect(this.enable, this);
     this.enable();
   }
