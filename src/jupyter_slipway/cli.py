@@ -117,13 +117,21 @@ def jobs(as_json: bool) -> None:
 
 @main.command()
 @click.argument("job")
+@click.option("--owner", help="Who answers for it.")
+@click.option("--deputy", help="Who does when the owner is away.")
+@click.option("--description", help="What it is.")
+@click.option("--timeout", type=float, help="Seconds after which an attempt is ended.")
+@click.option("--attempts", type=int, help="How often a failed run is tried in all.")
+@click.option("--backoff", type=float, help="Seconds before the second try, doubled for each further one.")
 @as_json
-def job(job: str, as_json: bool) -> None:
-    """Show a job."""
-    from jupyter_slipway import views
+def job(job: str, as_json: bool, **changes: Any) -> None:
+    """Show a job, or change who owns it and how its runs are carried."""
+    from jupyter_slipway import publishing, views
 
     with _client() as client:
         found = client.job(job)
+        if change := publishing.change(found, changes):
+            found = client.change(job, change)
         _show(found, views.job_view(found, client.versions(job)), as_json)
 
 

@@ -26,6 +26,7 @@ from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.jobs.compare import Comparison
 from jupyter_slipway.jobs.handlers import (
     DiffQuery,
+    JobChange,
     JobList,
     RollBack,
     RunRequest,
@@ -144,6 +145,9 @@ class Client:
 
     def job(self, name: str) -> Job:
         return self._call(Job, "get_job", job=name)
+
+    def change(self, job: str, change: JobChange) -> Job:
+        return self._call(Job, "change_job", change, job=job)
 
     def versions(self, job: str) -> list[Version]:
         return self._call(VersionList, "list_versions", job=job).items

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from jupyter_slipway.client import Client
 from jupyter_slipway.errors import BadRequest
-from jupyter_slipway.jobs.model import Version
+from jupyter_slipway.jobs.handlers import JobChange
+from jupyter_slipway.jobs.model import Job, Version
 from jupyter_slipway.publish import kernel
 from jupyter_slipway.publish.handlers import PublishRequest
 from jupyter_slipway.publish.parameters import from_text, parse_setting, validate
@@ -63,6 +65,15 @@ def request(
 def registration(asked: PlanRequest, *, note: str = "", proof_id: str | None = None) -> PublishRequest:
     fields = {field: getattr(asked, field) for field in asked.__struct_fields__}
     return PublishRequest(**fields, note=note, proof_id=proof_id)
+
+
+def change(job: Job, given: Mapping[str, Any]) -> JobChange | None:
+    """What `given`, with None for what is to stay, changes of a job."""
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if not wanted:
+        return None
+    policy = {name: wanted.pop(name) for name in ("timeout", "attempts", "backoff") if name in wanted}
+    return JobChange(**wanted, policy=msgspec.structs.replace(job.policy, **policy) if policy else UNSET)
 
 
 def parameters(version: Version, settings: Sequence[str]) -> dict[str, Any]:

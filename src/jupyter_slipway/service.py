@@ -97,6 +97,7 @@ class Carrier:
             parameters,
             digest=version.digest,
             author=f"schedule of {schedule.job}",
+            policy=self._registry.job(schedule.job).policy,
             trigger="schedule",
             schedule=schedule.id,
             due=due,

@@ -95,6 +95,8 @@ def job_view(job: Job, versions: Sequence[Version]) -> RenderableType:
     if job.description:
         facts.add_row("About", escape(job.description))
     facts.add_row("Production", f"version {job.production} of {job.latest}")
+    tries = "one attempt" if job.policy.attempts == 1 else f"{job.policy.attempts} attempts"
+    facts.add_row("Runs", f"{tries} of at most {took(job.policy.timeout)}")
     facts.add_row("Source", escape(f"{job.notebook}, cell {job.cell}"))
     if job.schedule:
         facts.add_row("Schedule", schedule_view(job.schedule))

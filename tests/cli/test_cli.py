@@ -89,8 +89,12 @@ def test_the_whole_path(slipway: Slipway, notebook: Path) -> None:
     )
     assert (code, published["version"]["number"]) == (0, 1)
 
+    _, job, _ = slipway("job", "totals", "--owner", "bo", "--attempts", "3", "--json")
+    assert (job["owner"], job["policy"]) == ("bo", {"timeout": 3600.0, "attempts": 3, "backoff": 10.0})
+
     code, run, _ = slipway("run", "totals", "--set", "month=2", "--wait", "--json")
     assert (code, run["state"], run["value"]["total"]) == (0, "succeeded", sum(range(20)))
+    assert run["policy"]["attempts"] == 3
     assert slipway("log", run["id"])[1] == "counting\n"
 
     code, _, _ = slipway("schedule", "totals", "0 3 * * *", "--tz", "Europe/Berlin")
@@ -114,6 +118,7 @@ def test_the_whole_path(slipway: Slipway, notebook: Path) -> None:
         ("publish totals.ipynb --cell 3 --name a --run", 2, "ZeroDivisionError"),
         ("run nothing", 3, "There is no job 'nothing'"),
         ("show run-0", 3, "run-0"),
+        ("job nothing --owner bo", 3, "There is no job"),
         ("diff nothing 1 2", 3, "There is no job"),
         ("schedule nothing --pause", 3, "There is no job"),
     ],

@@ -111,7 +111,7 @@ EXPECTED = '''\
 # ///
 """Late flights.
 
-Published from cell 6 of n.ipynb, with what it needs of cells 1, 2, 3, 4, 5.
+Published from cell [5] of n.ipynb; it needs cells [0], [1], [2], [3], [4].
 """
 
 import argparse

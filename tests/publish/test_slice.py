@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_slipway.errors import NotFound, Unprocessable
-from jupyter_slipway.publish.model import CellSource, Execution
+from jupyter_slipway.publish.model import CellSource, Execution, Warn
 from jupyter_slipway.publish.slice import Slice, fingerprint, slice_cells
 
 
@@ -602,7 +602,7 @@ def test_a_cell_that_is_not_there() -> None:
 
 
 def test_a_needed_cell_with_a_shell_line_is_refused() -> None:
-    with pytest.raises(Unprocessable, match="Cell 1 is needed"):
+    with pytest.raises(Unprocessable, match=r"Cell \[0\] is needed"):
         sliced("!make data\nx = 1", "x")
 
 
@@ -615,7 +615,7 @@ def test_a_broken_cell_that_nothing_needs_is_a_warning() -> None:
 
 def test_a_name_defined_nowhere_is_a_warning() -> None:
     assert [one.message for one in sliced("x = 1", "x + nowhere").warnings if one.code == "undefined_name"] == [
-        "Cell 2 uses `nowhere`, which no cell above it defines."
+        "Cell [1] uses `nowhere`, which no cell above it defines."
     ]
 
 
@@ -629,6 +629,22 @@ def test_a_name_defined_nowhere_is_a_warning() -> None:
 )
 def test_what_had_to_be_assumed_is_said(sources: list[str], code: str) -> None:
     assert code in codes(sliced(*sources))
+
+
+def test_a_magic_left_out_of_a_needed_cell_is_said() -> None:
+    slice = sliced("%matplotlib inline\nx = 1", "%who\ny = 2", "x")
+
+    assert [one for one in slice.warnings if one.code == "magic"] == [
+        Warn("magic", "`%matplotlib inline` is left out: figures are drawn without a screen.", "c0")
+    ]
+
+
+def test_a_doubt_names_its_cells_by_index() -> None:
+    slice = sliced("x = [1]", "import other", "y = other.look(x)", "z = other.look(x)", "x")
+
+    assert [one.message for one in slice.warnings if one.code == "unknown_mutation"] == [
+        "`x` may be changed in cells [2], [3]: nobody watched, and it is left out."
+    ]
 
 
 def test_reasons_are_words() -> None:

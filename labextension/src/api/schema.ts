@@ -35,7 +35,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Set owner, deputy or description. */
+        /** Set owner, deputy, description or how its runs are carried. */
         patch: operations["change_job"];
         trace?: never;
     };
@@ -573,6 +573,14 @@ export interface components {
             /** @default  */
             notebook: string;
             owner: string;
+            /**
+             * @default {
+             *       "attempts": 1,
+             *       "backoff": 10,
+             *       "timeout": 3600
+             *     }
+             */
+            policy: components["schemas"]["Policy"];
             production: number;
             /** @default [] */
             recent: components["schemas"]["LastRun"][];
@@ -584,6 +592,7 @@ export interface components {
             deputy?: string;
             description?: string;
             owner?: string;
+            policy?: components["schemas"]["Policy"];
         };
         /** JobList */
         JobList: {
@@ -921,14 +930,8 @@ export interface components {
             job: string;
             /** @default {} */
             parameters: Record<string, unknown>;
-            /**
-             * @default {
-             *       "attempts": 1,
-             *       "backoff": 10,
-             *       "timeout": 3600
-             *     }
-             */
-            policy: components["schemas"]["Policy"];
+            /** @default null */
+            policy: components["schemas"]["Policy"] | null;
             /** @default null */
             version: number | null;
         };

@@ -88,14 +88,14 @@ export function ComparePage(props: {
     );
   return (
     <div className="slipway-Page">
-      <header className="slipway-Head">
+      <div className="slipway-Head">
         <div className="slipway-Head-title">
           <h2>{job}</h2>
           {choice('old', trans.__('Older version'))}
           <span aria-hidden="true">→</span>
           {choice('new', trans.__('Newer version'))}
         </div>
-      </header>
+      </div>
       {error && <Problem error={error} />}
       {comparison ? (
         <Compared comparison={comparison} drawing={props.drawing} />

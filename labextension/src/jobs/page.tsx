@@ -79,7 +79,7 @@ function Drawn(props: {
   const { model, job, tab, setTab, running, setRunning, from } = props;
   return (
     <div className="slipway-Page">
-      <header className="slipway-Head">
+      <div className="slipway-Head">
         <div className="slipway-Head-title">
           <h2>{job.name}</h2>
           <span className="slipway-Pill" data-state="production">
@@ -96,7 +96,7 @@ function Drawn(props: {
           </span>
         </div>
         {job.description && <p>{job.description}</p>}
-      </header>
+      </div>
       {model.error && <Problem error={model.error} />}
       {running && <RunForm model={model} job={job} from={from} close={() => setRunning(false)} />}
       <Tabs<JobTab>
@@ -277,7 +277,7 @@ function Versions({ model, job }: { model: JobModel; job: Job }): JSX.Element {
           <th scope="col">{trans.__('Published')}</th>
           <th scope="col">{trans.__('Note')}</th>
           <th scope="col">{trans.__('Proof')}</th>
-          <th scope="col" />
+          <td />
         </tr>
       </thead>
       <tbody>

@@ -5,7 +5,6 @@ import {
   PanelWithToolbar,
   runIcon,
   stopIcon,
-  ToolbarButton,
   UseSignal
 } from '@jupyterlab/ui-components';
 import { Signal } from '@lumino/signaling';
@@ -48,14 +47,19 @@ export class Section<T> extends PanelWithToolbar {
         </UseSignal>
       ))
     );
-    const toggle = new ToolbarButton({
-      icon: filterIcon,
-      tooltip: trans.__('Filter %1', kind.title.toLowerCase()),
-      onClick: () => {
-        this.setFilter(this.filter === null ? '' : null);
-        toggle.pressed = this.filter !== null;
-      }
-    });
+    const toggle = new SlipwayWidget(context, () => (
+      <UseSignal signal={this.filtered}>
+        {() => (
+          <IconButton
+            icon={filterIcon}
+            label={trans.__('Filter %1', kind.title.toLowerCase())}
+            pressed={this.filter !== null}
+            onClick={() => this.setFilter(this.filter === null ? '' : null)}
+          />
+        )}
+      </UseSignal>
+    ));
+    toggle.addClass('slipway-Section-filter');
     this.toolbar.addItem('filter', toggle);
     this.toolbar.node.setAttribute('aria-label', kind.title);
     const counted = () => {

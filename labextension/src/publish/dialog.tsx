@@ -54,7 +54,7 @@ class PublishDialog extends Dialog<unknown> {
       focusNodeSelector: '.slipway-Publish input'
     });
     this.addClass('slipway-PublishDialog');
-    this.node.querySelector('dialog')?.setAttribute('aria-label', trans.__('Publish cell as job'));
+    this.node.setAttribute('aria-label', trans.__('Publish cell as job'));
     model.changed.connect(this.enable, this);
     this.enable();
   }
@@ -173,7 +173,7 @@ function Parameters({ model }: { model: PublishModel }): JSX.Element {
   const rows = model.parameters;
   return (
     <section>
-      <h3>{trans.__('Parameters')}</h3>
+      <h2>{trans.__('Parameters')}</h2>
       {!model.plan && !model.problem && <Skeleton lines={2} />}
       {model.plan && !rows.length && (
         <p className="slipway-Dim">
@@ -314,7 +314,7 @@ function Outcome({ model }: { model: PublishModel }): JSX.Element {
   if (!plan) {
     return (
       <div className="slipway-Publish-right">
-        <h3>{trans.__('What will run')}</h3>
+        <h2>{trans.__('What will run')}</h2>
         {problem ? <Problem error={problem} /> : <Skeleton lines={6} />}
       </div>
     );
@@ -322,10 +322,10 @@ function Outcome({ model }: { model: PublishModel }): JSX.Element {
   const kept = plan.cells.filter(cell => cell.kept).length;
   return (
     <div className="slipway-Publish-right">
-      <h3>
+      <h2>
         {trans.__('What will run')}
         <span className="slipway-Dim"> {trans.__('from %1 of %2 cells', kept, plan.cells.length)}</span>
-      </h3>
+      </h2>
       {problem && <Problem error={problem} />}
       <Source
         text={plan.module}

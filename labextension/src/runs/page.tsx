@@ -130,7 +130,7 @@ function Head({ model, run }: { model: RunModel; run: Run }): JSX.Element {
     }
   };
   return (
-    <header className="slipway-Head">
+    <div className="slipway-Head">
       <div className="slipway-Head-title">
         <h2>
           <Button kind="link" onClick={() => void commands.execute(CommandIDs.openJob, { job: run.job })}>
@@ -189,7 +189,7 @@ function Head({ model, run }: { model: RunModel; run: Run }): JSX.Element {
         )}
         <Provenance version={model.version} />
       </dl>
-    </header>
+    </div>
   );
 }
 
@@ -314,7 +314,7 @@ function Artifacts({ model }: { model: RunModel }): JSX.Element {
         <tr>
           <th scope="col">{trans.__('File')}</th>
           <th scope="col">{trans.__('Size')}</th>
-          <th scope="col" />
+          <td />
         </tr>
       </thead>
       <tbody>

@@ -23,6 +23,7 @@ export function aJob(change: Partial<Job> = {}): Job {
     schedule: null,
     recent: [],
     fingerprint: 'f',
+    policy: { timeout: 3600, attempts: 1, backoff: 10 },
     ...change
   };
 }

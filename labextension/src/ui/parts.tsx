@@ -14,11 +14,13 @@ export function IconButton(props: {
   label: string;
   onClick: () => void;
   disabled?: boolean;
+  pressed?: boolean;
 }): JSX.Element {
   return (
     <button
       type="button"
       className="slipway-IconButton"
+      aria-pressed={props.pressed}
       title={props.label}
       aria-label={props.label}
       disabled={props.disabled}

@@ -37,6 +37,7 @@ job = Table(
     Column("latest", Integer, nullable=False),
     Column("production", Integer, nullable=False),
     Column("data", Text),
+    Column("policy", Text, nullable=False, default="{}", server_default="{}"),
 )
 
 version = Table(

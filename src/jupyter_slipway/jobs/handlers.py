@@ -32,6 +32,7 @@ class JobChange(Struct, frozen=True):
     owner: str | UnsetType = UNSET
     deputy: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
+    policy: Policy | UnsetType = UNSET
 
 
 class DiffQuery(Struct, frozen=True):
@@ -62,7 +63,8 @@ class RunRequest(Struct, frozen=True):
     version: int | None = None
     """None: the one in production."""
     parameters: dict[str, Any] = {}
-    policy: Policy = Policy()
+    policy: Policy | None = None
+    """None: the job's."""
 
 
 class Jobs:
@@ -85,8 +87,10 @@ class Jobs:
         )
 
     def change_job(self, asker: Asker, job: str, body: JobChange) -> Job:
-        """Set owner, deputy or description."""
-        self._registry.change(job, **msgspec.to_builtins(body))
+        """Set owner, deputy, description or how its runs are carried."""
+        policy = body.policy if isinstance(body.policy, Policy) else None
+        texts = msgspec.to_builtins(msgspec.structs.replace(body, policy=UNSET))
+        self._registry.change(job, policy=policy, **texts)
         return self.get_job(asker, job)
 
     def list_versions(self, asker: Asker, job: str) -> VersionList:
@@ -151,7 +155,7 @@ class Jobs:
             validate(version.parameters, body.parameters),
             digest=version.digest,
             author=asker.name,
-            policy=body.policy,
+            policy=(body.policy or self._registry.job(version.job).policy).checked(),
             idempotency_key=asker.idempotency_key or None,
         )
         self._events.announce(Changed("run", run.id))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import BadRequest
 from jupyter_slipway.publish.model import CellPlan, Environment, LineMapping, Parameter, Proof
+from jupyter_slipway.runs.model import Policy
 
 NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 CatchUp = Literal["skip", "latest", "all"]
@@ -94,6 +95,8 @@ class Job(Struct, frozen=True):
     """Newest first, at most 30."""
     fingerprint: str = ""
     """Of the latest version."""
+    policy: Policy = Policy()
+    """How its runs are carried when they do not say."""
 
 
 def job_name(name: str) -> str:

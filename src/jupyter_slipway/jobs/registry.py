@@ -18,6 +18,7 @@ from jupyter_slipway.db import Database, tables
 from jupyter_slipway.errors import Conflict, NotFound
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.jobs.model import Job, Version, digest, job_name
+from jupyter_slipway.runs.model import Policy
 
 job_table, version_table = tables.job, tables.version
 
@@ -168,13 +169,16 @@ class Registry:
         self._events.announce(Changed("job", name))
         return self.job(name)
 
-    def change(self, name: str, **changes: str) -> Job:
-        """Set owner, deputy or description.
+    def change(self, name: str, *, policy: Policy | None = None, **changes: str) -> Job:
+        """Set owner, deputy, description or how its runs are carried.
 
         Raises:
             NotFound: nobody published under this name
+            Unprocessable: the policy cannot be carried out
         """
         self.job(name)
+        if policy is not None:
+            changes["policy"] = msgspec.json.encode(policy.checked()).decode()
         if changes:
             with self._database.write() as connection:
                 connection.execute(job_table.update().where(job_table.c.name == name).values(**changes))
@@ -200,6 +204,7 @@ def _job(row: Row[Any]) -> Job:
         notebook=source.notebook,
         cell=source.cell,
         fingerprint=source.fingerprint,
+        policy=msgspec.json.decode(row.policy, type=Policy),
     )
 
 

@@ -116,7 +116,7 @@ async def run_up_to(
         Unprocessable: it does not run Python, or a cell fails; the message names it
     """
     progress("starting a kernel", 0.0)
-    async with _Fresh(kernel_name, directory) as fresh:
+    async with fresh_kernel(kernel_name, directory) as fresh:
         await observe(fresh.client, timeout=START)
         ends = time.monotonic() + timeout
         outputs = []
@@ -125,6 +125,11 @@ async def run_up_to(
             outputs.append(await fresh.run(cell, ends))
         snapshot = await look(fresh.client, names, cell=cells[last] if cells else None, timeout=60.0)
     return Ran(snapshot, outputs)
+
+
+def fresh_kernel(kernel_name: str, directory: Path) -> _Fresh:
+    """A kernel of our own; it starts when it is entered, and is ended when it is left."""
+    return _Fresh(kernel_name, directory)
 
 
 class _Fresh:

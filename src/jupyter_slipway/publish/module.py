@@ -33,7 +33,7 @@ from jupyter_slipway.publish.parameters import (
     inline_literals,
     text_format,
 )
-from jupyter_slipway.publish.slice import Slice, Step
+from jupyter_slipway.publish.slice import Slice, Step, place
 
 INDENT = "    "
 SCRIPT = "__job__"
@@ -103,7 +103,7 @@ def pieces_of(step: Step) -> list[Piece]:
     """The step's statements with their own text and the comments right above them."""
     tree = parsed(step.python)
     if tree is None:
-        raise Unprocessable(f"Cell {step.index + 1} is not Python.", hint="Correct the cell and run it again.")
+        raise Unprocessable(f"{place(step.index)} is not Python.", hint="Correct the cell and run it again.")
     statements = analyse(step.python).statements
     lines = step.python.split("\n")
     inside = lines_inside_strings(step.python)
@@ -701,14 +701,15 @@ class _Writing:
         script = ["# /// script", f'# requires-python = ">={self.python}"']
         if self.requires:
             script += ["# dependencies = [", *(f"#     {quoted(one)}," for one in self.requires), "# ]"]
-        where = f"cell {self.target.index + 1} of {self.notebook}" if self.notebook else f"cell {self.target.index + 1}"
+        where = f"cell [{self.target.index}]" + (f" of {self.notebook}" if self.notebook else "")
         title = " ".join((self.title or "A published cell").replace("\\", "/").replace('"""', "'''").split()).rstrip(
             '."'
         )
-        others = sorted({one.index + 1 for one in self.slice.steps if one.index >= 0 and not one.target})
-        above = f", with what it needs of cells {', '.join(map(str, others))}" if others else ""
+        others = sorted({one.index for one in self.slice.steps if one.index >= 0 and not one.target})
+        cells = "cells" if len(others) > 1 else "cell"
+        needed = f"; it needs {cells} {', '.join(f'[{one}]' for one in others)}" if others else ""
         where = where.replace("\\", "/").replace('"', "'")
-        text = [*script, "# ///", f'"""{title}.', "", *_wrapped(f"Published from {where}{above}."), '"""', ""]
+        text = [*script, "# ///", f'"""{title}.', "", *_wrapped(f"Published from {where}{needed}."), '"""', ""]
         return [Line(one) for one in text]
 
     def docstring(self) -> list[str]:

@@ -461,8 +461,8 @@ def reason(reasons: Iterable[tuple[str, str]]) -> str:
 
 
 def place(index: int) -> str:
-    """A cell as people count it."""
-    return f"Cell {index + 1}" if index >= 0 else "Code that is no longer in the notebook"
+    """A cell as people see it named: by its index among the code cells, from 0."""
+    return f"Cell [{index}]" if index >= 0 else "Code that is no longer in the notebook"
 
 
 # ── the door ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -663,6 +663,7 @@ def _about_code(walk: _Walk, runs: list[int]) -> list[Warn]:
             found.append(Warn("unknown_mutation", message, ran.cell))
     for run in runs:
         ran = walk.log[run]
+        found += [Warn("magic", notice, ran.cell) for notice in walk.analyses[run].split.notices]
         for position in walk.of_run(run):
             statement = walk.units[position].statement
             if statement.star:
@@ -690,8 +691,9 @@ def _about_doubt(walk: _Walk) -> list[Warn]:
                 doubts.setdefault(name, {})[ran.index] = ran.cell
     found = []
     for name, where in doubts.items():
-        cells = ", ".join(str(index + 1) for index in sorted(where))
-        message = f"`{name}` may be changed in cell {cells}: nobody watched, and it is left out."
+        cells = ", ".join(f"[{index}]" for index in sorted(where))
+        many = "cells" if len(where) > 1 else "cell"
+        message = f"`{name}` may be changed in {many} {cells}: nobody watched, and it is left out."
         found.append(Warn("unknown_mutation", message, where[min(where)]))
     return found
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jupyter_slipway.errors import Conflict
+from jupyter_slipway.errors import Conflict, Unprocessable
 
 
 class RunState(StrEnum):
@@ -66,6 +66,18 @@ class Policy(Struct, frozen=True):
     """Tries in all."""
     backoff: float = 10.0
     """Seconds before the second try, doubled for each further one."""
+
+    def checked(self) -> Policy:
+        """This policy, when it can be carried out.
+
+        Raises:
+            Unprocessable: it cannot; the message names what
+        """
+        for name, least, most in (("timeout", 1, 30 * 86400), ("attempts", 1, 20), ("backoff", 0, 86400)):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise Unprocessable(f"{name} cannot be {value:g}.", hint=f"Say {least} to {most}.")
+        return self
 
 
 class Run(Struct, frozen=True):
