@@ -47,7 +47,8 @@ class Judged(Struct, frozen=True):
     why: str
     kept: int
     of: int
-    widened: bool
+    widened: str
+    """What the smallest slice lacked; empty when it was enough."""
     peer: str
     peer_why: str
     peer_kept: int
@@ -204,10 +205,10 @@ async def judge(path: Path) -> Found:
         for index, snapshot in ran.snapshots.items():
             planned = await ours(ran.requests[index], snapshot, folder_of(path, Path(folder) / f"ours{index}"))
             if isinstance(planned, str):
-                judged.append(Judged(index, "refused", planned, 0, len(cells), False, "", "", 0))
+                judged.append(Judged(index, "refused", planned, 0, len(cells), "", "", "", 0))
                 continue
             proof = planned.plan.proof or Proof("not comparable")
-            widened = any(one.code == "widened" for one in planned.plan.warnings)
+            widened = "; ".join(one.message for one in planned.plan.warnings if one.code == "widened")
             kept = sum(one.kept for one in planned.plan.cells)
             other, count = await peer(cells, index, planned, folder_of(path, Path(folder) / f"peer{index}"))
             judged.append(
@@ -267,7 +268,7 @@ def row(found: Found) -> str:
     theirs = counts(one.peer for one in found.judged)
     return (
         f"{found.notebook:<20}{found.cells:>6}{found.seconds:>6.1f}s{len(found.judged):>9}{same:>6}{differs:>9}{blind:>11}"
-        f"{f'{kept}/{of}':>10}{sum(one.widened for one in found.judged):>9}            "
+        f"{f'{kept}/{of}':>10}{sum(bool(one.widened) for one in found.judged):>9}            "
         f"{theirs[0]:>6}{theirs[1]:>9}{theirs[2]:>11}{sum(one.peer_kept for one in found.judged):>6}"
     )
 
@@ -298,7 +299,7 @@ def main() -> None:
             if one.verdict != "same":
                 print(f"\n{each.notebook} [{one.index}]: {one.verdict}, with {one.kept} cells. {one.why}")
             elif one.widened:
-                print(f"\n{each.notebook} [{one.index}]: the same after widening to {one.kept} cells.")
+                print(f"\n{each.notebook} [{one.index}]: the same, widened to {one.kept} cells. {one.widened}")
     print("\nWhere plain def/use does not give the same:")
     for each in found:
         for one in each.judged:
