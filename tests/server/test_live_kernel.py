@@ -76,6 +76,9 @@ async def test_what_ran_decides_what_is_kept_and_the_proof_agrees(api: Api, jp_s
         status, published = await api("POST", "publish/versions", request | {"proof_id": progress["id"]})
         assert status == 201
         assert published["version"]["proof"]["verdict"] == "same"
+    _, renamed = await api("POST", "publish/versions", request | {"proof_id": progress["id"], "name": "sum"})
+    assert renamed["version"]["proof"]["verdict"] == "same"
+    assert '"""sum.' in renamed["version"]["module"]
 
 
 async def test_a_cell_edited_since_it_ran_is_warned_of(api: Api, jp_serverapp) -> None:

@@ -176,14 +176,17 @@ export class PublishModel implements IDisposable {
     return { ...this.cell, name: this.name.trim(), edits: this.edits };
   }
 
+  /** What a proof is of: the job's name decides nothing of what runs. */
   private key(): string {
-    return JSON.stringify([this.name.trim(), this.edits]);
+    return JSON.stringify(this.edits);
   }
 
   private edited(): void {
     this.emit();
     void this.replanning.invoke().catch(() => undefined);
-    void this.reprove.invoke().catch(() => undefined);
+    if (!this.proofCurrent) {
+      void this.reprove.invoke().catch(() => undefined);
+    }
   }
 
   private async replan(): Promise<void> {

@@ -210,7 +210,7 @@ class Publish:
         if body.proof_id is not None:
             proved = self._proofs.proved(body.proof_id)
             if proved.request == _asked(body):
-                return proved
+                return proved.named(body.name)
         planned = (await self._planner(body))(0)
         environment = await self._proofs.environment(planned.plan.environment, lambda step, fraction: None)
         planned = with_environment(planned, environment)

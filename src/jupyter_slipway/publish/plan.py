@@ -5,7 +5,7 @@ history ─► slice ─► parameters ─► module ─► environment
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,16 @@ class Planned(Struct, frozen=True):
     """The wanted cell's outputs in the notebook."""
     request: tuple[Any, ...] = ()
     """What was asked: a proof counts for this only."""
+    title: Callable[[str], Module] | None = None
+    """The same module under another job's name."""
+
+    def named(self, name: str) -> Planned:
+        """The plan under another name: nothing of what it does changes, so that a proof still counts."""
+        if self.title is None or name == self.plan.name:
+            return self
+        module = self.title(name)
+        plan = msgspec.structs.replace(self.plan, name=name, module=module.source, lines=module.lines)
+        return msgspec.structs.replace(self, plan=plan, module=module)
 
 
 def sources(cells: Sequence[NotebookCell]) -> tuple[CellSource, ...]:
@@ -137,14 +147,13 @@ def make_plan(
         imports,
         requires,
     )
-    module = make_module(
-        chosen,
-        parameters,
-        title=name,
-        notebook=notebook.name,
-        requires=environments.requirements(environment, imports, requires, snapshot.loaded if snapshot else None),
-        python=".".join(python.split(".")[:2]),
-    )
+    pinned = environments.requirements(environment, imports, requires, snapshot.loaded if snapshot else None)
+
+    def titled(title: str) -> Module:
+        version = ".".join(python.split(".")[:2])
+        return make_module(chosen, parameters, title=title, notebook=notebook.name, requires=pinned, python=version)
+
+    module = titled(name)
     plan = Plan(
         name=name,
         notebook=request.notebook,
@@ -161,7 +170,7 @@ def make_plan(
         fingerprint=fingerprint(slice_cells(cells, request.cell)),
     )
     expected = snapshot.report if snapshot else None
-    return Planned(plan, module, notebook.parent, expected, notebook, tuple(request.outputs))
+    return Planned(plan, module, notebook.parent, expected, notebook, tuple(request.outputs), title=titled)
 
 
 def suggested_name(request: PlanRequest, cells: Sequence[CellSource]) -> str:
