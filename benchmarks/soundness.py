@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -289,6 +290,7 @@ def totals(found: Sequence[Found]) -> list[str]:
 
 
 def main() -> None:
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # two notebooks at once share the processors
     names = sys.argv[1:]
     paths = [one for one in sorted(NOTEBOOKS.glob("*.py")) if not names or one.stem in names]
     print(HEAD)

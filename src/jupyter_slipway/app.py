@@ -38,27 +38,28 @@ class ApiHandler(APIHandler):
 
     @web.authenticated
     async def get(self, path: str) -> None:
-        await self._serve(path)
+        await self._serve()
 
     @web.authenticated
     async def post(self, path: str) -> None:
-        await self._serve(path)
+        await self._serve()
 
     @web.authenticated
     async def put(self, path: str) -> None:
-        await self._serve(path)
+        await self._serve()
 
     @web.authenticated
     async def patch(self, path: str) -> None:
-        await self._serve(path)
+        await self._serve()
 
     @web.authenticated
     async def delete(self, path: str) -> None:
-        await self._serve(path)
+        await self._serve()
 
-    async def _serve(self, path: str) -> None:
+    async def _serve(self) -> None:
         try:
-            await self._answer(f"/{path}")
+            # Not `path`, which Tornado has unquoted: a quoted '/' in a file's name is no '/' of the path.
+            await self._answer(self.request.path.partition(f"/{PREFIX}")[2])
         except SlipwayError as error:
             self.set_status(error.status)
             self.set_header("Content-Type", "application/json")

@@ -55,6 +55,30 @@ async def test_a_published_cell_runs_with_other_parameters(api: Api) -> None:
     assert outputs["items"][-1]["data"]["text/plain"] == str(sum(range(20)))
 
 
+async def test_files_that_a_run_wrote_are_listed_and_read(
+    api: Api, http_server_client, jp_auth_header, jp_base_url
+) -> None:
+    source = """import os, pathlib
+folder = pathlib.Path(os.environ.get("SLIPWAY_ARTIFACTS", "."), "plots 100%")
+folder.mkdir()
+(folder / "a.txt").write_text("made")"""
+    cells = [{"id": "c0", "source": source}]
+    await api("POST", "publish/versions", {"notebook": "a.ipynb", "cells": cells, "cell": "c0", "name": "files"})
+    _, run = await api("POST", "runs", {"job": "files"})
+    found = await ended(api, run["id"])
+    assert found["state"] == "succeeded", found
+    _, artifacts = await api("GET", f"runs/{run['id']}/artifacts")
+
+    assert artifacts["items"] == [{"name": "plots 100%/a.txt", "size": 4}]
+    folder = f"{jp_base_url}slipway/api/runs/{run['id']}/artifacts/"
+    answer = await http_server_client.fetch(f"{folder}plots%20100%25%2Fa.txt", headers=jp_auth_header)
+    assert answer.body == b"made"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="a.txt"'
+    with pytest.raises(HTTPClientError) as refused:
+        await http_server_client.fetch(f"{folder}..%2F..%2Frequest.json", headers=jp_auth_header)
+    assert refused.value.code == 400
+
+
 async def test_publishing_the_same_again_makes_no_version(api: Api) -> None:
     await api("POST", "publish/versions", REQUEST)
     status, again = await api("POST", "publish/versions", REQUEST)

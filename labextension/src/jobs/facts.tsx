@@ -5,6 +5,7 @@ import type { Environment as Packages, Version } from '../api';
 import { CommandIDs } from '../tokens';
 import { useContext } from '../ui/context';
 import { Button, Fact } from '../ui/parts';
+import { cellWords } from '../ui/words';
 
 /** Notebook, cell and revision, with the way there. */
 export function Provenance({ version }: { version: Version | null }): JSX.Element | null {
@@ -14,7 +15,11 @@ export function Provenance({ version }: { version: Version | null }): JSX.Elemen
   }
   const path = overview.pathOf(version.notebook);
   const cell = version.cells.find(one => one.id === version.cell);
-  const words = trans.__('%1, cell %2', path ?? version.notebook, cell ? cell.index + 1 : version.cell);
+  const words = trans.__(
+    '%1, cell %2',
+    path ?? version.notebook,
+    cell ? cellWords(cell.index) : version.cell
+  );
   return (
     <Fact name={trans.__('Source')}>
       {path ? (

@@ -17,8 +17,7 @@ import '../../style/parts.css';
 import '../../style/pages.css';
 import { Environment, Provenance } from './facts';
 import type { JobModel } from './model';
-import { ScheduleDraft } from './schedule';
-import { ScheduleFields } from './scheduleField';
+import { Settings } from './settings';
 
 export type JobTab = 'overview' | 'versions' | 'runs' | 'settings';
 
@@ -183,7 +182,7 @@ function Overview({ model, job }: { model: JobModel; job: Job }): JSX.Element {
 }
 
 function Facts({ model, job }: { model: JobModel; job: Job }): JSX.Element {
-  const { trans, locale } = useContext();
+  const { trans, locale, overview } = useContext();
   const version = model.production;
   const { schedule } = job;
   const middle = median(
@@ -209,6 +208,7 @@ function Facts({ model, job }: { model: JobModel; job: Job }): JSX.Element {
             {schedule.missed > 0 && ` · ${trans._n('%1 time missed', '%1 times missed', schedule.missed)}`}
           </span>
         )}
+        {schedule && overview.status?.note && <p className="slipway-Dim">{overview.status.note}</p>}
       </Fact>
       <Fact name={trans.__('Last run')}>
         {last ? (
@@ -396,124 +396,5 @@ function RunLine({ run, open }: { run: Run; open: () => void }): JSX.Element {
           .join(', ')}
       </td>
     </tr>
-  );
-}
-
-function Settings({ model, job }: { model: JobModel; job: Job }): JSX.Element {
-  return (
-    <div className="slipway-Settings">
-      <People model={model} job={job} />
-      <ScheduleSettings model={model} job={job} />
-    </div>
-  );
-}
-
-function People({ model, job }: { model: JobModel; job: Job }): JSX.Element {
-  const { trans } = useContext();
-  const [text, setText] = React.useState({
-    description: job.description,
-    owner: job.owner,
-    deputy: job.deputy
-  });
-  const fields: [keyof typeof text, string][] = [
-    ['description', trans.__('Description')],
-    ['owner', trans.__('Owner')],
-    ['deputy', trans.__('Deputy')]
-  ];
-  const dirty = fields.some(([name]) => text[name] !== job[name]);
-  const save = (event: React.FormEvent) => {
-    event.preventDefault();
-    void model.change(text);
-  };
-  return (
-    <form onSubmit={save}>
-      <h3>{trans.__('Job')}</h3>
-      {fields.map(([name, label]) => (
-        <Field key={name} label={label}>
-          {attributes => (
-            <input
-              {...attributes}
-              value={text[name]}
-              onChange={event => setText({ ...text, [name]: event.target.value })}
-            />
-          )}
-        </Field>
-      ))}
-      <div className="slipway-Buttons">
-        <Button submit kind="primary" disabled={!dirty || !text.owner.trim()}>
-          {trans.__('Save')}
-        </Button>
-      </div>
-    </form>
-  );
-}
-
-function ScheduleSettings({ model, job }: { model: JobModel; job: Job }): JSX.Element {
-  const { trans, api, overview } = useContext();
-  const { schedule } = job;
-  const [draft] = React.useState(() => new ScheduleDraft(api, schedule));
-  React.useEffect(() => () => draft.dispose(), [draft]);
-  const save = (event: React.FormEvent) => {
-    event.preventDefault();
-    if (draft.request) {
-      void model.setSchedule(draft.request);
-    }
-  };
-  const remove = async () => {
-    const answer = await showDialog({
-      title: trans.__('Delete the schedule of %1?', job.name),
-      body: trans.__('The job stays; it will run only when somebody runs it.'),
-      buttons: [
-        Dialog.cancelButton({ label: trans.__('Cancel') }),
-        Dialog.warnButton({ label: trans.__('Delete schedule') })
-      ]
-    });
-    if (answer.button.accept) {
-      await model.deleteSchedule();
-      draft.reset(null);
-      draft.set({ on: false });
-    }
-  };
-  return (
-    <form onSubmit={save}>
-      <h3>{trans.__('Schedule')}</h3>
-      <UseSignal signal={draft.changed}>
-        {() =>
-          draft.on ? (
-            <>
-              <ScheduleFields draft={draft} />
-              <div className="slipway-Buttons">
-                {schedule && (
-                  <>
-                    <Button kind="danger" onClick={() => void remove()}>
-                      {trans.__('Delete schedule')}
-                    </Button>
-                    <Button onClick={() => void (schedule.enabled ? model.pause() : model.resume())}>
-                      {schedule.enabled ? trans.__('Pause') : trans.__('Resume')}
-                    </Button>
-                  </>
-                )}
-                <Button submit kind="primary" disabled={!draft.sound}>
-                  {trans.__('Save schedule')}
-                </Button>
-              </div>
-              {schedule && !schedule.enabled && (
-                <p className="slipway-Dim" role="status">
-                  {trans.__('Paused: nothing runs until it is resumed.')}
-                </p>
-              )}
-              {overview.status?.note && <p className="slipway-Dim">{overview.status.note}</p>}
-            </>
-          ) : (
-            <>
-              <p className="slipway-Dim">{trans.__('This job runs when somebody runs it.')}</p>
-              <div className="slipway-Buttons">
-                <Button onClick={() => draft.set({ on: true })}>{trans.__('Add a schedule')}</Button>
-              </div>
-            </>
-          )
-        }
-      </UseSignal>
-    </form>
   );
 }

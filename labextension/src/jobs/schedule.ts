@@ -15,6 +15,8 @@ import {
 
 const DELAY = 250;
 
+type Settable = 'on' | 'cron' | 'tz' | 'catchUp' | 'cap' | 'parameters' | 'filled';
+
 export class ScheduleDraft implements IDisposable {
   constructor(
     private readonly api: Api,
@@ -31,7 +33,11 @@ export class ScheduleDraft implements IDisposable {
   cron = '';
   tz = '';
   catchUp: CatchUp = 'latest';
+  /** With 'all': at most so many runs are made up. */
+  cap = 10;
   parameters: Record<string, unknown> = {};
+  /** Whether all that was typed for the parameters can be sent. */
+  filled = true;
   /** null while it is asked for. */
   preview: Preview | null = null;
   /** Why the cron line cannot be. */
@@ -45,11 +51,10 @@ export class ScheduleDraft implements IDisposable {
     this.parameters = schedule?.parameters ?? {};
     this.preview = schedule ? { words: schedule.words, upcoming: schedule.upcoming } : null;
     this.problem = null;
-    this.enabled = schedule?.enabled ?? true;
     this.cap = schedule?.cap ?? 10;
   }
 
-  set(change: Partial<Pick<ScheduleDraft, 'on' | 'cron' | 'tz' | 'catchUp' | 'parameters'>>): void {
+  set(change: Partial<Pick<ScheduleDraft, Settable>>): void {
     Object.assign(this, change);
     if (this.on && ('on' in change || 'cron' in change || 'tz' in change)) {
       this.preview = null;
@@ -61,13 +66,25 @@ export class ScheduleDraft implements IDisposable {
 
   /** Nothing stands in the way of registering it. */
   get sound(): boolean {
-    return !this.on || (this.cron.trim() !== '' && this.problem === null);
+    return !this.on || (this.cron.trim() !== '' && this.problem === null && this.filled && this.capSound);
+  }
+
+  get capSound(): boolean {
+    return this.catchUp !== 'all' || (Number.isInteger(this.cap) && this.cap > 0);
   }
 
   /** null: no schedule is wanted. */
   get request(): ScheduleRequest | null {
-    const { cron, tz, enabled, cap, parameters } = this;
-    return this.on ? { cron: cron.trim(), tz, enabled, catch_up: this.catchUp, cap, parameters } : null;
+    const { cron, tz, cap, parameters } = this;
+    return this.on
+      ? {
+          cron: cron.trim(),
+          tz,
+          catch_up: this.catchUp,
+          parameters,
+          ...(this.catchUp === 'all' ? { cap } : {})
+        }
+      : null;
   }
 
   get isDisposed(): boolean {
@@ -97,6 +114,4 @@ export class ScheduleDraft implements IDisposable {
 
   private readonly changedSignal = new Signal<this, void>(this);
   private readonly looking = new Debouncer(() => this.look(), DELAY);
-  private enabled = true;
-  private cap = 10;
 }

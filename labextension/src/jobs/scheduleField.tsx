@@ -2,17 +2,23 @@
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { CatchUp } from '../api';
+import type { CatchUp, Version } from '../api';
 import { useContext } from '../ui/context';
 import { Field } from '../ui/fields';
 import { occasion } from '../ui/format';
+import { ParameterFields, useFilling } from '../ui/parameterForm';
 import { catchUpWords } from '../ui/words';
 import type { ScheduleDraft } from './schedule';
 
 const CATCH_UP: readonly CatchUp[] = ['skip', 'latest', 'all'];
 
-export function ScheduleFields({ draft }: { draft: ScheduleDraft }): JSX.Element {
-  const { trans, locale } = useContext();
+export function ScheduleFields(props: {
+  draft: ScheduleDraft;
+  /** What would run, when its parameters can be chosen here. */
+  version?: Version | null;
+}): JSX.Element {
+  const { trans, locale, overview } = useContext();
+  const { draft, version } = props;
   const zones = React.useMemo(() => Intl.supportedValuesOf('timeZone'), []);
   const common: [string, string][] = [
     ['0 * * * *', trans.__('Every hour')],
@@ -92,7 +98,27 @@ export function ScheduleFields({ draft }: { draft: ScheduleDraft }): JSX.Element
                   </select>
                 )}
               </Field>
+              {draft.catchUp === 'all' && (
+                <Field
+                  label={trans.__('At most')}
+                  hint={trans.__('So many of the missed runs, the latest ones.')}
+                  problem={draft.capSound ? null : trans.__('A whole number above 0.')}
+                >
+                  {attributes => (
+                    <input
+                      {...attributes}
+                      type="number"
+                      min={1}
+                      value={Number.isNaN(draft.cap) ? '' : draft.cap}
+                      onChange={event => draft.set({ cap: event.target.valueAsNumber })}
+                    />
+                  )}
+                </Field>
+              )}
             </div>
+            {version && version.parameters.length > 0 && (
+              <ScheduledValues key={version.number} draft={draft} version={version} />
+            )}
             {!problem && (
               <p className="slipway-Dim" role="status" aria-live="polite">
                 {preview ? (
@@ -109,9 +135,27 @@ export function ScheduleFields({ draft }: { draft: ScheduleDraft }): JSX.Element
                 )}
               </p>
             )}
+            {overview.status?.note && <p className="slipway-Dim">{overview.status.note}</p>}
           </div>
         );
       }}
     </UseSignal>
+  );
+}
+
+/** With what the schedule runs the job. */
+function ScheduledValues({ draft, version }: { draft: ScheduleDraft; version: Version }): JSX.Element {
+  const { trans } = useContext();
+  const filling = useFilling(version.parameters, draft.parameters);
+  const typed = JSON.stringify(filling.texts);
+  React.useEffect(() => {
+    draft.set({ filled: filling.sound, ...(filling.sound ? { parameters: filling.values } : {}) });
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `typed` stands for what was computed from it
+  }, [draft, typed]);
+  return (
+    <fieldset className="slipway-Fieldset">
+      <legend>{trans.__('Parameters')}</legend>
+      <ParameterFields filling={filling} schema={version.schema} />
+    </fieldset>
   );
 }

@@ -138,7 +138,7 @@ function Body<T>(props: { kind: Kind<T>; filter: string | null; section: Section
 }
 
 function JobRow({ item: job }: { item: Job }): JSX.Element {
-  const { trans, commands } = useContext();
+  const { trans, commands, overview } = useContext();
   const last = job.recent[0];
   const { schedule } = job;
   const open = () => void commands.execute(CommandIDs.openJob, { job: job.name });
@@ -163,7 +163,9 @@ function JobRow({ item: job }: { item: Job }): JSX.Element {
         <span className="slipway-Row-detail">
           <span
             className="slipway-Dim slipway-Ellipsis"
-            title={schedule ? `${schedule.cron} ${schedule.tz}` : undefined}
+            title={
+              schedule ? `${schedule.cron} ${schedule.tz}\n${overview.status?.note ?? ''}`.trim() : undefined
+            }
           >
             {when}
             {last && (

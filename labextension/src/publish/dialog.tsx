@@ -3,20 +3,23 @@ import { Dialog } from '@jupyterlab/apputils';
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { CellPlan, ParameterType, PlanRequest, Published, Warn } from '../api';
+import type { ApiError, CellPlan, ParameterType, PlanRequest, Published, Warn } from '../api';
 import { Environment } from '../jobs/facts';
 import { ScheduleFields } from '../jobs/scheduleField';
 import { Source } from '../ui/code';
 import { type Context, SlipwayWidget, useContext } from '../ui/context';
-import { Check, Field } from '../ui/fields';
+import { Check, Field, useId } from '../ui/fields';
 import { duration, percent } from '../ui/format';
 import { Button, Meter, Problem, Skeleton } from '../ui/parts';
-import { PARAMETER_TYPES } from '../ui/values';
-import { typeWords, verdictWords } from '../ui/words';
+import { PARAMETER_TYPES, parsed } from '../ui/values';
+import { cellWords, typeWords, verdictWords } from '../ui/words';
 import '../../style/parts.css';
 import '../../style/publish.css';
 import { PublishModel } from './model';
 import { type ParameterRow, rowProblem } from './parameters';
+
+/** Fields that mind Enter and Escape themselves. */
+const OWN_KEYS = 'slipway-mod-ownKeys';
 
 /** Asks how the cell is to be published, and publishes it; null when the person thinks better of it. */
 export async function askPublish(context: Context, request: PlanRequest): Promise<Published | null> {
@@ -45,7 +48,7 @@ class PublishDialog extends Dialog<unknown> {
         Dialog.cancelButton({ label: trans.__('Cancel') }),
         Dialog.createButton({
           label: trans.__('Publish and run'),
-          accept: true,
+          accept: false,
           className: 'slipway-mod-run'
         }),
         Dialog.okButton({ label: trans.__('Publish') })
@@ -69,6 +72,14 @@ class PublishDialog extends Dialog<unknown> {
     }
   }
 
+  /** Enter publishes and Escape closes, but where a smaller thing is being asked. */
+  protected _evtKeydown(event: KeyboardEvent): void {
+    const own = event.target instanceof Element && event.target.closest(`.${OWN_KEYS}`) !== null;
+    if (!own || event.key === 'Tab') {
+      super._evtKeydown(event);
+    }
+  }
+
   private async publish(index: number): Promise<void> {
     this.published = await this.model.publish(index === 1);
     if (this.published) {
@@ -78,7 +89,7 @@ class PublishDialog extends Dialog<unknown> {
 
   private enable(): void {
     const ready = this.model.sound && !this.model.publishing;
-    for (const button of this.node.querySelectorAll<HTMLButtonElement>('.jp-Dialog-button.jp-mod-accept')) {
+    for (const button of this.node.querySelectorAll<HTMLButtonElement>('.jp-mod-accept, .slipway-mod-run')) {
       button.disabled = !ready;
     }
   }
@@ -197,8 +208,134 @@ function Parameters({ model }: { model: PublishModel }): JSX.Element {
           </tbody>
         </table>
       )}
+      {model.plan && <AddParameter model={model} />}
     </section>
   );
+}
+
+/** Any variable that a needed cell assigns can be a parameter: the server says when one cannot. */
+function AddParameter({ model }: { model: PublishModel }): JSX.Element {
+  const { trans } = useContext();
+  const [open, setOpen] = React.useState(false);
+  const [name, setName] = React.useState('');
+  const [type, setType] = React.useState<ParameterType>('int');
+  const [text, setText] = React.useState('');
+  const [refused, setRefused] = React.useState<ApiError | null>(null);
+  const [asking, setAsking] = React.useState(false);
+  const button = React.useRef<HTMLDivElement>(null);
+  const names = useId();
+  const value = parsed(text, { type }, trans);
+  const known = model.parameters.some(row => row.name === name || row.found.name === name);
+  const typed = (change: () => void) => {
+    change();
+    setRefused(null);
+  };
+  const close = () => {
+    setOpen(false);
+    setName('');
+    setText('');
+    setRefused(null);
+    // Where the person was before the fields came.
+    setTimeout(() => button.current?.querySelector('button')?.focus());
+  };
+  const ready = name !== '' && !known && value.ok && !asking;
+  const add = async () => {
+    if (ready) {
+      setAsking(true);
+      const refusal = await model.addParameter(name, type, text);
+      setAsking(false);
+      if (refusal) {
+        setRefused(refusal);
+      } else {
+        close();
+      }
+    }
+  };
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    if (event.key === 'Escape') {
+      close();
+    } else if (event.key === 'Enter' && !(event.target instanceof HTMLButtonElement)) {
+      event.preventDefault();
+      void add();
+    }
+  };
+  return (
+    <div className="slipway-AddParameter" ref={button}>
+      {!open ? (
+        <Button onClick={() => setOpen(true)}>{trans.__('Add a parameter')}</Button>
+      ) : (
+        <div
+          role="group"
+          className={OWN_KEYS}
+          aria-label={trans.__('A further parameter')}
+          onKeyDown={onKeyDown}
+        >
+          <div className="slipway-AddParameter-fields">
+            <Field
+              label={trans.__('Variable')}
+              problem={known ? trans.__('‘%1’ is in the list above.', name) : refused?.text}
+            >
+              {attributes => (
+                <input
+                  {...attributes}
+                  autoFocus
+                  autoComplete="off"
+                  spellCheck={false}
+                  list={names}
+                  value={name}
+                  onChange={event => typed(() => setName(event.target.value.trim()))}
+                />
+              )}
+            </Field>
+            <datalist id={names}>
+              {assigned(model).map(one => (
+                <option key={one} value={one} />
+              ))}
+            </datalist>
+            <Field label={trans.__('Type')}>
+              {attributes => (
+                <select
+                  {...attributes}
+                  value={type}
+                  onChange={event => typed(() => setType(event.target.value as ParameterType))}
+                >
+                  {PARAMETER_TYPES.map(one => (
+                    <option key={one} value={one}>
+                      {typeWords(one, trans)}
+                    </option>
+                  ))}
+                </select>
+              )}
+            </Field>
+            <Field label={trans.__('Default')} problem={text && !value.ok ? value.problem : null}>
+              {attributes => (
+                <input
+                  {...attributes}
+                  spellCheck={false}
+                  value={text}
+                  onChange={event => typed(() => setText(event.target.value))}
+                />
+              )}
+            </Field>
+          </div>
+          <div className="slipway-Buttons">
+            <Button onClick={close}>{trans.__('Not now')}</Button>
+            <Button disabled={!ready} onClick={() => void add()}>
+              {trans.__('Add')}
+            </Button>
+          </div>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** The variables that the needed cells assign by a plain line, and that are no parameters yet. */
+function assigned(model: PublishModel): string[] {
+  const kept = (model.plan?.cells ?? []).filter(cell => cell.kept);
+  const found = kept.flatMap(cell => [...cell.source.matchAll(/^(\w+)\s*=(?!=)/gm)].map(match => match[1]));
+  const known = new Set(model.parameters.map(row => row.found.name));
+  return [...new Set(found)].filter(name => !known.has(name));
 }
 
 function ParameterLine({ row, model }: { row: ParameterRow; model: PublishModel }): JSX.Element {
@@ -351,7 +488,7 @@ function Cells({ cells }: { cells: readonly CellPlan[] }): JSX.Element {
     <ul className="slipway-Cells">
       {some.map(cell => (
         <li key={`${cell.index}-${cell.id}`}>
-          <span className="slipway-Dim">{trans.__('cell %1', cell.index + 1)}</span>
+          <span className="slipway-Dim">{cell.index < 0 ? trans.__('gone') : cellWords(cell.index)}</span>
           <code title={cell.source}>{firstLine(cell.source)}</code>
           <span>{cell.reason}</span>
         </li>

@@ -10,13 +10,14 @@ import {
   type ApiError,
   asApiError,
   type ParameterEdit,
+  type ParameterType,
   type Plan,
   type PlanRequest,
   type ProofProgress,
   type Published
 } from '../api';
 import { ScheduleDraft } from '../jobs/schedule';
-import { editOf, merged, type ParameterRow, rowProblem } from './parameters';
+import { addedRow, editOf, merged, type ParameterRow, rowProblem } from './parameters';
 
 /** After the last key press. */
 const REPLAN = 250;
@@ -79,6 +80,22 @@ export class PublishModel implements IDisposable {
   setParameter(found: string, change: Partial<ParameterRow>): void {
     this.parameters = this.parameters.map(row => (row.found.name === found ? { ...row, ...change } : row));
     this.edited();
+  }
+
+  /** Make a variable of the cells a parameter; null when the server agrees, else why it cannot be. */
+  async addParameter(name: string, type: ParameterType, text: string): Promise<ApiError | null> {
+    const row = addedRow(name, type, text);
+    const edit = editOf(row, this.trans);
+    try {
+      const edits = edit ? [...this.edits, edit] : this.edits;
+      const plan = await this.api.publish.plan({ ...this.request(), edits });
+      this.parameters = [...this.parameters, row];
+      this.take(plan);
+      this.edited();
+      return null;
+    } catch (error) {
+      return asApiError(error);
+    }
   }
 
   get edits(): ParameterEdit[] {

@@ -13,11 +13,29 @@ export interface ParameterRow {
   readonly text: string;
   readonly description: string;
   readonly on: boolean;
+  /** The person's own: the plan offered it only after it was asked for. */
+  readonly added?: true;
 }
 
 export function rowOf(found: Parameter): ParameterRow {
   const { name, type, description, on } = found;
   return { found, name, type, text: shown(found.default, found), description, on };
+}
+
+/** A row for a variable that the plan did not offer. */
+export function addedRow(name: string, type: ParameterType, text: string): ParameterRow {
+  const found: Parameter = {
+    name,
+    type,
+    default: null,
+    description: '',
+    on: true,
+    cell: '',
+    item: '',
+    inline: false,
+    reason: ''
+  };
+  return { found, name, type, text, description: '', on: true, added: true };
 }
 
 /** Rows stay as edited; parameters that only a later plan found are added. */
@@ -47,21 +65,24 @@ export function rowProblem(
 
 /** What the person changed of a parameter; null when nothing. */
 export function editOf(row: ParameterRow, trans: TranslationBundle): ParameterEdit | null {
-  const { found } = row;
+  const { found, added } = row;
+  if (added && !row.on) {
+    return null;
+  }
   const edit: ParameterEdit = { name: found.name };
   if (row.name !== found.name) {
     edit.rename = row.name;
   }
-  if (row.type !== found.type) {
+  if (added || row.type !== found.type) {
     edit.type = row.type;
   }
   if (row.description !== found.description) {
     edit.description = row.description;
   }
-  if (row.on !== found.on) {
+  if (added || row.on !== found.on) {
     edit.on = row.on;
   }
-  if (row.text !== shown(found.default, found) || row.type !== found.type) {
+  if (added || row.text !== shown(found.default, found) || row.type !== found.type) {
     const value = parsed(row.text, { type: row.type, item: itemOf(row) }, trans);
     if (value.ok) {
       edit.default = value.value;

@@ -12,7 +12,7 @@ import { bytes, duration, percent } from '../ui/format';
 import { Button, Empty, Fact, Meter, Problem, Skeleton, State, Time } from '../ui/parts';
 import { Tabs } from '../ui/tabs';
 import { withoutEscapes } from '../ui/terminal';
-import { isLive, triggerWords } from '../ui/words';
+import { cellWords, isLive, triggerWords } from '../ui/words';
 import '../../style/parts.css';
 import '../../style/pages.css';
 import type { RunModel } from './model';
@@ -234,7 +234,7 @@ function Place(props: { frame: Frame; notebook: string; showCode: () => void }):
   const { frame, notebook, showCode } = props;
   const path = frame.cell ? overview.pathOf(notebook) : null;
   const words = frame.cell
-    ? trans.__('cell %1, line %2', frame.cell_index + 1, frame.cell_line)
+    ? trans.__('cell %1, line %2', cellWords(frame.cell_index), frame.cell_line)
     : trans.__('line %1 of the module', frame.line);
   const open = () =>
     path

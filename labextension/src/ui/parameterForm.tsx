@@ -5,50 +5,58 @@ import type { Parameter } from '../api';
 import { useContext } from './context';
 import { Field } from './fields';
 import { Button } from './parts';
-import { parsed, shown } from './values';
+import { type Parsed, parsed, shown } from './values';
 import { typeWords } from './words';
 
 type Values = Record<string, unknown>;
 
-/**
- * One field a parameter. What still is the default is not sent, so that the version's own default holds.
- */
-export function ParameterForm(props: {
-  parameters: readonly Parameter[];
+/** What is typed for some parameters, and what it comes to. */
+export interface Filling {
+  readonly parameters: readonly Parameter[];
+  readonly texts: Readonly<Record<string, string>>;
+  readonly answers: readonly Parsed[];
+  readonly sound: boolean;
+  /** What still is the default is not in it, so that the version's own default holds. */
+  readonly values: Values;
+  set: (name: string, text: string) => void;
+}
+
+export function useFilling(parameters: readonly Parameter[], initial?: Values): Filling {
+  const { trans } = useContext();
+  const [typed, setTyped] = React.useState<Record<string, string>>({});
+  const texts = Object.fromEntries(
+    parameters.map(one => [one.name, typed[one.name] ?? shown(initial?.[one.name] ?? one.default, one)])
+  );
+  const answers = parameters.map(one => parsed(texts[one.name], one, trans));
+  const values = parameters.flatMap((one, at) => {
+    const answer = answers[at];
+    return answer.ok && texts[one.name] !== shown(one.default, one)
+      ? [[one.name, answer.value] as const]
+      : [];
+  });
+  return {
+    parameters,
+    texts,
+    answers,
+    sound: answers.every(answer => answer.ok),
+    values: Object.fromEntries(values),
+    set: (name, text) => setTyped({ ...typed, [name]: text })
+  };
+}
+
+/** One field a parameter. */
+export function ParameterFields(props: {
+  filling: Filling;
   /** JSON Schema of all of them; its enumerations become choices. */
   schema: Record<string, unknown>;
-  initial?: Values;
-  submit: string;
-  busy?: boolean;
-  onSubmit: (values: Values) => void;
-  onCancel?: () => void;
 }): JSX.Element {
   const { trans } = useContext();
-  const { parameters, initial } = props;
-  const [texts, setTexts] = React.useState<Record<string, string>>(() =>
-    Object.fromEntries(parameters.map(one => [one.name, shown(initial?.[one.name] ?? one.default, one)]))
-  );
-  const answers = parameters.map(one => ({ one, answer: parsed(texts[one.name] ?? '', one, trans) }));
-  const sound = answers.every(({ answer }) => answer.ok);
-  const submit = (event: React.FormEvent) => {
-    event.preventDefault();
-    if (sound) {
-      props.onSubmit(
-        Object.fromEntries(
-          answers.flatMap(({ one, answer }) =>
-            answer.ok && texts[one.name] !== shown(one.default, one) ? [[one.name, answer.value]] : []
-          )
-        )
-      );
-    }
-  };
+  const { parameters, answers, texts, set } = props.filling;
   return (
-    <form className="slipway-ParameterForm" onSubmit={submit}>
-      {parameters.length === 0 && (
-        <p className="slipway-Dim">{trans.__('This version has no parameters.')}</p>
-      )}
-      <div className="slipway-Fields">
-        {answers.map(({ one, answer }) => (
+    <div className="slipway-Fields">
+      {parameters.map((one, at) => {
+        const answer = answers[at];
+        return (
           <Field
             key={one.name}
             label={one.name}
@@ -60,16 +68,44 @@ export function ParameterForm(props: {
                 attributes={attributes}
                 parameter={one}
                 choices={choicesOf(props.schema, one.name)}
-                text={texts[one.name] ?? ''}
-                onChange={text => setTexts({ ...texts, [one.name]: text })}
+                text={texts[one.name]}
+                onChange={text => set(one.name, text)}
               />
             )}
           </Field>
-        ))}
-      </div>
+        );
+      })}
+    </div>
+  );
+}
+
+/** The fields, with the button that runs the job. */
+export function ParameterForm(props: {
+  parameters: readonly Parameter[];
+  schema: Record<string, unknown>;
+  initial?: Values;
+  submit: string;
+  busy?: boolean;
+  onSubmit: (values: Values) => void;
+  onCancel?: () => void;
+}): JSX.Element {
+  const { trans } = useContext();
+  const filling = useFilling(props.parameters, props.initial);
+  const submit = (event: React.FormEvent) => {
+    event.preventDefault();
+    if (filling.sound) {
+      props.onSubmit(filling.values);
+    }
+  };
+  return (
+    <form className="slipway-ParameterForm" onSubmit={submit}>
+      {props.parameters.length === 0 && (
+        <p className="slipway-Dim">{trans.__('This version has no parameters.')}</p>
+      )}
+      <ParameterFields filling={filling} schema={props.schema} />
       <div className="slipway-Buttons">
         {props.onCancel && <Button onClick={props.onCancel}>{trans.__('Cancel')}</Button>}
-        <Button submit kind="primary" disabled={!sound || props.busy}>
+        <Button submit kind="primary" disabled={!filling.sound || props.busy}>
           {props.submit}
         </Button>
       </div>

@@ -76,6 +76,11 @@ export function catchUpWords(catchUp: CatchUp, trans: TranslationBundle): string
   }
 }
 
+/** `[5]`: a cell by its place among the code cells, from 0, as the command line and the module write it. */
+export function cellWords(index: number): string {
+  return `[${index}]`;
+}
+
 /** The words for a trigger that the server names; others stand as they are. */
 export function triggerWords(trigger: string, trans: TranslationBundle): string {
   const words: Record<string, string> = {

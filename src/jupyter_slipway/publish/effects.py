@@ -865,7 +865,7 @@ def _broken(split: Split) -> Analysis:
 def analyse(source: str) -> Analysis:
     """All statements of a cell and what each does; remembered by the cell's text."""
     split = split_magics(source)
-    tree = parsed.__wrapped__(split.python)  # its tree is not needed again, unless it is kept
+    tree = parsed(split.python)
     if tree is None:
         return _broken(split)
     last = len(tree.body) - 1

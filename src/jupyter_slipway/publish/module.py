@@ -178,16 +178,19 @@ def given_parameters(slice: Slice, parameters: Sequence[Parameter]) -> list[Give
     found = find_parameters(slice)
     known = {one.name: one for one in found}
     by_place: dict[str, Parameter] = {}
-    for group in {(one.cell, one.inline) for one in parameters if one.cell}:
-        ours = [one for one in found if (one.cell, one.inline) == group]
-        theirs = [one for one in parameters if (one.cell, one.inline) == group]
+    all_ours, all_theirs = _by_place(found), _by_place(parameters)
+    for group, theirs in all_theirs.items():
+        ours = all_ours.get(group, [])
         if len(ours) == len(theirs):
             by_place |= {new.name: old for old, new in zip(ours, theirs, strict=True)}
         else:
             left = [one for one in ours if one.name not in {each.name for each in theirs}]
             renamed = [one for one in theirs if one.name not in {each.name for each in ours}]
             by_place |= {new.name: old for old, new in zip(left, renamed, strict=False)}
-    everything = [(step.cell, one) for step in slice.steps for one in constants(step.python)]
+    everything: dict[tuple[bool, object], list[tuple[str, Constant]]] = {}
+    for step in slice.steps:
+        for one in constants(step.python):
+            everything.setdefault((one.inline, one.text if one.inline else one.name), []).append((step.cell, one))
     out = []
     for parameter in parameters:
         if not parameter.on:
@@ -200,20 +203,23 @@ def given_parameters(slice: Slice, parameters: Sequence[Parameter]) -> list[Give
                 f"Parameter {parameter.name!r} belongs to no constant of the cells that are kept.",
                 hint="Plan the publish again.",
             )
-        out.append(_given(parameter, origin, everything, slice))
+        key = (origin.inline, str(origin.default) if origin.inline else origin.name)
+        out.append(_given(parameter, origin, everything.get(key, ()), slice))
     return out
 
 
-def _given(parameter: Parameter, origin: Parameter, everything: list[tuple[str, Constant]], slice: Slice) -> Given:
-    for cell, one in everything:
-        if one.inline and origin.inline and one.text == origin.default:
-            return Given(parameter, one, cell)
-        if (
-            not one.inline
-            and not origin.inline
-            and one.name == origin.name
-            and (cell == origin.cell or not origin.cell)
-        ):
+def _by_place(parameters: Iterable[Parameter]) -> dict[tuple[str, bool], list[Parameter]]:
+    """Cell, and whether inline -> its parameters, in order."""
+    out: dict[tuple[str, bool], list[Parameter]] = {}
+    for one in parameters:
+        if one.cell:
+            out.setdefault((one.cell, one.inline), []).append(one)
+    return out
+
+
+def _given(parameter: Parameter, origin: Parameter, likely: Iterable[tuple[str, Constant]], slice: Slice) -> Given:
+    for cell, one in likely:
+        if origin.inline or cell == origin.cell or not origin.cell:
             return Given(parameter, one, cell)
     for step in slice.steps:
         tree = parsed(step.python)
@@ -376,6 +382,13 @@ class _Writing:
     ) -> None:
         self.slice, self.given = slice, given
         self.title, self.notebook, self.requires, self.python = title, notebook, requires, python
+        self.given_of: dict[str, list[Given]] = {}
+        """Cell -> the parameters that take the place of its constants."""
+        for one in given:
+            if one.constant is not None:
+                self.given_of.setdefault(one.cell, []).append(one)
+        self.inline = {one.constant.text: one for one in given if one.constant is not None and one.constant.inline}
+        """Text of a literal inside a call -> its parameter."""
         self.target = next((one for one in slice.steps if one.target), slice.steps[-1])
         self.result = ""
         """The key under which the last expression's value is returned; empty: there is none."""
@@ -425,7 +438,7 @@ class _Writing:
                 Line(AS_MAIN.sub("True", one.text), one.cell, one.index, one.cell_line) for one in piece.lines
             )
             piece = Piece(piece.step, piece.node, piece.facts, lines, piece.fixed)
-        mine = [one for one in self.given if one.constant is not None and one.cell == piece.step.cell]
+        mine = self.given_of.get(piece.step.cell, [])
         names = {one.constant.name for one in mine if one.constant is not None and not one.constant.inline}
         pairs = list(assignments(piece.node))
         gone = [name for name, _ in pairs if name in names]
@@ -435,10 +448,9 @@ class _Writing:
                     self.timestamp = one.constant.text.split("(")[0]
             left = [f"{name} = {ast.unparse(value)}" for name, value in pairs if name not in names]
             return with_text(piece, "\n".join(left)) if left else None
-        texts = {one.constant.text: one for one in self.given if one.constant is not None and one.constant.inline}
-        if not texts:
+        if not self.inline:
             return piece
-        places = [(one, texts[str(one.value)]) for one in inline_literals(piece.node) if one.value in texts]
+        places = [(one, self.inline[one.value]) for one in inline_literals(piece.node) if one.value in self.inline]
         return replaced(piece, [(one, given.parameter.name) for one, given in places]) if places else piece
 
     def only_shows(self, piece: Piece) -> bool:

@@ -248,12 +248,21 @@ def constants(python: str) -> tuple[Constant, ...]:
             known = literal(value)
             if known is not None:
                 comment = _comment(lines, node, name)
-                found.append(Constant(name, known, node.lineno, ast.get_source_segment(python, value) or "", comment))
+                found.append(Constant(name, known, node.lineno, _written(lines, value), comment))
         for one in inline_literals(node) if _handles_files(facts) else ():
             known = literal(one)
             if known is not None and isinstance(one.value, str):
                 found.append(Constant(inline_name(one.value), known, one.lineno, one.value, inline=True))
     return tuple(found)
+
+
+def _written(lines: list[str], node: ast.expr) -> str:
+    """The expression as written. `ast.get_source_segment` would split the whole cell again for each."""
+    last = node.end_lineno or node.lineno
+    some = [one.encode() for one in lines[node.lineno - 1 : last]]
+    some[-1] = some[-1][: node.end_col_offset]
+    some[0] = some[0][node.col_offset :]
+    return b"\n".join(some).decode()
 
 
 def _comment(lines: list[str], node: ast.stmt, name: str) -> str:
