@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -40,7 +41,7 @@ def notebook_source() -> Path:
 def demonstrate(folder: Path | None, *, once: bool) -> None:
     """Print each step with what it gave; then leave JupyterLab open, unless `once`."""
     console = Console(highlight=False)
-    folder = folder or Path(tempfile.mkdtemp(prefix="slipway-demo-"))
+    folder = (folder or Path(tempfile.mkdtemp(prefix="slipway-demo-"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     notebook = folder / NOTEBOOK
     if not notebook.exists():
@@ -73,15 +74,29 @@ def _run(client: Client, console: Console) -> None:
     started = [client.run(JOB, settings) for settings in SETTINGS]
     for run in started:
         console.print(views.run_view(client.wait(run.id)))
-    console.print(views.runs_table(client.runs(JOB).items))
+        console.print(f"In JupyterLab: /lab?slipway=run/{run.id}\n", style="dim")
 
 
 def _open(console: Console, folder: Path) -> None:
     console.print(Rule("JupyterLab opens on it; Ctrl+C ends it"))
-    environ = os.environ | {"JUPYTERLAB_SETTINGS_DIR": str(folder / ".jupyter-settings")}
-    lab = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    settings = folder / ".jupyter-settings"
+    _write_settings(settings)
+    environ = os.environ | {"JUPYTERLAB_SETTINGS_DIR": str(settings)}
+    page = f"/lab/tree/{NOTEBOOK}"
+    lab = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", f"--LabApp.default_url={page}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         lab.append("--allow-root")
     if not sys.stdout.isatty():
         lab.append("--no-browser")
     subprocess.run(lab, env=environ, check=False)
+
+
+def _write_settings(folder: Path) -> None:
+    """A percent script opens as the notebook that it is, and no question about news stands before it."""
+    for plugin, content in {
+        "docmanager-extension/plugin": {"defaultViewers": {"python": "Jupytext Notebook"}},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    }.items():
+        path = folder / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))

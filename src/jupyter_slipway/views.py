@@ -165,7 +165,7 @@ def run_view(run: Run) -> RenderableType:
     if run.error is not None:
         parts.append(Text(f"{run.error.kind}: {run.error.message}", style="red"))
         for frame in run.error.frames:
-            where = f"cell {frame.cell_index}, line {frame.cell_line}" if frame.cell else f"module, line {frame.line}"
+            where = f"cell [{frame.cell_index}], line {frame.cell_line}" if frame.cell else f"module, line {frame.line}"
             parts.append(Text.assemble((f"  {where}: ", "bold"), frame.source.strip()))
     return Group(*parts)
 

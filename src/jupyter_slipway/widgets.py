@@ -60,7 +60,7 @@ class RunWidget(ipywidgets.VBox):
         lines = [line.rpartition("\r")[2] for line in self._text.splitlines()[-12:]]
         if run.error:
             lines += [
-                f"{frame.source.strip()}  (cell {frame.cell_index}, line {frame.cell_line})"
+                f"{frame.source.strip()}  (cell [{frame.cell_index}], line {frame.cell_line})"
                 for frame in run.error.frames
             ]
             lines.append(f"{run.error.kind}: {run.error.message}")

@@ -86,6 +86,25 @@ async def test_publishing_the_same_again_makes_no_version(api: Api) -> None:
     assert (status, again["created"], again["version"]["number"]) == (200, False, 1)
 
 
+async def test_a_text_notebook_opened_anew_is_not_another_version(api: Api) -> None:
+    async def published(*ids: str) -> dict[str, Any]:
+        cells = [
+            {"id": ids[0], "source": "month = 1", "name": "settings"},
+            {"id": ids[1], "source": "total = month * 2\ntotal"},
+        ]
+        _, found = await api(
+            "POST", "publish/versions", {"notebook": "sums.py", "cells": cells, "cell": ids[1], "name": "sums"}
+        )
+        return found
+
+    first, again = await published("a", "b"), await published("c", "d")
+
+    assert (first["created"], again["created"]) == (True, False)
+    cells = first["version"]["cells"]
+    assert cells[0]["id"] == first["version"]["parameters"][0]["cell"] == "settings"
+    assert cells[1]["id"] == first["version"]["cell"]
+
+
 async def test_a_failed_run_names_the_cell_and_line(api: Api) -> None:
     cells = [{"id": "c0", "source": "zero = 0"}, {"id": "c1", "source": "# divide\nquotient = 1 / zero\nquotient"}]
     await api("POST", "publish/versions", {"notebook": "a.ipynb", "cells": cells, "cell": "c1", "name": "divide"})

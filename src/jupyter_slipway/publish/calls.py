@@ -136,6 +136,11 @@ class Names:
         """Functions that call functions: again until nothing is new."""
         everything = [one for many in (*self.functions.values(), *self.methods.values()) for one in many]
         self.stateful = {name for name, many in self.functions.items() if any(one.keeps_state for one in many)}
+        self.stateful |= {
+            name
+            for name, many in self.functions.items()
+            if any(wrapper in self.stateful for one in many for wrapper in one.decorators)
+        }
         size = -1
         for _ in range(5):
             for one in everything:
@@ -169,6 +174,9 @@ class Names:
         return alias.sure.union(
             *(names for name, names in alias.by_call if name in self.functions or name in self.methods)
         )
+
+    def is_class(self, name: str) -> bool:
+        return any(one.is_class for one in self.functions.get(name, ()))
 
     def late(self, name: str) -> frozenset[str]:
         """What calling the function `name` reads, by itself and by what it calls."""
@@ -227,6 +235,8 @@ class Names:
         if name in self.functions:
             skip = 1 if self.functions[name][0].is_class else 0
             self._user(self.functions[name], call.args, call.keywords, effect, skip=skip)
+            for wrapper in {one for function in self.functions[name] for one in function.decorators}:
+                self._user(self.functions.get(wrapper, ()), (), (), effect, skip=0)
             if name in self.stateful:
                 effect.certain.add(name)
         elif name in BUILTINS and name not in self.bound:

@@ -80,6 +80,10 @@ class Function(Struct, frozen=True, gc=False):
     declares: bool = False
     """It says `global`, in itself or in a function inside."""
     words: frozenset[str] = frozenset()
+    decorators: tuple[str, ...] = ()
+    """What wraps it, as written: its calls do what those do."""
+    own: frozenset[str] = frozenset()
+    """Names that are its own: its parameters and what it binds."""
 
 
 class Import(Struct, frozen=True, gc=False):
@@ -579,6 +583,9 @@ class _Reader:
             inner.changes |= one.changes
             inner.reads |= one.reads - inner.local
             inner.weak |= one.binds
+        own = frozenset(names | rest | set(parameters))
+        # It hands out a function that changes what it captured: each product of it remembers something.
+        captured = any((one.changes - one.own) & own for one in inner.functions)
         mutable = any(isinstance(one, (ast.List, ast.Dict, ast.Set, ast.Call)) for one in spec.defaults)
         return Function(
             name,
@@ -591,10 +598,12 @@ class _Reader:
             calls=tuple(inner.calls),
             local=inner.local,
             aliases=tuple(inner.aliases),
-            keeps_state=mutable or inner.says_nonlocal,
+            keeps_state=mutable or inner.says_nonlocal or captured,
             declares=bool(declared) or any(one.declares for one in inner.functions) or inner.declares,
             is_property=any(path(one).endswith("property") for one in getattr(node, "decorator_list", ())),
             words=frozenset(inner.words),
+            decorators=tuple(path(one).removesuffix("()") for one in getattr(node, "decorator_list", ())),
+            own=own,
         )
 
     def def_(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:

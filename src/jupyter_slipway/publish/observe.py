@@ -51,6 +51,7 @@ SAMPLE, BLOCKS, FEW = 16, 8, 64
 """Of many floats, that many values and sums stand for all; FEW or fewer stand for themselves."""
 
 STDLIB: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
+STDLIB_FOLDER = os.path.dirname(os.__file__) + os.sep
 SPECIAL = re.compile(r"_+$|_i+$|_i?\d+$|_[ido]h$")
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 BLIND_PACKAGES = frozenset(
@@ -80,7 +81,6 @@ BLIND_PACKAGES = frozenset(
 )
 """Whose objects are plots, handles, connections or lazy: their content is not in them."""
 BLIND_TYPES = (
-    types.ModuleType,
     types.GeneratorType,
     types.CoroutineType,
     types.AsyncGeneratorType,
@@ -246,6 +246,10 @@ class Content:
                 self.walk(cell.cell_contents)
             except ValueError:
                 self.put("empty")
+        for name, item in vars(value).items():
+            if name != "__wrapped__":
+                self.put(name)
+                self.walk(item)
 
     def code(self, code: Any) -> None:
         self.put(code.co_name, code.co_names, code.co_varnames, code.co_freevars)
@@ -267,6 +271,17 @@ class Content:
                 if not name.startswith("__") or callable(item):
                     self.put(name)
                     self.walk(item)
+
+    def module(self, value: Any) -> None:
+        """Of a module of the user's own, the values it holds: calling its functions may change them."""
+        if not self.exact or module_of_library(value):
+            self.nothing(value)
+            return
+        self.put("module", value.__name__)
+        for name, item in list(vars(value).items()):
+            if not name.startswith("__") and not callable(item) and not isinstance(item, types.ModuleType):
+                self.put(name)
+                self.walk(item)
 
     def named(self, value: Any, what: str) -> None:
         """A library's function or class is what its name says; the user's own may be defined anew elsewhere."""
@@ -638,6 +653,7 @@ KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Content, Any], None]], ...] 
     (lambda value: type(value) in (list, tuple), Content.sequence),
     (lambda value: isinstance(value, dict), Content.mapping),
     (lambda value: type(value) in (set, frozenset), Content.set),
+    (lambda value: isinstance(value, types.ModuleType), Content.module),
     (lambda value: isinstance(value, BLIND_TYPES), Content.nothing),
     (lambda value: isinstance(value, type), Content.klass),
     (lambda value: isinstance(value, (types.FunctionType, types.BuiltinFunctionType)), Content.function),
@@ -655,10 +671,19 @@ def from_library(kind: Any) -> bool:
     root = (kind.__module__ or "").partition(".")[0]
     if root in ("__main__", "__mp_main__"):
         return False
-    if root in ("builtins", "") or root in STDLIB:
+    return root == "" or root_of_library(root)
+
+
+def module_of_library(module: Any) -> bool:
+    return not getattr(module, "__file__", None) or root_of_library(module.__name__.partition(".")[0])
+
+
+def root_of_library(root: str) -> bool:
+    """Is this top-level module installed, or of the standard library?"""
+    if root in ("builtins", "__main__", "__mp_main__") or root in STDLIB:
         return True
     path = getattr(sys.modules.get(root), "__file__", None) or ""
-    return "site-packages" in path or "dist-packages" in path
+    return "site-packages" in path or "dist-packages" in path or path.startswith(STDLIB_FOLDER)
 
 
 def type_name(value: Any) -> str:
@@ -1015,7 +1040,7 @@ class Observer:
             if name not in self.stock
             and not SPECIAL.match(name)
             and not name.startswith("__")
-            and not isinstance(value, types.ModuleType)
+            and not (isinstance(value, types.ModuleType) and module_of_library(value))
         }
 
     def cell(self, info: Any) -> str:

@@ -151,15 +151,18 @@ def make_plan(
 
     def titled(title: str) -> Module:
         version = ".".join(python.split(".")[:2])
-        return make_module(chosen, parameters, title=title, notebook=notebook.name, requires=pinned, python=version)
+        made = make_module(chosen, parameters, title=title, notebook=notebook.name, requires=pinned, python=version)
+        lines = tuple(msgspec.structs.replace(one, cell=lasting.get(one.cell, one.cell)) for one in made.lines)
+        return msgspec.structs.replace(made, lines=lines)
 
     module = titled(name)
     plan = Plan(
         name=name,
         notebook=request.notebook,
         cell=lasting[request.cell],
-        cells=chosen.cells,
-        parameters=parameters,
+        # Ids that last: a text notebook's cells get others each time it is opened, and the same code would look new.
+        cells=tuple(msgspec.structs.replace(one, id=lasting.get(one.id, one.id)) for one in chosen.cells),
+        parameters=tuple(msgspec.structs.replace(one, cell=lasting.get(one.cell, one.cell)) for one in parameters),
         module=module.source,
         environment=environment,
         warnings=(*chosen.warnings, *notes),

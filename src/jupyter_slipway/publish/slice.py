@@ -201,7 +201,10 @@ class _Walk:
             self._stars.append(position)
         if config:
             self._settings.append(position)
-        return set(levels)
+        if execution is None or execution.changed is None:
+            return set()
+        # What reading alone uses up says nothing of who else changed it, and a possible change not much.
+        return {name for name in self._levels(statement, effect, reading=False) if levels[name] <= LIKELY}
 
     def _share(self, statement: Statement) -> None:
         skip = self.names.modules
@@ -217,7 +220,7 @@ class _Walk:
             if others and alias.name:
                 self._sharing.join([alias.name, *others])
 
-    def _levels(self, statement: Statement, effect: Effect) -> dict[str, int]:
+    def _levels(self, statement: Statement, effect: Effect, *, reading: bool = True) -> dict[str, int]:
         """How surely each name is changed, names that share its object included."""
         levels: dict[str, int] = {}
 
@@ -235,7 +238,8 @@ class _Walk:
                         put(one, level if one == name else others)
 
         spread(statement.changes | effect.certain, CERTAIN, LIKELY)
-        spread((one for one in statement.reads if one in self.names.iterators), LIKELY, LIKELY)
+        if reading:
+            spread((one for one in statement.reads if one in self.names.iterators), LIKELY, LIKELY)
         spread(effect.likely, LIKELY, LIKELY)
         spread(effect.possible, POSSIBLE, POSSIBLE)
         for name in (*statement.weak, *effect.binds, *effect.writes):
@@ -262,9 +266,8 @@ class _Walk:
         configured = {one for unit in self.units[self.start[run] :] for one in unit.config}
         for position in range(self.start[run], len(self.units)):
             unit = self.units[position]
-            for name in unseen:
-                self.writes.setdefault(name, []).append((position, CERTAIN))
-                self.observed.add((position, name))
+            for name in unseen if unit.statement.kind not in ("import", "def") or unit.statement.calls else ():
+                self._mark(name, position)
             new = frozenset() if imports else frozenset(packages - configured)
             reads = (
                 {f"@file:{one.rsplit('/', 1)[-1]}" for one in execution.files_read}
@@ -276,6 +279,16 @@ class _Walk:
                 self.units[position] = _Unit(unit.run, unit.at, unit.statement, unit.reads | reads, unit.config | new)
                 if new:
                     self._settings.append(position)
+
+    def _mark(self, name: str, position: int) -> None:
+        """The statement changes the name for certain, whatever its text says."""
+        writes = self.writes.setdefault(name, [])
+        at = bisect_left(writes, (position, 0))
+        if at < len(writes) and writes[at][0] == position:
+            writes[at] = (position, min(writes[at][1], CERTAIN))
+        else:
+            writes.insert(at, (position, CERTAIN))
+        self.observed.add((position, name))
 
     # ── walking back
 
@@ -304,8 +317,10 @@ class _Walk:
             self._todo.append((one, position))
             for late in self.names.late(one):
                 self._todo.append((late, position))
-                if one in unit.statement.escapes or self.widen or any(f.is_class for f in self.names.functions[one]):
+                if one in unit.statement.escapes or self.widen or self.names.is_class(one):
                     self._todo.append((late, end))
+            if self.names.is_class(one):
+                self._need_later(one, position)
             for late in self.names.held(one):
                 self._todo += [(late, position), (late, end)]
         for call in unit.statement.calls:
@@ -343,6 +358,15 @@ class _Walk:
                 return
         if not found and name not in BUILTINS:
             self._seek(name, at)
+
+    def _need_later(self, name: str, at: int) -> None:
+        """What changes a class after `at`, its instances see: up to where the name is bound anew."""
+        writes = self.writes.get(name, [])
+        for position, level in writes[bisect_left(writes, (at + 1, 0)) :]:
+            if level == BINDS:
+                return
+            if level <= CERTAIN:
+                self.keep(position, self._why(position, name, level), name)
 
     def _need_stream(self, name: str, at: int) -> None:
         """Random streams count only from a seed on; files whenever they are written."""
