@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from sqlalchemy.exc import OperationalError
 
 from jupyter_slipway import __version__
 from jupyter_slipway.db import Database
@@ -136,7 +135,9 @@ class Slipway:
             wake=start_runner,
         )
         workspace = Workspace(settings, root, lambda: status(settings.home, self.engine.counts()))
-        self.table = Table(ENDPOINTS, (workspace, jobs, publish, Runs(self.engine, self.events)))
+        self.table = Table(
+            ENDPOINTS, (workspace, jobs, publish, Runs(self.engine, self.events)), (OSError, OperationalError)
+        )
 
         def carried(event: Changed) -> None:
             if event.kind in ("run", "schedule"):
@@ -147,8 +148,3 @@ class Slipway:
     async def close(self) -> None:
         await self.proofs.stop()
         self.database.close()
-
-
-def local_user() -> str:
-    """Who works at this machine: the name that commands and a single-user server attribute work to."""
-    return os.environ.get("SLIPWAY_USER") or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import importlib
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from jupyter_client.session import Session
@@ -13,16 +17,19 @@ from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvi
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.application import ExtensionApp
 from tornado import web
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets import Enum, Integer, Unicode
 
 from jupyter_slipway import __version__
-from jupyter_slipway.api import ENDPOINTS, Slipway, local_user
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError
 from jupyter_slipway.events import Changed
-from jupyter_slipway.settings import Settings
+from jupyter_slipway.settings import Settings, local_user
 from jupyter_slipway.web import PREFIX, Asker, Problem, Raw, encode, openapi, problem
 
+if TYPE_CHECKING:
+    from jupyter_slipway.api import Slipway
+
+API = "jupyter_slipway.api"
 WATCH = 1000
 """Milliseconds between two looks at the runs that are under way."""
 HINT = "https://events.jupyter.org/slipway/changed/v1"
@@ -33,8 +40,8 @@ class ApiHandler(APIHandler):
 
     auth_resource = "slipway"
 
-    def initialize(self, slipway: Slipway) -> None:
-        self._slipway = slipway
+    def initialize(self, opened: Callable[[], Slipway]) -> None:
+        self._opened = opened
 
     @web.authenticated
     async def get(self, path: str) -> None:
@@ -57,6 +64,9 @@ class ApiHandler(APIHandler):
         await self._serve()
 
     async def _serve(self) -> None:
+        if API not in sys.modules:
+            # Half a second of imports, once: not on the loop that serves everybody.
+            await asyncio.to_thread(importlib.import_module, API)
         try:
             # Not `path`, which Tornado has unquoted: a quoted '/' in a file's name is no '/' of the path.
             await self._answer(self.request.path.partition(f"/{PREFIX}")[2])
@@ -73,13 +83,13 @@ class ApiHandler(APIHandler):
 
     async def _answer(self, path: str) -> None:
         if path == "/openapi.json":
-            await self.finish(encode(openapi(ENDPOINTS, __version__)))
+            await self.finish(encode(openapi(self._opened().table.endpoints, __version__)))
             return
-        endpoint, params = self._slipway.table.find(self.request.method or "", path)
+        endpoint, params = self._opened().table.find(self.request.method or "", path)
         if not await self._may(endpoint.action):
             raise Forbidden(f"{self.current_user.username} may not {endpoint.action} here.")
         query = {name: values[-1].decode() for name, values in self.request.query_arguments.items() if name != "token"}
-        answer = await self._slipway.table.answer(endpoint, self._asker(), params, query, self.request.body)
+        answer = await self._opened().table.answer(endpoint, self._asker(), params, query, self.request.body)
         self.set_status(answer.status)
         if isinstance(answer.value, Raw):
             self.set_header("Content-Type", answer.value.media_type)
@@ -143,32 +153,42 @@ class SlipwayApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         settings = Settings.read()
+        home = Path(self.home).expanduser().absolute() if self.home else None
         chosen: dict[str, Any] = {
-            "home": Path(self.home).expanduser().absolute() if self.home else None,
-            "database": self.database
-            or (self.home and f"sqlite:///{Path(self.home).expanduser().absolute()}/slipway.db"),
+            "home": home,
+            "database": self.database or (home and f"sqlite:///{home}/slipway.db"),
             "environments": self.environments,
             "concurrency": self.concurrency,
         }
-        settings = msgspec.structs.replace(settings, **{name: value for name, value in chosen.items() if value})
-        self.slipway = Slipway(
-            settings,
+        self._chosen = msgspec.structs.replace(settings, **{name: value for name, value in chosen.items() if value})
+        self._watch = PeriodicCallback(self._look, WATCH)
+
+    @cached_property
+    def slipway(self) -> Slipway:
+        """Opened by the first request: a server on which nobody publishes pays neither its import nor a database."""
+        from jupyter_slipway.api import Slipway
+
+        slipway = Slipway(
+            self._chosen,
             root=Path(self.serverapp.root_dir).absolute(),
             kernels=ServerKernels(self.serverapp.kernel_manager),
-            start_runner=lambda: self._start_runner(settings),
+            start_runner=self._start_runner,
         )
         self.serverapp.event_logger.register_event_schema(Path(__file__).parent / "data" / "changed.yaml")
-        self.slipway.events.subscribe(self._hint)
-        self._live = self.slipway.engine.live()
-        self._watch = PeriodicCallback(self._look, WATCH)
+        slipway.events.subscribe(self._hint)
+        self._live = slipway.engine.live()
         self._watch.start()
+        if self._live or any(schedule.enabled for schedule in slipway.schedules.all()):
+            self._start_runner()
+        return slipway
 
     def initialize_handlers(self) -> None:
-        self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"slipway": self.slipway}))
+        self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"opened": lambda: self.slipway}))
 
     async def stop_extension(self) -> None:
         self._watch.stop()
-        await self.slipway.close()
+        if "slipway" in vars(self):
+            await self.slipway.close()
 
     def _look(self) -> None:
         """The runner is another process: what it did to runs is seen in the database."""
@@ -180,7 +200,17 @@ class SlipwayApp(ExtensionApp):
     def _hint(self, event: Changed) -> None:
         self.serverapp.event_logger.emit(schema_id=HINT, data={"kind": event.kind, "id": event.id})
 
-    def _start_runner(self, settings: Settings) -> None:
+    def _start_runner(self) -> None:
+        from jupyter_slipway.runs.runner import status
+
+        if not status(self._chosen.home).alive:
+            # It takes a second to come up: not on the loop that serves everybody.
+            IOLoop.current().run_in_executor(None, self._started_runner)
+
+    def _started_runner(self) -> None:
         from jupyter_slipway.service import start
 
-        start(settings)
+        try:
+            start(self._chosen)
+        except SlipwayError as error:
+            self.log.error("%s %s", error.message, error.hint)

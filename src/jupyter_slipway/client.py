@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from jupyter_slipway import errors
-from jupyter_slipway.api import ENDPOINTS, Slipway, Status, local_user
+from jupyter_slipway.api import ENDPOINTS, Slipway, Status
 from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.jobs.compare import Comparison
 from jupyter_slipway.jobs.handlers import (
@@ -41,7 +41,7 @@ from jupyter_slipway.publish.proofs import ProofProgress
 from jupyter_slipway.runs.engine import RunPage
 from jupyter_slipway.runs.handlers import LogPage, LogQuery, OutputList, RunQuery
 from jupyter_slipway.runs.model import ENDED, Run, RunState
-from jupyter_slipway.settings import Settings
+from jupyter_slipway.settings import Settings, local_user
 from jupyter_slipway.web import PREFIX, Asker, Endpoint, encode
 
 T = TypeVar("T")

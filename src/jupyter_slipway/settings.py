@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 from typing import Literal
@@ -54,6 +55,11 @@ class Settings(Struct, frozen=True):
             "SLIPWAY_ENVIRONMENTS": self.environments,
             "SLIPWAY_CONCURRENCY": str(self.concurrency),
         }
+
+
+def local_user() -> str:
+    """Who works at this machine: the name that commands and a single-user server attribute work to."""
+    return os.environ.get("SLIPWAY_USER") or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
 
 
 def _data_directory(environ: dict[str, str]) -> str:

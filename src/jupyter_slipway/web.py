@@ -15,7 +15,6 @@ from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy.exc import OperationalError
 
 from jupyter_slipway.errors import BadRequest, NotFound, SlipwayError, Unavailable, Unprocessable
 
@@ -89,10 +88,15 @@ class Endpoint:
 
 
 class Table:
-    """All endpoints, bound to the services that answer them."""
+    """All endpoints, bound to the services that answer them.
 
-    def __init__(self, endpoints: Sequence[Endpoint], services: Sequence[object]) -> None:
-        self.endpoints = tuple(endpoints)
+    `outages` are the errors of what lies below that mean: it cannot be stored now.
+    """
+
+    def __init__(
+        self, endpoints: Sequence[Endpoint], services: Sequence[object], outages: tuple[type[Exception], ...]
+    ) -> None:
+        self.endpoints, self._outages = tuple(endpoints), outages
         self._services = {type(service).__name__: service for service in services}
 
     def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
@@ -131,7 +135,7 @@ class Table:
             value = getattr(self._services[endpoint.service], endpoint.name)(**arguments)
             if inspect.isawaitable(value):
                 value = await value
-        except (OSError, OperationalError) as error:
+        except self._outages as error:
             # A full disk is the user's to mend, and says so; nothing was half written (see `files`, `db`).
             said = getattr(error, "orig", None) or error
             raise Unavailable(f"It could not be stored: {said}.", hint="Make room, then try again.") from error

@@ -47,6 +47,12 @@ def test_an_execution_of_a_deleted_cell_belongs_to_none():
     assert executions(cells("a = 1"), [{"source": "a = 1", "cell": "gone"}])[0].cell == ""
 
 
+def test_a_text_notebook_opened_anew_knows_its_cells_by_their_text():
+    ran = executions(cells("a = 1", "b = 2"), [{"source": "b = 2", "cell": "of the last time"}], ids_last=False)
+
+    assert [one.cell for one in ran] == ["c1"]
+
+
 def test_what_ran_before_the_observation_comes_first():
     observed = {"source": "b = 2", "cell": "c1", "count": 2, "changed": [], "new": ["b"]}
     ran = executions(cells("a = 1", "b = 2"), [observed], [(1, "a = 1"), (2, "b = 2")])

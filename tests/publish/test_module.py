@@ -468,3 +468,11 @@ def test_a_functions_module_is_not_a_local_of_main(tmp_path: Path) -> None:
 
     assert "def main() -> dict[str, object]:" in module.source.split("def twice")[1]
     assert call(module, tmp_path)["result"] == value_of(sources)
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_lines_may_end_in_any_way(end: str) -> None:
+    module = module_of(end.join(["x = 1", "y = 'é'; w = 2", "[x, y, w]"]))
+
+    assert "    result = [x, y, w]" in module.source.split("\n")
+    assert "    x: int = 1," in module.source.split("\n")

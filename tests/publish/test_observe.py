@@ -56,6 +56,7 @@ def test_a_new_a_changed_and_an_unchanged_name_are_told_apart(notebook):
         ("import pandas as pd; v = pd.Series(['a', 'b'], dtype='category')", "v[1] = 'a'"),
         ("from collections import defaultdict; v = defaultdict(list)", "v['read']"),
         ("from collections import deque; v = deque([1])", "v.append(2)"),
+        ("def v(): pass\nv.calls = 0", "v.calls += 1"),
         ("class P: pass\nv = P(); v.a = [1]", "v.a.append(2)"),
         ("import random; v = random.Random(1)", "v.random()"),
         ("import numpy as np; v = np.random.default_rng(1)", "v.normal()"),
@@ -105,6 +106,16 @@ def test_changes_around_the_names_are_noted(notebook, monkeypatch, source, state
     np.random.set_state(kept[1])
 
     assert found == [state]
+
+
+def test_the_values_of_a_module_beside_the_notebook_are_watched(notebook, tmp_path, monkeypatch):
+    (tmp_path / "slipway_beside.py").write_text("SEEN = []\ndef tidy(x):\n    SEEN.append(x)\n    return x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slipway_beside", raising=False)
+    notebook.run("import slipway_beside, json\nfrom slipway_beside import tidy")
+
+    assert changes(notebook.run("y = tidy(1)"))[0] == ["slipway_beside"]
+    assert "slipway_beside" in changes(notebook.run("z = 1"))[1]
 
 
 def test_files_read_and_written_are_noted(notebook, tmp_path):

@@ -116,6 +116,38 @@ HARD = [
         ],
         [0, 1, 2],
     ),
+    (
+        "a decorator that counts",
+        [
+            "def counted(f):\n    def g(x):\n        g.calls += 1\n        return f(x)\n    g.calls = 0\n    return g",
+            "@counted\ndef h(x):\n    return x",
+            "y = h(1)",
+            "z = 2",
+            "h.calls",
+        ],
+        [0, 1, 2, 4],
+    ),
+    (
+        "a decorator that remembers in a global",
+        [
+            "seen = {}\ndef memo(f):\n    def g(x):\n        seen[x] = f(x)\n        return seen[x]\n    return g",
+            "@memo\ndef h(x):\n    return x",
+            "y = h(1)",
+            "z = 2",
+            "seen",
+        ],
+        [0, 1, 2, 4],
+    ),
+    (
+        "a class is changed after its instance was made",
+        ["class A:\n    k = 1\n    def go(self):\n        return self.k", "a = A()", "A.k = 2", "z = 3", "a.go()"],
+        [0, 1, 2, 4],
+    ),
+    (
+        "a class is made anew after its instance was made",
+        ["class A:\n    k = 1", "a = A()", "class A:\n    k = 2", "A.k = 3", "a.k"],
+        [0, 1, 4],
+    ),
     ("a comprehension's own scope", ["x = 5", "ys = [x for x in range(3)]", "x"], [0, 2]),
     ("a comprehension reads a global", ["k = 5", "ys = [k * x for x in range(3)]", "ys"], [0, 1, 2]),
     ("a walrus", ["if (n := 10) > 5:\n    pass", "n"], [0, 1]),
@@ -469,6 +501,20 @@ def ran(*sources: str, **seen: dict[int, dict[str, Any]]) -> list[Execution]:
     return [
         Execution(source, f"c{k}", k + 1, **{"changed": (), **facts.get(k, {})}) for k, source in enumerate(sources)
     ]
+
+
+def test_a_change_that_was_seen_is_not_put_down_to_who_only_looks() -> None:
+    sources = [
+        "from collections import defaultdict\nstate = defaultdict(int)\ntodo = []\ndef on(f):\n    todo.append(f)",
+        "@on\ndef up():\n    state['n'] += 1",
+        "for now in todo:\n    now()\nlen(state)",
+        "dict(state)",
+    ]
+    seen = ran(*sources, seen={1: {"changed": ("todo",)}, 2: {"changed": ("state",)}})
+
+    slice = sliced(*sources, executions=seen)
+
+    assert "now()" in slice.steps[2].python
 
 
 def test_a_change_no_text_shows_is_kept_once_the_kernel_saw_it() -> None:

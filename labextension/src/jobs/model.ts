@@ -1,6 +1,5 @@
 /** One job as its page shows it: the job, its versions, its runs a page at a time. */
 import type { IDisposable } from '@lumino/disposable';
-import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import {
@@ -15,6 +14,7 @@ import {
   type Version
 } from '../api';
 import type { Overview } from '../panel/model';
+import { FreshPoll } from '../ui/poll';
 import { isLive } from '../ui/words';
 
 const PAGE = 50;
@@ -27,13 +27,7 @@ export class JobModel implements IDisposable {
     private readonly overview: Overview,
     readonly name: string
   ) {
-    this.poll = new Poll({
-      auto: false,
-      name: `slipway:job-${name}`,
-      factory: () => this.fetch(),
-      frequency: { interval: IDLE, backoff: true, max: 120_000 },
-      standby: 'when-hidden'
-    });
+    this.poll = new FreshPoll(`slipway:job-${name}`, () => this.fetch(), { interval: IDLE, max: 120_000 });
     overview.hinted.connect(this.onHint, this);
   }
 
@@ -164,7 +158,7 @@ export class JobModel implements IDisposable {
     return [...first, ...then.filter(run => !known.has(run.id))];
   }
 
-  private readonly poll: Poll;
+  private readonly poll: FreshPoll;
   private readonly changedSignal = new Signal<this, void>(this);
   private older: readonly Run[] = [];
   private next: string | null = null;

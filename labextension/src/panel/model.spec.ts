@@ -51,3 +51,18 @@ it('counts the runs that live', async () => {
   expect(overview.live.map(run => run.id)).toEqual(['run-1']);
   overview.dispose();
 });
+
+it('asks again when told of a change while an answer is on its way', async () => {
+  const { overview, api } = made();
+  await fetched(overview);
+  let answer: (list: { items: never[]; next: null }) => void = () => undefined;
+  api.runs.list.mockReturnValueOnce(new Promise(resolve => (answer = resolve)));
+  const asked = api.runs.list.mock.calls.length;
+  void overview.refresh();
+  await vi.waitFor(() => expect(api.runs.list).toHaveBeenCalledTimes(asked + 1));
+  overview.announce({ kind: 'run', id: 'run-1' });
+  answer({ items: [], next: null });
+
+  await vi.waitFor(() => expect(overview.runs).toEqual([aRun()]));
+  overview.dispose();
+});

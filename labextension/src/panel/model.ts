@@ -1,11 +1,11 @@
 /** The jobs, runs and server as last heard: what the panel, the status bar and the badges show. */
 import type { Event } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
-import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { type Api, type ApiError, asApiError, type Changed, type Job, type Run, type Status } from '../api';
 import { CHANGED } from '../tokens';
+import { FreshPoll } from '../ui/poll';
 import { isLive } from '../ui/words';
 
 /** How many of the last runs the panel knows. */
@@ -22,13 +22,7 @@ export class Overview implements IDisposable {
     private readonly api: Api,
     events?: Event.IManager
   ) {
-    this.poll = new Poll({
-      auto: false,
-      name: 'slipway:overview',
-      factory: () => this.fetch(),
-      frequency: { interval: IDLE, backoff: true, max: 120_000 },
-      standby: 'when-hidden'
-    });
+    this.poll = new FreshPoll('slipway:overview', () => this.fetch(), { interval: IDLE, max: 120_000 });
     events?.stream.connect(this.onEvent, this);
   }
 
@@ -145,7 +139,7 @@ export class Overview implements IDisposable {
     }
   }
 
-  private readonly poll: Poll;
+  private readonly poll: FreshPoll;
   private readonly changedSignal = new Signal<this, void>(this);
   private readonly hintedSignal = new Signal<this, Changed>(this);
   private jobsStale = true;

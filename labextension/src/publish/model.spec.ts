@@ -106,3 +106,17 @@ it('cannot be sent while a default is no value', async () => {
   model.setParameter('month', { on: false });
   expect(model.sound).toBe(true);
 });
+
+it('makes a variable a parameter when the server agrees, and says why when it does not', async () => {
+  const { model, publish } = made();
+  void model.start();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(await model.addParameter('rate', 'float', '0.5')).toBeNull();
+  publish.plan.mockRejectedValueOnce(new ApiError(422, 'unprocessable', 'Nothing assigns it.'));
+  expect((await model.addParameter('rats', 'int', '1'))?.message).toBe('Nothing assigns it.');
+
+  expect(model.edits).toEqual([{ name: 'rate', type: 'float', default: 0.5, on: true }]);
+  model.setParameter('rate', { on: false });
+  expect(model.edits).toEqual([]);
+  model.dispose();
+});

@@ -1,6 +1,5 @@
 /** One run as its page shows it: state, log by offset, outputs, files, and the version it carried out. */
 import type { IDisposable } from '@lumino/disposable';
-import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import {
@@ -13,6 +12,7 @@ import {
   type Version
 } from '../api';
 import type { Overview } from '../panel/model';
+import { FreshPoll } from '../ui/poll';
 import { Scroll } from '../ui/terminal';
 import { isLive } from '../ui/words';
 
@@ -27,13 +27,7 @@ export class RunModel implements IDisposable {
     private readonly overview: Overview,
     readonly id: string
   ) {
-    this.poll = new Poll({
-      auto: false,
-      name: `slipway:run-${id}`,
-      factory: () => this.fetch(),
-      frequency: { interval: LIVE, backoff: true, max: 30_000 },
-      standby: 'when-hidden'
-    });
+    this.poll = new FreshPoll(`slipway:run-${id}`, () => this.fetch(), { interval: LIVE, max: 30_000 });
     overview.hinted.connect(this.onHint, this);
   }
 
@@ -162,7 +156,7 @@ export class RunModel implements IDisposable {
     this.artifacts = artifacts.items;
   }
 
-  private readonly poll: Poll;
+  private readonly poll: FreshPoll;
   private readonly changedSignal = new Signal<this, void>(this);
   private offset = 0;
   private attempt = -1;

@@ -10,7 +10,9 @@ import builtins
 import re
 from collections.abc import Iterable, Sequence
 
-from jupyter_slipway.publish.effects import READS_FILES, WRITES_FILES, Alias, Call, Function, Statement, words
+from jupyter_slipway.publish.effects import READS_FILES, WRITES_FILES
+from jupyter_slipway.publish.facts import Alias, Call, Function, Statement
+from jupyter_slipway.publish.plain import words
 
 BUILTINS = frozenset(dir(builtins)) | {"display", "__name__", "__file__", "__doc__", "__builtins__"}
 CHANGING = words(

@@ -12,147 +12,13 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import msgspec
-from msgspec import Struct
 
+from jupyter_slipway.publish.expressions import ITERATING, NONE, Shares, bound_in, names_in, path, receivers, root
+from jupyter_slipway.publish.facts import Alias, Analysis, Call, Function, Import, Statement
 from jupyter_slipway.publish.plain import Split, parsed, split_magics, words
 
 __all__ = ["Analysis", "Split", "Statement", "analyse", "parsed", "split_magics", "words"]
 
-
-class Call(Struct, frozen=True, gc=False):
-    """A call whose effect depends on what its name stands for."""
-
-    path: str
-    """As written: 'np.random.seed', 'f'; a call or subscript in between is written '()'."""
-    receivers: frozenset[str] = frozenset()
-    """For a method, the names whose objects it may be called on, beside the first one of the path."""
-    args: tuple[frozenset[str], ...] = ()
-    """For each positional argument, the names whose objects it may be."""
-    keywords: tuple[tuple[str, frozenset[str]], ...] = ()
-    texts: tuple[str, ...] = ()
-    """String literals among the arguments."""
-    discarded: bool = False
-    """Its value is thrown away, so it was called for what it does."""
-    inplace: bool = False
-    """Called with `inplace=True`."""
-
-    @property
-    def owner(self) -> str:
-        """The name before the first dot; empty for a plain function."""
-        head, dot, _ = self.path.partition(".")
-        return head.removesuffix("()") if dot else ""
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition(".")[2]
-
-
-class Alias(Struct, frozen=True, gc=False):
-    """A name that from now on may share its object with others."""
-
-    name: str
-    sure: frozenset[str] = frozenset()
-    by_call: tuple[tuple[str, frozenset[str]], ...] = ()
-    """(function or method, names): shared if that function is the user's own."""
-    possible: frozenset[str] = frozenset()
-
-
-class Function(Struct, frozen=True, gc=False):
-    """A function or class that a statement defines, and what calling it does. Names are global ones or parameters."""
-
-    name: str
-    parameters: tuple[str, ...] = ()
-    rest: str = ""
-    """The parameter that takes all further positional arguments."""
-    named: str = ""
-    """The parameter that takes all further keyword arguments."""
-    is_class: bool = False
-    method: bool = False
-    reads: frozenset[str] = frozenset()
-    binds: frozenset[str] = frozenset()
-    changes: frozenset[str] = frozenset()
-    calls: tuple[Call, ...] = ()
-    local: frozenset[str] = frozenset()
-    aliases: tuple[Alias, ...] = ()
-    keeps_state: bool = False
-    """It remembers something between calls: nonlocal, or a mutable default."""
-    is_property: bool = False
-    declares: bool = False
-    """It says `global`, in itself or in a function inside."""
-    words: frozenset[str] = frozenset()
-    decorators: tuple[str, ...] = ()
-    """What wraps it, as written: its calls do what those do."""
-    own: frozenset[str] = frozenset()
-    """Names that are its own: its parameters and what it binds."""
-
-
-class Import(Struct, frozen=True, gc=False):
-    name: str
-    module: str
-    """Dotted, as written."""
-    member: str = ""
-    """The name imported from it; empty for `import module`."""
-
-
-class Statement(Struct, frozen=True, gc=False):
-    """What one top-level statement of a cell does. Lines count from 1 and are of the cell."""
-
-    first: int
-    last: int
-    kind: str
-    """'import', 'def', 'class', 'shown' (a bare expression without a call) or 'other'."""
-    reads: frozenset[str] = frozenset()
-    escapes: frozenset[str] = frozenset()
-    """Names read other than by calling them: a function among them may be called much later."""
-    binds: frozenset[str] = frozenset()
-    weak: frozenset[str] = frozenset()
-    """Names it binds only perhaps."""
-    deletes: frozenset[str] = frozenset()
-    changes: frozenset[str] = frozenset()
-    """Names whose object it certainly changes."""
-    calls: tuple[Call, ...] = ()
-    aliases: tuple[Alias, ...] = ()
-    functions: tuple[Function, ...] = ()
-    imports: tuple[Import, ...] = ()
-    iterators: frozenset[str] = frozenset()
-    """Names it binds to something that reading uses up."""
-    axes: frozenset[str] = frozenset()
-    """Names it binds to figures or axes: drawing changes them."""
-    attributes: frozenset[tuple[str, str]] = frozenset()
-    """(name, attribute) of each `name.….attribute` it reads."""
-    settings: frozenset[str] = frozenset()
-    """Dotted paths it assigns below a name, such as 'plt.rcParams'."""
-    words: frozenset[str] = frozenset()
-    """Names inside text that is code: of eval, of DataFrame.query, of a formula."""
-    keys: frozenset[str] = frozenset()
-    """Names it reads only as a key, as in `table[COLUMN]`."""
-    star: str = ""
-    """The module of `from module import *`."""
-    opaque: bool = False
-    """It may bind names that cannot be seen: exec, globals()."""
-    waits: bool = False
-    """It awaits outside of any function."""
-    ends: bool = False
-    """It is the cell's last statement, so a bare expression is shown."""
-
-
-class Analysis(Struct, frozen=True, gc=False):
-    """All statements of one cell."""
-
-    split: Split
-    statements: tuple[Statement, ...] = ()
-    error: str = ""
-    """Why the cell is not Python; empty when it is."""
-    error_line: int = 0
-
-
-ITERATING = words(
-    """iter map filter zip enumerate reversed open reader finditer cycle count islice chain defaultdict"""
-)
-VIEWS = words(
-    """ravel reshape view transpose squeeze swapaxes fit set_params get setdefault items values keys iter asarray
-    atleast_1d cursor gca twinx subplots add_subplot groupby rolling resample to_numpy"""
-)
 DRAWING = words("""subplots figure gca gcf axes add_subplot twinx twiny subplot FacetGrid JointGrid""")
 OPAQUE = words("exec globals locals")
 CODE_TEXT = words("eval query exec ols glm logit probit poisson dmatrix dmatrices mixedlm")
@@ -165,123 +31,7 @@ READS_FILES = re.compile(
     r"memmap|import_module|scan_\w+)$"
 )
 WORD = re.compile(r"[A-Za-z_]\w*")
-NONE: frozenset[str] = frozenset()
-SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-
-def root(node: ast.expr) -> str:
-    """The name an expression hangs on: `df` for `df.x[0].y()`; empty when there is none."""
-    while not isinstance(node, ast.Name):
-        if isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred, ast.Await)):
-            node = node.value
-        elif isinstance(node, ast.Call):
-            node = node.func
-        else:
-            return ""
-    return node.id
-
-
-def path(node: ast.expr) -> str:
-    """An expression as a dotted path; a call or subscript on the way is '()'."""
-    parts: list[str] = []
-    end = ""
-    while True:
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr + end)
-            node, end = node.value, ""
-        elif isinstance(node, ast.Name):
-            parts.append(node.id + end)
-            return ".".join(reversed(parts))
-        elif isinstance(node, (ast.Call, ast.Subscript)):
-            node, end = (node.func if isinstance(node, ast.Call) else node.value), "()"
-        elif isinstance(node, (ast.Await, ast.Starred)):
-            node = node.value
-        else:
-            return ".".join(reversed([*parts, "()"]))
-
-
-def bound_in(body: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
-    """Names a function's body makes local, and names it declares global."""
-    names: set[str] = set()
-    declared: set[str] = set()
-    todo = list(body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Name):
-            if not isinstance(node.ctx, ast.Load):
-                names.add(node.id)
-            continue
-        if isinstance(node, SCOPES):
-            if not isinstance(node, ast.Lambda):
-                names.add(node.name)
-            continue
-        if isinstance(node, ast.comprehension):
-            todo += [node.iter, *node.ifs]
-            continue
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Global):
-            declared |= set(node.names)
-        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
-            names.add(node.name)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            names.add(node.rest)
-        todo += ast.iter_child_nodes(node)
-    return names - declared, declared
-
-
-def names_in(node: ast.AST) -> frozenset[str]:
-    return frozenset(one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
-
-
-class _Shares:
-    """The names whose objects an expression's value may be, or be a part of."""
-
-    def __init__(self) -> None:
-        self.by_call: list[tuple[str, frozenset[str]]] = []
-
-    def of(self, node: ast.expr | None) -> frozenset[str]:
-        if node is None:
-            return NONE
-        if isinstance(node, ast.Name):
-            return frozenset((node.id,))
-        if isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred, ast.Await, ast.NamedExpr)):
-            return self.of(node.value)
-        if isinstance(node, ast.IfExp):
-            return self.of(node.body) | self.of(node.orelse)
-        if isinstance(node, (ast.BoolOp, ast.Dict)):
-            return self.all(node.values)
-        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-            return self.all(node.elts)
-        if isinstance(node, (ast.ListComp, ast.GeneratorExp, ast.SetComp)):
-            return self.all(one.iter for one in node.generators)
-        return self.call(node) if isinstance(node, ast.Call) else NONE
-
-    def all(self, nodes: Iterable[ast.expr]) -> frozenset[str]:
-        return NONE.union(*(self.of(node) for node in nodes))
-
-    def call(self, node: ast.Call) -> frozenset[str]:
-        given = self.all([*node.args, *(one.value for one in node.keywords)])
-        if isinstance(node.func, ast.Name):
-            name = node.func.id
-            if name in ITERATING or name[:1].isupper() or name == "partial":
-                return given
-            self.by_call.append((name, given))
-        elif isinstance(node.func, ast.Attribute):
-            name = node.func.attr
-            owner = self.of(node.func.value)
-            if name in VIEWS or name[:1].isupper():
-                return given | owner
-            self.by_call.append((name, given | owner))
-        return NONE
-
-
-def _receivers(function: ast.expr) -> frozenset[str]:
-    if not isinstance(function, ast.Attribute) or isinstance(function.value, ast.Name):
-        return NONE
-    shares = _Shares()
-    return shares.of(function.value).union(*(names for _, names in shares.by_call))
 
 
 class _Reader:
@@ -375,7 +125,7 @@ class _Reader:
     # ── storing
 
     def store(self, target: ast.expr, value: ast.expr | None, *, from_loop: bool = False) -> None:
-        shares = _Shares()
+        shares = Shares()
         sure = shares.of(value)
         possible = names_in(value) if value is not None else NONE
         stack: list[ast.expr] = [target]
@@ -741,9 +491,9 @@ class _Reader:
         self.calls.append(
             Call(
                 path(node.func),
-                _receivers(node.func),
-                tuple(_Shares().of(one) for one in node.args),
-                tuple((one.arg or "**", _Shares().of(one.value)) for one in node.keywords),
+                receivers(node.func),
+                tuple(Shares().of(one) for one in node.args),
+                tuple((one.arg or "**", Shares().of(one.value)) for one in node.keywords),
                 tuple(texts),
                 discarded,
                 any(one.arg == "inplace" and getattr(one.value, "value", True) is True for one in node.keywords),

@@ -21,26 +21,30 @@ def executions(
     cells: Sequence[CellSource],
     recorded: Sequence[Mapping[str, Any]],
     plain: Sequence[tuple[int, str]] = (),
+    *,
+    ids_last: bool = True,
 ) -> tuple[Execution, ...]:
     """Oldest first, each with the id of its cell, or with '' when it belongs to none of `cells`.
 
     Args:
         recorded: as `observe.history` gives them
         plain: count and source of each input the kernel remembers; serves for what was not observed
+        ids_last: False when cells get other ids each time the notebook is opened: then their text tells them, too
     """
     observed = [_observed(record) for record in recorded]
     counts = {one.count for one in observed}
     others = [Execution(source=source, count=count) for count, source in plain if count not in counts]
     # Stable: executions that share a count (those not stored in the history) stay as they came.
     ran = sorted([*others, *observed], key=lambda one: one.count) if others else observed
-    place = _Places(cells)
+    place = _Places(cells, ids_last)
     return tuple(_with_cell(one, place.of(one)) for one in ran if one.source.strip() and not _ours(one.source))
 
 
 class _Places:
     """Finds the cell of an execution: by id, else by equal text, else by the only cell of similar text."""
 
-    def __init__(self, cells: Sequence[CellSource]) -> None:
+    def __init__(self, cells: Sequence[CellSource], ids_last: bool) -> None:
+        self._ids_last = ids_last
         self._cells = {cell.id: cell.source.strip() for cell in cells}
         self._exact: dict[str, str] = {}
         for cell in cells:
@@ -50,7 +54,7 @@ class _Places:
     def of(self, ran: Execution) -> str:
         if ran.cell in self._cells:
             return ran.cell
-        if ran.cell:
+        if ran.cell and self._ids_last:
             return ""  # of a cell that was deleted, or of another notebook on the same kernel
         source = ran.source.strip()
         if source in self._exact:

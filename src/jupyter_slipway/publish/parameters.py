@@ -20,8 +20,11 @@ from msgspec import UNSET, Struct
 
 from jupyter_slipway.errors import Unprocessable
 from jupyter_slipway.publish.calls import Names
-from jupyter_slipway.publish.effects import READS_FILES, WRITES_FILES, Statement, analyse, parsed, path
+from jupyter_slipway.publish.effects import READS_FILES, WRITES_FILES, analyse
+from jupyter_slipway.publish.expressions import path
+from jupyter_slipway.publish.facts import Statement
 from jupyter_slipway.publish.model import Parameter, ParameterType
+from jupyter_slipway.publish.plain import parsed
 from jupyter_slipway.publish.slice import Slice
 
 LONGEST_LIST = 12

@@ -240,6 +240,8 @@ def split_magics(source: str) -> Split:
 
     A line that is valid Python is never touched: `%` at the start of a continued line stays an operator.
     """
+    if "\r" in source:  # Python ends a line there too
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
     if not re.search(r"^\s*[%!?]|\?\s*;?\s*$|=\s*[%!]", source, re.M):
         return Split(source)
     splitting = _Splitting()

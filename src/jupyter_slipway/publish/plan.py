@@ -22,7 +22,7 @@ from jupyter_slipway.publish.module import make_module
 from jupyter_slipway.publish.own_modules import own_modules
 from jupyter_slipway.publish.parameters import ParameterEdit, apply_edits, find_parameters
 from jupyter_slipway.publish.slice import Slice, fingerprint, slice_cells
-from jupyter_slipway.publish.source import lasting_ids
+from jupyter_slipway.publish.source import TEXT, lasting_ids
 
 
 class NotebookCell(Struct, frozen=True):
@@ -131,7 +131,8 @@ def make_plan(
     cells = targeted(request)
     notebook = (root / request.notebook).absolute()
     lasting = dict(zip((cell.id for cell in cells), lasting_ids(notebook.name, cells), strict=True))
-    ran = executions(cells, snapshot.executions, snapshot.plain) if snapshot else ()
+    stable = not notebook.name.endswith(TEXT)
+    ran = executions(cells, snapshot.executions, snapshot.plain, ids_last=stable) if snapshot else ()
     chosen = slice_cells(cells, request.cell, ran, widen=widen)
     parameters = apply_edits(find_parameters(chosen), request.edits)
     name = request.name or suggested_name(request, cells)

@@ -18,8 +18,10 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import NotFound, Unprocessable
 from jupyter_slipway.publish.calls import BUILTINS, Effect, Names
-from jupyter_slipway.publish.effects import Analysis, Statement, analyse, parsed
+from jupyter_slipway.publish.effects import analyse
+from jupyter_slipway.publish.facts import Analysis, Statement
 from jupyter_slipway.publish.model import CellPlan, CellSource, Execution, Warn
+from jupyter_slipway.publish.plain import parsed
 
 
 class Step(Struct, frozen=True):
@@ -204,7 +206,7 @@ class _Walk:
         if execution is None or execution.changed is None:
             return set()
         # What reading alone uses up says nothing of who else changed it, and a possible change not much.
-        return {name for name in self._levels(statement, effect, reading=False) if levels[name] <= LIKELY}
+        return {name for name, level in self._levels(statement, effect, reading=False).items() if level <= LIKELY}
 
     def _share(self, statement: Statement) -> None:
         skip = self.names.modules
