@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +11,7 @@ from jupyter_slipway.client import Client, Http
 from jupyter_slipway.errors import NotFound, Unavailable, Unprocessable
 from jupyter_slipway.publish.handlers import PublishRequest
 from jupyter_slipway.publish.plan import NotebookCell
+from tests.serving import serving
 
 CELLS = [NotebookCell("c0", "month = 1"), NotebookCell("c1", "month * 10")]
 REQUEST = PublishRequest(notebook="totals.ipynb", cells=CELLS, cell="c1", name="t")
@@ -25,31 +19,8 @@ REQUEST = PublishRequest(notebook="totals.ipynb", cells=CELLS, cell="c1", name="
 
 @pytest.fixture
 def server(tmp_path: Path, home: Path) -> Iterator[Http]:
-    """A Jupyter server at a base_url that is not the root."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
-    environ = os.environ | {"JUPYTER_DATA_DIR": str(home / "data"), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
-    command = [sys.executable, "-m", "jupyter_server", f"--ServerApp.port={port}", f"--ServerApp.root_dir={tmp_path}"]
-    command += ["--ServerApp.base_url=/user/ada/", f"--IdentityProvider.token={token}", "--allow-root", "--no-browser"]
-    with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}/user/ada"
-    try:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/api?token={token}", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None, (home / "server.log").read_text()
-                assert time.monotonic() < until
-                time.sleep(0.1)
-        yield Http(url, token)
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving(tmp_path, home) as server:
+        yield server.http
 
 
 def test_publish_run_and_read(server: Http) -> None:

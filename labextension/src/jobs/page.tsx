@@ -76,6 +76,11 @@ function Drawn(props: {
 }): JSX.Element {
   const { trans } = useContext();
   const { model, job, tab, setTab, running, setRunning, from } = props;
+  const buttons = React.useRef<HTMLSpanElement>(null);
+  const close = () => {
+    setRunning(false);
+    buttons.current?.querySelector('button')?.focus();
+  };
   return (
     <div className="slipway-Page">
       <div className="slipway-Head">
@@ -88,7 +93,7 @@ function Drawn(props: {
             {trans.__('owner %1', job.owner)}
             {job.deputy && `, ${trans.__('deputy %1', job.deputy)}`}
           </span>
-          <span className="slipway-Buttons">
+          <span className="slipway-Buttons" ref={buttons}>
             <Button kind="primary" expanded={running} onClick={() => setRunning(!running)}>
               {trans.__('Run')}
             </Button>
@@ -97,7 +102,7 @@ function Drawn(props: {
         {job.description && <p>{job.description}</p>}
       </div>
       {model.error && <Problem error={model.error} />}
-      {running && <RunForm model={model} job={job} from={from} close={() => setRunning(false)} />}
+      {running && <RunForm model={model} job={job} from={from} close={close} />}
       <Tabs<JobTab>
         label={job.name}
         current={tab}
@@ -124,6 +129,11 @@ function RunForm(props: { model: JobModel; job: Job; from: string | null; close:
   const [number, setNumber] = React.useState(earlier?.version ?? job.production);
   const [busy, setBusy] = React.useState(false);
   const version = model.versions.find(one => one.number === number) ?? model.production;
+  const form = React.useRef<HTMLElement>(null);
+  const ready = version !== null;
+  React.useEffect(() => {
+    form.current?.querySelector<HTMLElement>('input, select, textarea, button[type=submit]')?.focus();
+  }, [ready]);
   if (!version) {
     return <Skeleton lines={2} />;
   }
@@ -137,7 +147,12 @@ function RunForm(props: { model: JobModel; job: Job; from: string | null; close:
     }
   };
   return (
-    <section className="slipway-RunForm" aria-label={trans.__('Run %1', job.name)}>
+    <section
+      ref={form}
+      className="slipway-RunForm"
+      aria-label={trans.__('Run %1', job.name)}
+      onKeyDown={event => event.key === 'Escape' && close()}
+    >
       {model.versions.length > 1 && (
         <Field label={trans.__('Version')}>
           {attributes => (

@@ -31,6 +31,7 @@ export function addPublishing(
       if (!cell || !panel) {
         return;
       }
+      const inNotebook = panel.node.contains(document.activeElement);
       const { askPublish } = await import('./dialog');
       const path = contents.localPath(panel.context.path);
       const known = overview.jobs?.find(
@@ -57,7 +58,10 @@ export function addPublishing(
           void commands.execute(CommandIDs.openRun, { run: run.id });
         }
       }
-      panel.content.activate();
+      // From elsewhere, such as the panel, the dialog itself gives the focus back.
+      if (inNotebook) {
+        panel.content.activate();
+      }
     }
   });
   const enabled = () => commands.notifyCommandChanged(CommandIDs.publish);
