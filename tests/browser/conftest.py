@@ -175,3 +175,25 @@ def notebook(lab: Lab) -> str:
     name = f"delays_{secrets.token_hex(3)}.ipynb"
     (lab.root / name).write_text(json.dumps(written))
     return name
+
+
+TEXT = """# %% [markdown]
+# # Sums
+
+# %% name="settings"
+month = 6
+factors = [1, 2]
+factors = factors[:1]
+
+# %% name="total"
+total = month * sum(factors)
+print(total)
+"""
+
+
+@pytest.fixture
+def text_notebook(lab: Lab) -> str:
+    """A Python file with named cells, which JupyterLab opens as a notebook by jupytext."""
+    name = f"sums_{secrets.token_hex(3)}.py"
+    (lab.root / name).write_text(TEXT)
+    return name

@@ -113,7 +113,7 @@ def test_a_failed_run_leads_to_the_cell_and_line(page, lab, notebook):
     current_page(page).get_by_role("button", name="Run v1").click()
     failure = current_page(page).get_by_role("region", name="Why it failed")
     expect(failure).to_contain_text("AssertionError: month 13 is not in the data")
-    failure.get_by_role("button", name="cell 6, line 3").click()
+    failure.get_by_role("button", name="cell [5], line 3").click()
 
     expect(cell(page, "score")).to_have_class(re.compile("jp-mod-active"))
     selected = page.evaluate("window.getSelection().toString()")

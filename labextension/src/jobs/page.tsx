@@ -5,7 +5,7 @@ import * as React from 'react';
 
 import type { Job, Run, Version } from '../api';
 import { CommandIDs } from '../tokens';
-import { Source } from '../ui/code';
+import { mainLine, Source } from '../ui/code';
 import { useContext } from '../ui/context';
 import { Field } from '../ui/fields';
 import { duration, median, occasion } from '../ui/format';
@@ -189,7 +189,11 @@ function Overview({ model, job }: { model: JobModel; job: Job }): JSX.Element {
       {version && (
         <section className="slipway-Overview-code">
           <h3>{trans.__('What runs: version %1', version.number)}</h3>
-          <Source text={version.module} label={trans.__('The Python file of version %1', version.number)} />
+          <Source
+            text={version.module}
+            label={trans.__('The Python file of version %1', version.number)}
+            from={mainLine(version.module)}
+          />
         </section>
       )}
     </>
@@ -235,7 +239,7 @@ function Facts({ model, job }: { model: JobModel; job: Job }): JSX.Element {
         )}
       </Fact>
       {job.recent.length > 0 && (
-        <Fact name={trans.__('Last %1', job.recent.length)}>
+        <Fact name={trans.__('Recent runs')}>
           <Strip runs={job.recent} count={30} />
           {middle !== null && <span className="slipway-Dim"> {trans.__('median %1', duration(middle))}</span>}
         </Fact>

@@ -16,8 +16,10 @@ import { ScheduleFields } from './scheduleField';
 export function Settings({ model, job }: { model: JobModel; job: Job }): JSX.Element {
   return (
     <div className="slipway-Settings">
-      <People model={model} job={job} />
-      <Carrying model={model} job={job} />
+      <div className="slipway-Settings-column">
+        <People model={model} job={job} />
+        <Carrying model={model} job={job} />
+      </div>
       <ScheduleSettings model={model} job={job} />
     </div>
   );

@@ -6,7 +6,7 @@ import * as React from 'react';
 import type { ApiError, CellPlan, ParameterType, PlanRequest, Published, Warn } from '../api';
 import { Environment } from '../jobs/facts';
 import { ScheduleFields } from '../jobs/scheduleField';
-import { Source } from '../ui/code';
+import { mainLine, Source } from '../ui/code';
 import { type Context, SlipwayWidget, useContext } from '../ui/context';
 import { Check, Field, useId } from '../ui/fields';
 import { duration, percent } from '../ui/format';
@@ -475,11 +475,6 @@ function Outcome({ model }: { model: PublishModel }): JSX.Element {
       <Environment environment={plan.environment} />
     </div>
   );
-}
-
-/** Where the preview begins: provenance and requirements stand above. */
-function mainLine(module: string): number {
-  return module.split('\n').findIndex(line => line.startsWith('def main(')) + 1;
 }
 
 function Cells({ cells }: { cells: readonly CellPlan[] }): JSX.Element {

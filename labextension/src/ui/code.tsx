@@ -60,6 +60,11 @@ export function Source(props: {
   );
 }
 
+/** Where a preview begins: provenance and requirements stand above it. */
+export function mainLine(module: string): number {
+  return module.split('\n').findIndex(line => line.startsWith('def main(')) + 1;
+}
+
 /** A unified diff; added and removed lines keep their sign. */
 export function TextDiff({ text, label }: { text: string; label: string }): JSX.Element {
   return (
