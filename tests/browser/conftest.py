@@ -177,7 +177,15 @@ def notebook(lab: Lab) -> str:
     return name
 
 
-TEXT = """# %% [markdown]
+TEXT = """# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
 # # Sums
 
 # %% name="settings"

@@ -4,7 +4,7 @@ import { ApiError } from '../api';
 import { aJob, anApi, aRun, fetched } from '../testing/fake';
 import { Overview } from './model';
 
-const STATUS = { root: '/work', user: 'ana' };
+const STATUS = { root: '/home/ada', user: 'ana' };
 
 function made(runs = [aRun()]) {
   const api = {
@@ -38,7 +38,7 @@ it('finds the path by which JupyterLab opens a notebook', async () => {
   const { overview } = made();
   await fetched(overview);
 
-  expect(overview.pathOf('/work/a/flights.ipynb')).toBe('a/flights.ipynb');
+  expect(overview.pathOf('/home/ada/a/flights.ipynb')).toBe('a/flights.ipynb');
   expect(overview.pathOf('/elsewhere/flights.ipynb')).toBeNull();
   expect(overview.pathOf('a/flights.ipynb')).toBe('a/flights.ipynb');
   overview.dispose();

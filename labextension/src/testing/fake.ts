@@ -18,7 +18,7 @@ export function aJob(change: Partial<Job> = {}): Job {
     created_at: '2026-11-25T10:00:00Z',
     deputy: '',
     description: '',
-    notebook: '/work/flights.ipynb',
+    notebook: '/home/ada/flights.ipynb',
     cell: 'score',
     schedule: null,
     recent: [],
@@ -101,7 +101,7 @@ export function aVersion(change: Partial<Version> = {}): Version {
   return {
     job: 'delay-model',
     number: 2,
-    notebook: '/work/flights.ipynb',
+    notebook: '/home/ada/flights.ipynb',
     cell: 'score',
     module: 'pass\n',
     parameters: [],
@@ -117,7 +117,7 @@ export function aVersion(change: Partial<Version> = {}): Version {
     proof: null,
     revision: null,
     note: '',
-    directory: '/work',
+    directory: '/home/ada',
     fingerprint: '',
     ...change
   };

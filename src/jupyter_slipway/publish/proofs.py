@@ -133,7 +133,7 @@ class Proofs:
             judged = await self._judge(wider, tell)
             if _verdict(judged) == "same":
                 return _widened(first, judged)
-        return first
+        return _unrepeatable(first) if len(tried) > 1 else first
 
     async def _judge(self, planned: Planned, tell: Callable[[str, float], None]) -> Planned:
         with tempfile.TemporaryDirectory(prefix="slipway-proof-") as scratch:
@@ -173,6 +173,14 @@ def _judged(planned: Planned, proof: Proof) -> Planned:
 
 def _verdict(planned: Planned) -> str:
     return planned.plan.proof.verdict if planned.plan.proof else "not comparable"
+
+
+def _unrepeatable(first: Planned) -> Planned:
+    """`first`, saying that more cells did not help either."""
+    proof = first.plan.proof
+    assert proof is not None
+    reason = f"{proof.reason} With all that ran it differs too: the notebook may not give the same twice."
+    return _judged(first, msgspec.structs.replace(proof, reason=reason.strip()))
 
 
 def _widened(first: Planned, wider: Planned) -> Planned:
