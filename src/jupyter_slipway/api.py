@@ -135,9 +135,8 @@ class Slipway:
             wake=start_runner,
         )
         workspace = Workspace(settings, root, lambda: status(settings.home, self.engine.counts()))
-        self.table = Table(
-            ENDPOINTS, (workspace, jobs, publish, Runs(self.engine, self.events)), (OSError, OperationalError)
-        )
+        services = (workspace, jobs, publish, Runs(self.engine, self.events))
+        self.table = Table(ENDPOINTS, services, is_outage)
 
         def carried(event: Changed) -> None:
             if event.kind in ("run", "schedule"):
@@ -148,3 +147,10 @@ class Slipway:
     async def close(self) -> None:
         await self.proofs.stop()
         self.database.close()
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the disk or the database is away or full; a store of another version is a fault, and is logged."""
+    if isinstance(error, OperationalError):
+        return "no such" not in str(error.orig)
+    return isinstance(error, OSError)

@@ -90,13 +90,13 @@ class Endpoint:
 class Table:
     """All endpoints, bound to the services that answer them.
 
-    `outages` are the errors of what lies below that mean: it cannot be stored now.
+    `is_outage` says of an error of what lies below whether it means: it cannot be stored now.
     """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], services: Sequence[object], outages: tuple[type[Exception], ...]
+        self, endpoints: Sequence[Endpoint], services: Sequence[object], is_outage: Callable[[Exception], bool]
     ) -> None:
-        self.endpoints, self._outages = tuple(endpoints), outages
+        self.endpoints, self._is_outage = tuple(endpoints), is_outage
         self._services = {type(service).__name__: service for service in services}
 
     def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
@@ -135,7 +135,9 @@ class Table:
             value = getattr(self._services[endpoint.service], endpoint.name)(**arguments)
             if inspect.isawaitable(value):
                 value = await value
-        except self._outages as error:
+        except Exception as error:  # whatever lies below: an outage is the user's to mend, all else is ours
+            if not self._is_outage(error):
+                raise
             # A full disk is the user's to mend, and says so; nothing was half written (see `files`, `db`).
             said = getattr(error, "orig", None) or error
             raise Unavailable(f"It could not be stored: {said}.", hint="Make room, then try again.") from error

@@ -146,6 +146,10 @@ def test_the_badge_tells_when_the_code_has_changed_and_the_versions_are_compared
     expect(dialog.get_by_text("Becomes version 2")).to_be_visible()
     dialog.get_by_role("button", name="Publish", exact=True).click()
     expect(badge).to_have_text(f"{job} v2")
+    cell(page, "model").locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" + 2")
+    expect(badge).to_have_text(f"{job} v2 *")
 
     command(page, "slipway:compare", job=job)
     expect(current_page(page).locator(".slipway-Nbdime .cm-content:visible").first).to_be_visible()

@@ -45,7 +45,8 @@ class NotebookBadges implements IDisposable {
   ) {
     void panel.context.ready.then(() => {
       if (!this.isDisposed) {
-        panel.content.model?.sharedModel.changed.connect(this.later, this);
+        // The shared notebook says nothing of what is typed into its cells; the model does.
+        panel.context.model.contentChanged.connect(this.later, this);
         panel.content.modelChanged.connect(this.later, this);
         context.overview.changed.connect(this.onJobs, this);
         this.onJobs();
