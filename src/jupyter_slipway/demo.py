@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from jupyter_core.paths import jupyter_path
 from rich.console import Console
 from rich.rule import Rule
 
@@ -26,13 +27,13 @@ SETTINGS = ({"TEST_MONTH": 11}, {"ORIGIN": "EWR", "MAX_ITER": 100})
 
 
 def notebook_source() -> Path:
-    """The example notebook: packed with the distribution, or in a working copy's binder/.
+    """The example notebook: of a working copy, else as the distribution installed it.
 
     Raises:
         NotFound: it is in neither
     """
-    here = Path(__file__).parent
-    for path in (here / "data" / NOTEBOOK, here.parents[1] / "binder" / NOTEBOOK):
+    installed = [Path(folder, NOTEBOOK) for folder in jupyter_path("slipway")]
+    for path in (Path(__file__).parents[2] / "binder" / NOTEBOOK, *installed):
         if path.is_file():
             return path
     raise NotFound("The example notebook is not installed.", hint="Install jupyter-slipway[demo].")

@@ -1,4 +1,5 @@
 /** Where a version comes from and what it runs in: shown on the job page and on the run page. */
+import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Environment as Packages, Version } from '../api';
@@ -7,8 +8,13 @@ import { useContext } from '../ui/context';
 import { Button, Fact } from '../ui/parts';
 import { cellWords } from '../ui/words';
 
-/** Notebook, cell and revision, with the way there. */
-export function Provenance({ version }: { version: Version | null }): JSX.Element | null {
+/** Notebook, cell and revision, with the way there, once it is known which folder the server shows. */
+export function Provenance(props: { version: Version | null }): JSX.Element {
+  const { overview } = useContext();
+  return <UseSignal signal={overview.changed}>{() => <Origin {...props} />}</UseSignal>;
+}
+
+function Origin({ version }: { version: Version | null }): JSX.Element | null {
   const { trans, commands, overview } = useContext();
   if (!version) {
     return null;
