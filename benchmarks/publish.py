@@ -84,7 +84,7 @@ def main() -> None:
         ("extension, loaded", "jupyter_slipway.app"),
         ("extension, first used", "jupyter_slipway.api"),
     ):
-        cpu, memory, heavy = extension_cost(f"jupyter_slipway.{module}")
+        cpu, memory, heavy = extension_cost(module)
         table.add_row(f"{when}: CPU", f"{cpu:.2f} s", "0.3 s", f"{cpu / 0.3:.2f}")
         table.add_row(f"{when}: memory", f"{memory:.1f} MiB", "15 MiB", f"{memory / 15:.2f}")
         table.add_row(f"{when}: heavy packages", heavy, "[]", "")

@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
-from cron_descriptor import Options, get_description
 from cronsim import CronSim, CronSimError
 from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
@@ -285,6 +284,9 @@ def words(cron: str, tz: str) -> str:
         Unprocessable: cron or time zone cannot be
     """
     _simulated(cron, datetime.fromtimestamp(0, _zone(tz)))
+    # 130 ms to import: only who shows a schedule pays them.
+    from cron_descriptor import Options, get_description
+
     options = Options()
     options.use_24hour_time_format = True
     try:
