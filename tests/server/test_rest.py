@@ -105,6 +105,15 @@ async def test_a_text_notebook_opened_anew_is_not_another_version(api: Api) -> N
     assert cells[1]["id"] == first["version"]["cell"]
 
 
+async def test_publishing_again_keeps_what_was_said_of_a_parameter(api: Api) -> None:
+    await api("POST", "publish/versions", REQUEST | {"edits": [{"name": "month", "description": "1 to 12"}]})
+    edited = {"cells": [*CELLS[:2], CELLS[2] | {"source": "total = month * 100\ntotal"}]}
+    _, published = await api("POST", "publish/versions", REQUEST | edited)
+
+    assert published["version"]["number"] == 2
+    assert published["version"]["parameters"][0]["description"] == "1 to 12"
+
+
 async def test_a_failed_run_names_the_cell_and_line(api: Api) -> None:
     cells = [{"id": "c0", "source": "zero = 0"}, {"id": "c1", "source": "# divide\nquotient = 1 / zero\nquotient"}]
     await api("POST", "publish/versions", {"notebook": "a.ipynb", "cells": cells, "cell": "c1", "name": "divide"})

@@ -184,12 +184,21 @@ class Publish:
 
     async def _planner(self, request: PlanRequest) -> Callable[[int], Planned]:
         snapshot, notes = await self._look(request)
+        remembered = self._remembered(request.name)
 
         def planner(widen: int) -> Planned:
-            planned = make_plan(request, self._root, snapshot=snapshot, notes=notes, widen=widen)
+            planned = make_plan(request, self._root, snapshot=snapshot, notes=notes, remembered=remembered, widen=widen)
             return msgspec.structs.replace(planned, request=_asked(request))
 
         return planner
+
+    def _remembered(self, job: str) -> dict[str, str]:
+        """What was said of the parameters when the job was last published."""
+        try:
+            latest = self._registry.version(job, self._registry.job(job).latest)
+        except NotFound:
+            return {}
+        return {one.name: one.description for one in latest.parameters}
 
     async def _look(self, request: PlanRequest) -> tuple[Snapshot | None, tuple[Warn, ...]]:
         """What the kernel ran and holds; without it, why not."""

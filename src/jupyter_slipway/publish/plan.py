@@ -5,8 +5,9 @@ history ─► slice ─► parameters ─► module ─► environment
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from jupyter_slipway.publish import environment as environments
 from jupyter_slipway.publish.effects import split_magics
 from jupyter_slipway.publish.history import executions
 from jupyter_slipway.publish.kernel import Snapshot
-from jupyter_slipway.publish.model import CellSource, Environment, Module, Plan, Warn
+from jupyter_slipway.publish.model import CellSource, Environment, Module, Parameter, Plan, Warn
 from jupyter_slipway.publish.module import make_module
 from jupyter_slipway.publish.own_modules import own_modules
 from jupyter_slipway.publish.parameters import ParameterEdit, apply_edits, find_parameters
@@ -114,6 +115,7 @@ def make_plan(
     *,
     snapshot: Snapshot | None,
     notes: Sequence[Warn] = (),
+    remembered: Mapping[str, str] = MappingProxyType({}),
     widen: int = 0,
 ) -> Planned:
     """What publishing `request.cell` would register.
@@ -122,6 +124,7 @@ def make_plan(
         root: what the notebook's path is relative to
         snapshot: what the kernel ran and holds
         notes: warnings that the caller has to add
+        remembered: descriptions of parameters, from the job's last version
         widen: 0 the smallest slice, 1 with every possible mutation, 2 all that ran
 
     Raises:
@@ -134,7 +137,7 @@ def make_plan(
     stable = not notebook.name.endswith(TEXT)
     ran = executions(cells, snapshot.executions, snapshot.plain, ids_last=stable) if snapshot else ()
     chosen = slice_cells(cells, request.cell, ran, widen=widen)
-    parameters = apply_edits(find_parameters(chosen), request.edits)
+    parameters = apply_edits(_described(find_parameters(chosen), remembered), request.edits)
     name = request.name or suggested_name(request, cells)
     requires = _required(chosen)
     python = snapshot.python if snapshot else environments.this_python()
@@ -175,6 +178,13 @@ def make_plan(
     )
     expected = snapshot.report if snapshot else None
     return Planned(plan, module, notebook.parent, expected, notebook, tuple(request.outputs), title=titled)
+
+
+def _described(parameters: Sequence[Parameter], remembered: Mapping[str, str]) -> tuple[Parameter, ...]:
+    """What the notebook says of a parameter comes first, then what was said when it was last published."""
+    return tuple(
+        msgspec.structs.replace(one, description=one.description or remembered.get(one.name, "")) for one in parameters
+    )
 
 
 def suggested_name(request: PlanRequest, cells: Sequence[CellSource]) -> str:
