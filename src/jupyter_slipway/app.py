@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 from jupyter_client.session import Session
@@ -95,8 +96,8 @@ class ApiHandler(APIHandler):
             self.set_header("Content-Type", answer.value.media_type)
             # What a run wrote is data: never a page of this origin.
             self.set_header("X-Content-Type-Options", "nosniff")
-            name = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in answer.value.filename)
-            self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+            name = quote(answer.value.filename, safe="")
+            self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
             await self.finish(answer.value.content)
             return
         self.set_header("Content-Type", "application/json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import event
@@ -61,7 +62,7 @@ async def test_files_that_a_run_wrote_are_listed_and_read(
     source = """import os, pathlib
 folder = pathlib.Path(os.environ.get("SLIPWAY_ARTIFACTS", "."), "plots 100%")
 folder.mkdir()
-(folder / "a.txt").write_text("made")"""
+(folder / "größe 数.txt").write_text("made")"""
     cells = [{"id": "c0", "source": source}]
     await api("POST", "publish/versions", {"notebook": "a.ipynb", "cells": cells, "cell": "c0", "name": "files"})
     _, run = await api("POST", "runs", {"job": "files"})
@@ -69,11 +70,12 @@ folder.mkdir()
     assert found["state"] == "succeeded", found
     _, artifacts = await api("GET", f"runs/{run['id']}/artifacts")
 
-    assert artifacts["items"] == [{"name": "plots 100%/a.txt", "size": 4}]
+    assert artifacts["items"] == [{"name": "plots 100%/größe 数.txt", "size": 4}]
+    named = quote("größe 数.txt")
     folder = f"{jp_base_url}slipway/api/runs/{run['id']}/artifacts/"
-    answer = await http_server_client.fetch(f"{folder}plots%20100%25%2Fa.txt", headers=jp_auth_header)
+    answer = await http_server_client.fetch(f"{folder}plots%20100%25%2F{named}", headers=jp_auth_header)
     assert answer.body == b"made"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="a.txt"'
+    assert answer.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{named}"
     with pytest.raises(HTTPClientError) as refused:
         await http_server_client.fetch(f"{folder}..%2F..%2Frequest.json", headers=jp_auth_header)
     assert refused.value.code == 400
