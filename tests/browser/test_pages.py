@@ -95,8 +95,8 @@ def test_a_text_notebook_keeps_its_badge_and_another_page_sees_what_happens(page
     open_text(page, lab, text_notebook)
     badge = page.locator(".jp-CodeCell").last.get_by_role("button", name=re.compile(f"Published as {job}"))
     expect(badge).to_have_text(f"{job} v1")
+    command(page, "notebook:move-cursor-up")  # which brings the notebook to the front: the job's page comes after it
     command(page, "slipway:open-job", job=job)
-    page.locator(".jp-Notebook").evaluate("() => window.jupyterapp.commands.execute('notebook:move-cursor-up')")
     current_page(page).get_by_role("button", name=f"{text_notebook}, cell [1]").click()
     expect(page.locator(".jp-CodeCell").last).to_have_class(re.compile("jp-mod-active"))
     assert page.errors == []
