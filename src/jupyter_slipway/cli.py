@@ -149,6 +149,20 @@ def versions(job: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("job")
+@click.option("--version", type=int, help="Which version; the one in production when not given.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(), help="Where to; here when not given.")
+@as_json
+def export(job: str, version: int | None, folder: Path, as_json: bool) -> None:
+    """Write a version's module, your own modules and its lock as files that need no Slipway."""
+    from jupyter_slipway import publishing
+
+    with _client() as client:
+        written = publishing.export(client.version(job, version), folder)
+        _show([str(path) for path in written], "\n".join(f"Wrote {path}" for path in written), as_json)
+
+
+@main.command()
+@click.argument("job")
 @click.argument("old", type=int)
 @click.argument("new", type=int)
 @as_json

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import UNSET
 
 from jupyter_slipway.client import Client
-from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.errors import BadRequest, Conflict, Unavailable
+from jupyter_slipway.files import atomic_write
 from jupyter_slipway.jobs.handlers import JobChange
 from jupyter_slipway.jobs.model import Job, Version
 from jupyter_slipway.publish import kernel
@@ -74,6 +75,30 @@ def change(job: Job, given: Mapping[str, Any]) -> JobChange | None:
         return None
     policy = {name: wanted.pop(name) for name in ("timeout", "attempts", "backoff") if name in wanted}
     return JobChange(**wanted, policy=msgspec.structs.replace(job.policy, **policy) if policy else UNSET)
+
+
+def export(version: Version, folder: Path) -> list[Path]:
+    """Write what `version` runs as plain files.
+
+    Raises:
+        Conflict: one of them is there already, and is another
+        Unavailable: they cannot be written
+    """
+    name = f"{version.job.replace('-', '_')}.py"
+    contents = {name: version.module, **version.own_modules}
+    if version.environment.lock:
+        contents["requirements.txt"] = version.environment.lock
+    written = {folder / path: content.encode() for path, content in contents.items()}
+    for path, content in written.items():
+        if path.exists() and path.read_bytes() != content:
+            raise Conflict(f"{path} is there already, and is another.", hint="Say --folder, or move it away.")
+    try:
+        for path, content in written.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(path, content)
+    except OSError as error:
+        raise Unavailable(f"{folder} cannot be written: {error}.", hint="Say another --folder.") from error
+    return list(written)
 
 
 def parameters(version: Version, settings: Sequence[str]) -> dict[str, Any]:

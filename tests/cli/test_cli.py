@@ -76,6 +76,21 @@ def test_a_dry_run_prints_the_plan_and_registers_nothing(slipway: Slipway, noteb
     assert slipway("jobs", "--json")[1] == []
 
 
+def test_an_exported_job_runs_without_slipway(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(notebook.parent)
+    run = CliRunner().invoke
+    assert run(main, ["publish", str(notebook), "--cell", "2", "--name", "month-totals"]).exit_code == 0
+    assert run(main, ["export", "month-totals", "--folder", "out"]).exit_code == 0
+    done = subprocess.run(
+        [sys.executable, "out/month_totals.py", "--month", "2"], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "counting\ntotal: 190\nresult: 190\n"
+    Path("out/month_totals.py").write_text("mine")
+    refused = run(main, ["export", "month-totals", "--folder", "out"])
+    assert (refused.exit_code, Path("out/month_totals.py").read_text()) == (4, "mine")
+
+
 def test_run_observes_and_proves(slipway: Slipway, notebook: Path) -> None:
     _, plan, _ = slipway("publish", str(notebook), "--cell", "c2", "--run", "--dry-run", "--json")
 
