@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
+import msgspec
+
 from jupyter_slipway.publish.model import CellSource, Execution
 
 NEAR = 0.8
@@ -97,4 +99,4 @@ def _ours(source: str) -> bool:
 
 
 def _with_cell(ran: Execution, cell: str) -> Execution:
-    return Execution(**{field: getattr(ran, field) for field in ran.__struct_fields__} | {"cell": cell})
+    return msgspec.structs.replace(ran, cell=cell)

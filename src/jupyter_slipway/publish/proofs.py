@@ -125,7 +125,7 @@ class Proofs:
             return first
         tried = {first.plan.module}
         for widen in range(1, WIDEST + 1):
-            wider = with_environment(planner(widen), planned.plan.environment)
+            wider = with_environment(await asyncio.to_thread(planner, widen), planned.plan.environment)
             if wider.plan.module in tried:
                 continue
             tried.add(wider.plan.module)
