@@ -7,47 +7,35 @@ Exit codes: 0 done · 1 the run failed · 2 cannot be, as asked · 3 not found �
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_slipway.errors import SlipwayError
+from jupyter_slipway.console import Commands, as_json, connect, present, progress_line
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from jupyter_slipway.client import Client
     from jupyter_slipway.runs.model import Run
 
-CODES = {400: 2, 403: 4, 404: 3, 409: 4, 422: 2, 503: 5}
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+LATER: dict[str, str] = {}
+"""Commands that another module has: imported when they are called or listed."""
 
 
-class Command(click.Command):
-    """Turns our refusals into a message and an exit code."""
+class Main(Commands):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted([*super().list_commands(context), *LATER])
 
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except SlipwayError as error:
-            from jupyter_slipway.views import refusal
-
-            if context.params.get("as_json"):
-                from jupyter_slipway.web import encode, problem
-
-                click.echo(encode(problem(error)), err=True)
-            else:
-                _console(stderr=True).print(refusal(error))
-            context.exit(CODES.get(error.status, 1))
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in LATER:
+            return super().get_command(context, name)
+        found = getattr(import_module(f"jupyter_slipway.commands.{LATER[name]}"), name.replace("-", "_"))
+        assert isinstance(found, click.Command)
+        return found
 
 
-class Commands(click.Group):
-    command_class = Command
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="jupyter-slipway")
 def main() -> None:
     """Publish notebook cells as production jobs, and run them."""
@@ -89,7 +77,7 @@ def publish(
 
     if not name and not dry_run:
         raise BadRequest("The job has no name.", hint="Say --name JOB, or --dry-run to see the plan.")
-    with _client() as client, _progress(as_json) as progress:
+    with connect() as client, progress_line(as_json) as progress:
         request = publishing.request(
             client, notebook, cell, name=name, settings=settings, execute=execute, progress=progress
         )
@@ -97,11 +85,11 @@ def publish(
         if dry_run:
             plan = proof.plan if proof and proof.plan else client.plan(request)
             progress("", 1.0)
-            _show(plan, views.plan_view(plan), as_json)
+            present(plan, views.plan_view(plan), as_json)
             return
         published = client.publish(publishing.registration(request, note=note, proof_id=proof.id if proof else None))
         progress("", 1.0)
-        _show(published, views.published_view(published), as_json)
+        present(published, views.published_view(published), as_json)
 
 
 @main.command()
@@ -110,9 +98,9 @@ def jobs(as_json: bool) -> None:
     """List jobs."""
     from jupyter_slipway import views
 
-    with _client() as client:
+    with connect() as client:
         found = client.jobs()
-        _show(found, views.jobs_table(found), as_json)
+        present(found, views.jobs_table(found), as_json)
 
 
 @main.command()
@@ -128,11 +116,11 @@ def job(job: str, as_json: bool, **changes: Any) -> None:
     """Show a job, or change who owns it and how its runs are carried."""
     from jupyter_slipway import publishing, views
 
-    with _client() as client:
+    with connect() as client:
         found = client.job(job)
         if change := publishing.change(found, changes):
             found = client.change(job, change)
-        _show(found, views.job_view(found, client.versions(job)), as_json)
+        present(found, views.job_view(found, client.versions(job)), as_json)
 
 
 @main.command()
@@ -142,9 +130,9 @@ def versions(job: str, as_json: bool) -> None:
     """List a job's versions."""
     from jupyter_slipway import views
 
-    with _client() as client:
+    with connect() as client:
         found = client.versions(job)
-        _show(found, views.versions_table(found, client.job(job).production), as_json)
+        present(found, views.versions_table(found, client.job(job).production), as_json)
 
 
 @main.command()
@@ -156,9 +144,9 @@ def export(job: str, version: int | None, folder: Path, as_json: bool) -> None:
     """Write a version's module, your own modules and its lock as files that need no Slipway."""
     from jupyter_slipway import publishing
 
-    with _client() as client:
+    with connect() as client:
         written = publishing.export(client.version(job, version), folder)
-        _show([str(path) for path in written], "\n".join(f"Wrote {path}" for path in written), as_json)
+        present([str(path) for path in written], "\n".join(f"Wrote {path}" for path in written), as_json)
 
 
 @main.command()
@@ -170,9 +158,9 @@ def diff(job: str, old: int, new: int, as_json: bool) -> None:
     """Compare two versions of a job."""
     from jupyter_slipway import views
 
-    with _client() as client:
+    with connect() as client:
         found = client.diff(job, old, new)
-        _show(found, views.comparison_view(found), as_json)
+        present(found, views.comparison_view(found), as_json)
 
 
 @main.command()
@@ -181,9 +169,9 @@ def diff(job: str, old: int, new: int, as_json: bool) -> None:
 @as_json
 def rollback(job: str, version: int, as_json: bool) -> None:
     """Make VERSION the one in production."""
-    with _client() as client:
+    with connect() as client:
         found = client.roll_back(job, version)
-        _show(found, f"Version {version} of {job} is in production.", as_json)
+        present(found, f"Version {version} of {job} is in production.", as_json)
 
 
 @main.command()
@@ -196,12 +184,12 @@ def run(job: str, version: int | None, settings: tuple[str, ...], wait: bool, as
     """Run a job."""
     from jupyter_slipway import publishing, views
 
-    with _client() as client:
+    with connect() as client:
         chosen = client.version(job, version)
         started = client.run(job, publishing.parameters(chosen, settings), version)
         if wait:
             started = _watch(client, started, as_json)
-        _show(started, views.run_view(started), as_json)
+        present(started, views.run_view(started), as_json)
         if wait:
             _exit_as(started)
 
@@ -220,9 +208,9 @@ def runs(job: str | None, state: str | None, limit: int, as_json: bool) -> None:
     from jupyter_slipway import views
     from jupyter_slipway.runs.model import RunState
 
-    with _client() as client:
+    with connect() as client:
         found = client.runs(job, RunState(state) if state else None, limit=limit).items
-        _show(found, views.runs_table(found), as_json)
+        present(found, views.runs_table(found), as_json)
 
 
 @main.command()
@@ -232,9 +220,9 @@ def show(run: str, as_json: bool) -> None:
     """Show a run: state, result, and for a failed one the notebook's lines that failed."""
     from jupyter_slipway import views
 
-    with _client() as client:
+    with connect() as client:
         found = client.get_run(run)
-        _show(found, views.run_view(found), as_json)
+        present(found, views.run_view(found), as_json)
 
 
 @main.command()
@@ -243,10 +231,10 @@ def show(run: str, as_json: bool) -> None:
 @as_json
 def log(run: str, follow: bool, as_json: bool) -> None:
     """Print what a run printed."""
-    with _client() as client:
+    with connect() as client:
         if as_json:
             chunk = client.log(run)
-            _show(chunk, "", True)
+            present(chunk, "", True)
             return
         for chunk in client.follow(run):
             click.echo(chunk.text, nl=False)
@@ -259,9 +247,9 @@ def log(run: str, follow: bool, as_json: bool) -> None:
 @as_json
 def cancel(run: str, as_json: bool) -> None:
     """Cancel a run, and end all processes it started."""
-    with _client() as client:
+    with connect() as client:
         found = client.cancel(run)
-        _show(found, f"Run {found.id} is {'being cancelled' if found.cancelling else found.state}.", as_json)
+        present(found, f"Run {found.id} is {'being cancelled' if found.cancelling else found.state}.", as_json)
 
 
 @main.command()
@@ -271,9 +259,9 @@ def retry(run: str, as_json: bool) -> None:
     """Run the same version with the same parameters again."""
     from jupyter_slipway import views
 
-    with _client() as client:
+    with connect() as client:
         found = client.retry(run)
-        _show(found, views.run_view(found), as_json)
+        present(found, views.run_view(found), as_json)
 
 
 @main.command()
@@ -305,10 +293,10 @@ def schedule(
     from jupyter_slipway import publishing, views
     from jupyter_slipway.jobs.handlers import ScheduleRequest
 
-    with _client() as client:
+    with connect() as client:
         if action == "delete":
             client.delete_schedule(job)
-            _show(None, f"{job} has no schedule now.", as_json)
+            present(None, f"{job} has no schedule now.", as_json)
             return
         if action:
             found = client.pause_schedule(job) if action == "pause" else client.resume_schedule(job)
@@ -318,14 +306,14 @@ def schedule(
         else:
             kept = client.job(job).schedule
             if kept is None:
-                _show(
+                present(
                     None,
                     f"{job} has no schedule. Give one: jupyter slipway schedule {job} '0 3 * * *'",
                     as_json,
                 )
                 return
             found = kept
-        _show(found, views.schedule_view(found), as_json)
+        present(found, views.schedule_view(found), as_json)
 
 
 @main.command()
@@ -346,7 +334,7 @@ def runner(action: str, as_json: bool) -> None:
     words = (
         f"The runner lives (process {status.pid})." if status.alive else "No runner lives. It starts with the next run."
     )
-    _show(status, words, as_json)
+    present(status, words, as_json)
 
 
 @main.command("service")
@@ -367,7 +355,7 @@ def doctor(as_json: bool) -> None:
     from jupyter_slipway.settings import Settings
 
     findings = diagnosis.examine(Settings.read())
-    _show(findings, diagnosis.view(findings), as_json)
+    present(findings, diagnosis.view(findings), as_json)
     if not all(finding.ok for finding in findings):
         sys.exit(1)
 
@@ -382,58 +370,8 @@ def demo(once: bool, folder: Path | None) -> None:
     demonstrate(folder, once=once)
 
 
-def _client() -> Client:
-    from jupyter_slipway.client import Client
-
-    return Client.connect()
-
-
-def _console(**options: Any) -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False, **options)
-
-
-def _show(value: Any, words: RenderableType, as_json: bool) -> None:
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(value)))
-    else:
-        _console().print(words)
-
-
-class _progress:
-    """A line on standard error that says what is going on; nothing when JSON is asked for or nobody watches."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._console = _console(stderr=True)
-        self._quiet = quiet or not self._console.is_terminal
-        self._status: Any = None
-
-    def __enter__(self) -> Callable[[str, float], None]:
-        return self._tell
-
-    def __exit__(self, *_: object) -> None:
-        self._tell("", 1.0)
-
-    def _tell(self, step: str, fraction: float) -> None:
-        if self._quiet:
-            return
-        if not step:
-            if self._status:
-                self._status.stop()
-                self._status = None
-            return
-        words = f"{step} ({fraction:.0%})"
-        if self._status is None:
-            self._status = self._console.status(words)
-            self._status.start()
-        self._status.update(words)
-
-
 def _watch(client: Client, started: Run, quiet: bool) -> Run:
-    with _progress(quiet) as tell:
+    with progress_line(quiet) as tell:
 
         def progress(found: Run) -> None:
             tell(f"{found.job}: {found.state} {found.progress_text}".strip(), found.progress or 0.0)

@@ -138,64 +138,64 @@ class Client:
         self._transport.close()
 
     def status(self) -> Status:
-        return self._call(Status, "get_status")
+        return self.call(Status, "get_status")
 
     def jobs(self) -> list[Job]:
-        return self._call(JobList, "list_jobs").items
+        return self.call(JobList, "list_jobs").items
 
     def job(self, name: str) -> Job:
-        return self._call(Job, "get_job", job=name)
+        return self.call(Job, "get_job", job=name)
 
     def change(self, job: str, change: JobChange) -> Job:
-        return self._call(Job, "change_job", change, job=job)
+        return self.call(Job, "change_job", change, job=job)
 
     def versions(self, job: str) -> list[Version]:
-        return self._call(VersionList, "list_versions", job=job).items
+        return self.call(VersionList, "list_versions", job=job).items
 
     def version(self, job: str, number: int | None = None) -> Version:
         """Version `number`, else the one in production."""
-        return self._call(Version, "get_version", job=job, version=number or self.job(job).production)
+        return self.call(Version, "get_version", job=job, version=number or self.job(job).production)
 
     def diff(self, job: str, old: int, new: int) -> Comparison:
-        return self._call(Comparison, "diff_versions", query=DiffQuery(old, new), job=job)
+        return self.call(Comparison, "diff_versions", query=DiffQuery(old, new), job=job)
 
     def roll_back(self, job: str, version: int) -> Job:
-        return self._call(Job, "roll_back", RollBack(version), job=job)
+        return self.call(Job, "roll_back", RollBack(version), job=job)
 
     def set_schedule(self, job: str, schedule: ScheduleRequest) -> Schedule:
-        return self._call(Schedule, "set_schedule", schedule, job=job)
+        return self.call(Schedule, "set_schedule", schedule, job=job)
 
     def pause_schedule(self, job: str) -> Schedule:
-        return self._call(Schedule, "pause_schedule", job=job)
+        return self.call(Schedule, "pause_schedule", job=job)
 
     def resume_schedule(self, job: str) -> Schedule:
-        return self._call(Schedule, "resume_schedule", job=job)
+        return self.call(Schedule, "resume_schedule", job=job)
 
     def delete_schedule(self, job: str) -> Job:
-        return self._call(Job, "delete_schedule", job=job)
+        return self.call(Job, "delete_schedule", job=job)
 
     def plan(self, request: PlanRequest) -> Plan:
-        return self._call(Plan, "plan", request)
+        return self.call(Plan, "plan", request)
 
     def prove(
         self, request: PlanRequest, progress: Callable[[str, float], None] = lambda step, fraction: None
     ) -> ProofProgress:
         """Prove a plan, and wait for the verdict. An interrupt cancels the proof."""
-        proof = self._call(ProofProgress, "start_proof", request)
+        proof = self.call(ProofProgress, "start_proof", request)
         try:
             while not proof.done:
                 progress(proof.step, proof.fraction)
                 time.sleep(POLL)
-                proof = self._call(ProofProgress, "get_proof", proof=proof.id)
+                proof = self.call(ProofProgress, "get_proof", proof=proof.id)
         except KeyboardInterrupt:
-            return self._call(ProofProgress, "cancel_proof", proof=proof.id)
+            return self.call(ProofProgress, "cancel_proof", proof=proof.id)
         return proof
 
     def publish(self, request: PublishRequest) -> Published:
-        return self._call(Published, "publish_version", request)
+        return self.call(Published, "publish_version", request)
 
     def run(self, job: str, parameters: Mapping[str, Any] | None = None, version: int | None = None) -> Run:
-        return self._call(Run, "start_run", RunRequest(job, version, dict(parameters or {})))
+        return self.call(Run, "start_run", RunRequest(job, version, dict(parameters or {})))
 
     def runs(
         self,
@@ -205,16 +205,16 @@ class Client:
         limit: int = 50,
         after: str | None = None,
     ) -> RunPage:
-        return self._call(RunPage, "list_runs", query=RunQuery(job, state, after, limit))
+        return self.call(RunPage, "list_runs", query=RunQuery(job, state, after, limit))
 
     def get_run(self, run: str) -> Run:
-        return self._call(Run, "get_run", run=run)
+        return self.call(Run, "get_run", run=run)
 
     def outputs(self, run: str) -> list[dict[str, Any]]:
-        return self._call(OutputList, "list_outputs", run=run).items
+        return self.call(OutputList, "list_outputs", run=run).items
 
     def log(self, run: str, offset: int = 0) -> LogPage:
-        return self._call(LogPage, "read_log", query=LogQuery(offset), run=run)
+        return self.call(LogPage, "read_log", query=LogQuery(offset), run=run)
 
     def follow(self, run: str) -> Iterator[LogPage]:
         """The log in chunks until the run has ended."""
@@ -229,10 +229,10 @@ class Client:
                 time.sleep(POLL)
 
     def cancel(self, run: str) -> Run:
-        return self._call(Run, "cancel_run", run=run)
+        return self.call(Run, "cancel_run", run=run)
 
     def retry(self, run: str) -> Run:
-        return self._call(Run, "retry_run", run=run)
+        return self.call(Run, "retry_run", run=run)
 
     def wait(self, run: str, progress: Callable[[Run], None] = lambda run: None) -> Run:
         """The run, once it has ended."""
@@ -243,7 +243,12 @@ class Client:
                 return found
             time.sleep(POLL)
 
-    def _call(self, returns: type[T], name: str, body: Any = None, *, query: Any = None, **params: Any) -> T:
+    def call(self, returns: type[T], name: str, body: Any = None, *, query: Any = None, **params: Any) -> T:
+        """The endpoint `name`, such as 'get_job', with what stands in its path as keywords.
+
+        Raises:
+            SlipwayError: refused
+        """
         endpoint = BY_NAME[name]
         path = re.sub(r"{(\w+)}", lambda found: quote(str(params[found[1]]), safe=""), endpoint.path)
         asked = msgspec.to_builtins(query) if query is not None else {}

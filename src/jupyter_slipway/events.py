@@ -9,9 +9,9 @@ from msgspec import Struct
 
 
 class Changed(Struct, frozen=True):
-    """A job, run or schedule is not what it was."""
+    """One of these is not what it was."""
 
-    kind: Literal["job", "run", "schedule"]
+    kind: Literal["job", "run", "schedule", "cluster", "kernel", "notebook"]
     id: str
 
 

@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy Core. Times are epoch seconds, structured values JSON texts.
 
-Read and written by the modules that own them: `jobs` has job, version and schedule; `runs` has the rest.
+Read and written by the modules that own them: `jobs` has job, version and schedule; `runs` run, attempt and runner;
+`clusters` cluster and lease; `kernels` kernel, execution and grant.
 """
 
 from __future__ import annotations
@@ -138,4 +139,74 @@ runner = Table(
     Column("beat", Integer, nullable=False),  # counts; compared with the observer's own monotonic clock
     Column("started_at", Float(53), nullable=False),
     Column("seen_at", Float(53), nullable=False),  # for people only
+)
+
+cluster = Table(
+    "cluster",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("backend", String(32), nullable=False),
+    Column("wanted", String(16), nullable=False),  # running or stopped
+    Column("state", String(16), nullable=False),
+    Column("ref", Text, nullable=False, default="{}", server_default="{}"),  # how the backend finds it again
+    Column("rev", Integer, nullable=False, default=0),  # raised by every write: the compare-and-set's token
+    Column("data", Text, nullable=False),  # clusters.model.Cluster
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("cluster", String(63), nullable=False),
+    Column("holder", String(80), nullable=False),  # a kernel's or a run's id
+    Column("kind", String(16), nullable=False),  # kernel or run
+    Column("person", String(255), nullable=False),
+    Column("renewed_at", Float(53), nullable=False),
+    PrimaryKeyConstraint("cluster", "holder"),
+)
+
+kernel = Table(
+    "kernel",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("spec", String(255), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("path", Text, nullable=False, default="", server_default=""),  # of its notebook, absolute
+    Column("cluster", String(63)),
+    Column("started_at", Float(53), nullable=False),
+    Column("ended_at", Float(53)),
+    Column("reason", Text, nullable=False, default="", server_default=""),  # why it ended
+    Column("data", Text, nullable=False, default="{}", server_default="{}"),
+)
+
+execution = Table(
+    "execution",
+    metadata,
+    Column("kernel", String(40), nullable=False),
+    Column("id", String(80), nullable=False),  # the request's msg_id
+    Column("number", Integer, nullable=False),  # the kernel's journal's sequence number of its request
+    Column("person", String(255), nullable=False),
+    Column("cell", String(80), nullable=False, default="", server_default=""),
+    Column("code", Text, nullable=False),
+    Column("count", Integer),
+    Column("status", String(16), nullable=False),
+    Column("queued_at", Float(53), nullable=False),
+    Column("started_at", Float(53)),
+    Column("ended_at", Float(53)),
+    Column("data", Text, nullable=False, default="{}", server_default="{}"),
+    PrimaryKeyConstraint("kernel", "id"),
+    Index("ix_execution_number", "kernel", "number"),
+    Index("ix_execution_person", "person", "queued_at"),
+)
+
+grant = Table(
+    "grant",
+    metadata,
+    Column("kind", String(16), nullable=False),  # of the object: kernel or cluster
+    Column("object", String(80), nullable=False),
+    Column("person", String(255), nullable=False),  # '*' is everybody
+    Column("role", String(16), nullable=False),
+    Column("given_by", String(255), nullable=False),
+    Column("given_at", Float(53), nullable=False),
+    PrimaryKeyConstraint("kind", "object", "person"),
 )
