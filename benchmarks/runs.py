@@ -1,4 +1,4 @@
-"""What a run costs beside bare Python and beside its peers, how many an hour, how fast a list, how late a schedule.
+"""What a run costs beside bare Python and beside its peers, how many an hour, how fast a list.
 
 `python benchmarks/runs.py`; the peers get an environment of their own, once, in .cache/peers.
 """
@@ -19,40 +19,27 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert
 
 from jupyter_slipway.db import Database, tables
-from jupyter_slipway.jobs.schedules import Schedules
 from jupyter_slipway.runs import background
-from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.engine import Engine, Submission
 
 ROUNDS = 9
 RUNS = 150
-SCHEDULES = 200
 NOOP = "def main(): pass"
-CLOCK = "import time\nNOW = time.time()\ndef main(): return NOW"
 RUNNER = """
-import sys, time
+import sys
 from pathlib import Path
 from jupyter_slipway.db import Database
-from jupyter_slipway.jobs.schedules import Schedules
-from jupyter_slipway.runs.engine import Engine
 from jupyter_slipway.runs.runner import Prepared, Runner
 home = Path(sys.argv[1])
-database = Database(f"sqlite:///{home}/slipway.db")
-engine, schedules = Engine(database, home), Schedules(database)
-late = open(home / "late", "a", buffering=1)
-def fire(now):
-    fired = []
-    def submit(schedule, due):
-        engine.submit(schedule.job, 1, {}, digest=sys.argv[2], author="bench", schedule=schedule.id, due=due)
-        fired.append(due.timestamp())
-    following = schedules.fire(now, submit)
-    known = time.time()
-    for due in fired:
-        print(known - due, file=late)
-    return following
-Runner(database, home, prepare=lambda run: Prepared(sys.executable, run.digest), fire=fire).run()
+Runner(
+    Database(f"sqlite:///{home}/slipway.db"),
+    home,
+    prepare=lambda run: Prepared(sys.executable, run.digest),
+    fire=lambda now: None,
+).run()
 """
 NOTEBOOK = {
     "cells": [{"cell_type": "code", "source": "pass", "metadata": {}, "outputs": [], "execution_count": None}],
@@ -65,15 +52,16 @@ NOTEBOOK = {
 class Store:
     """A home with a runner at work in a process of its own."""
 
-    def __init__(self, folder: str, source: str = NOOP) -> None:
+    def __init__(self, folder: str, source: str = NOOP, runner: str = RUNNER) -> None:
         self.home = Path(folder)
         self.database = Database(f"sqlite:///{folder}/slipway.db")
         self.database.create()
         self.engine = Engine(self.database, self.home)
         self.source = source
+        self.code = runner
 
     def __enter__(self) -> Store:
-        self.runner = subprocess.Popen([sys.executable, "-c", RUNNER, str(self.home), self.source])
+        self.runner = subprocess.Popen([sys.executable, "-c", self.code, str(self.home)])
         while not background.status(self.home).alive:
             time.sleep(0.02)
         return self
@@ -84,7 +72,7 @@ class Store:
 
     def submit(self, count: int) -> None:
         for _ in range(count):
-            self.engine.submit("bench", 1, {}, digest=self.source, author="bench")
+            self.engine.submit(Submission("bench", 1, {}, self.source, "bench"))
 
     def drain(self) -> None:
         while any(self.engine.counts().values()):
@@ -284,52 +272,7 @@ def timed(look: Callable[[], object], times: int) -> list[float]:
     return taken[3:]
 
 
-# ── on time ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def lateness() -> Table:
-    table = Table(
-        f"{SCHEDULES} schedules",
-        "queued p50 ms",
-        "p99 ms",
-        "first line p50 s",
-        "p99 s",
-        title="How late (goal: queued p99 50 ms)",
-    )
-    for name, spread in (("over 30 s", 30.0), ("all at one moment", 0.0)):
-        queued, first = late(spread)
-        table.add_row(
-            name,
-            f"{percentile(queued, 0.5) * 1000:.0f}",
-            f"{percentile(queued, 0.99) * 1000:.0f}",
-            f"{percentile(first, 0.5):.2f}",
-            f"{percentile(first, 0.99):.2f}",
-        )
-    return table
-
-
-def late(spread: float) -> tuple[list[float], list[float]]:
-    """Seconds from due to queued, and to the first line of user code."""
-    with tempfile.TemporaryDirectory() as folder, Store(folder, CLOCK) as store:
-        schedules = Schedules(store.database)
-        with store.database.write() as connection:
-            for number in range(SCHEDULES):
-                schedules.set(f"job-{number}", "0 0 1 1 *", "UTC")
-            # Cron knows whole minutes only: the times are spread by hand.
-            start = time.time() + 3
-            for number, one in enumerate(connection.execute(select(tables.schedule.c.id)).scalars().all()):
-                due = round(start + spread * number / SCHEDULES, 3)
-                connection.execute(update(tables.schedule).where(tables.schedule.c.id == one).values(next_due=due))
-        time.sleep(3 + spread)
-        while len(lines := (store.home / "late").read_text().splitlines()) < SCHEDULES:
-            time.sleep(0.1)
-        store.drain()
-        runs = [run for run in store.engine.list(limit=500).items if run.due]
-        first = [run.value["result"] - run.due.timestamp() for run in runs if run.due]
-        return [float(line) for line in lines], first
-
-
 if __name__ == "__main__":
     console = Console()
-    for measured in (noop, throughput, listing, lateness):
+    for measured in (noop, throughput, listing):
         console.print(measured())

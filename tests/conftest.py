@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from jupyter_slipway.runs import runner
+from tests.stores import postgres, store
+
+__all__ = ["postgres", "store"]
 
 
 def pytest_collection_modifyitems(items):
@@ -29,3 +33,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     yield home
     runner.stop(home)
+
+
+# A machine that does other work besides is slow, not wrong.
+hypothesis.settings.register_profile("slipway", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
+hypothesis.settings.load_profile("slipway")

@@ -16,7 +16,7 @@ from jupyter_slipway.events import Events
 from jupyter_slipway.jobs.registry import Registry
 from jupyter_slipway.jobs.schedules import Schedules
 from jupyter_slipway.publish.model import Environment, Parameter
-from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.engine import Engine, Submission
 from jupyter_slipway.runs.model import Run
 from jupyter_slipway.service import Carrier
 from jupyter_slipway.settings import Settings
@@ -28,8 +28,8 @@ HERE = Environment(python="3.11", locked=False, executable=sys.executable)
 class Bench:
     """A registry with one version, and a run of it."""
 
-    def __init__(self, home: Path) -> None:
-        self.database = Database(f"sqlite:///{home / 'slipway.db'}")
+    def __init__(self, home: Path, url: str) -> None:
+        self.database = Database(url)
         self.database.create()
         self.registry = Registry(self.database, Events())
         self.schedules = Schedules(self.database)
@@ -39,12 +39,12 @@ class Bench:
     def run(self, environment: Environment = HERE) -> Run:
         draft = a_version(environment=environment, parameters=(Parameter("month", "int", 1),))
         version = self.registry.publish(draft).version
-        return self.engine.submit(version.job, version.number, {}, digest=version.digest, author="ada")
+        return self.engine.submit(Submission(version.job, version.number, {}, version.digest, "ada"))
 
 
 @pytest.fixture
-def bench(home: Path) -> Iterator[Bench]:
-    bench = Bench(home)
+def bench(home: Path, store: str) -> Iterator[Bench]:
+    bench = Bench(home, store)
     yield bench
     bench.database.close()
 

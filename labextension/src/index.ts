@@ -5,7 +5,7 @@ import {
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { INotebookTracker } from '@jupyterlab/notebook';
@@ -14,6 +14,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Api } from './api';
+import { addClusters } from './clusters/plugin';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
 import { addPanel } from './panel/plugin';
@@ -26,7 +27,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'Publishes a notebook cell as a registered job, and shows jobs and runs.',
   autoStart: true,
   requires: [INotebookTracker, IRenderMimeRegistry, IEditorServices, IEditorLanguageRegistry],
-  optional: [ITranslator, ICommandPalette, IStatusBar, ILayoutRestorer, IRouter],
+  optional: [ITranslator, ICommandPalette, IStatusBar, ILayoutRestorer, IRouter, IToolbarWidgetRegistry],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
@@ -37,7 +38,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     statusBar: IStatusBar | null,
     restorer: ILayoutRestorer | null,
-    router: IRouter | null
+    router: IRouter | null,
+    toolbars: IToolbarWidgetRegistry | null
   ) => {
     const { commands, serviceManager } = app;
     const tongue = translator ?? nullTranslator;
@@ -52,7 +54,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     };
     addPublishing(context, notebooks, serviceManager.contents);
     addPages(app, context, { rendermime, editors, translator: tongue }, notebooks, restorer, router);
-    addPanel(app, context, restorer, statusBar);
+    const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette);
+    addPanel(app, context, restorer, statusBar, [clusters]);
     const category = context.trans.__('Slipway');
     for (const command of [CommandIDs.open, CommandIDs.publish, CommandIDs.refresh]) {
       palette?.addItem({ command, category });

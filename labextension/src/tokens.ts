@@ -10,7 +10,20 @@ export const CommandIDs = {
   compare: 'slipway:compare',
   run: 'slipway:run-job',
   cancel: 'slipway:cancel-run',
-  retry: 'slipway:retry-run'
+  retry: 'slipway:retry-run',
+  newCluster: 'slipway:new-cluster',
+  attachCluster: 'slipway:attach-cluster',
+  detachCluster: 'slipway:detach-cluster',
+  startCluster: 'slipway:start-cluster',
+  stopCluster: 'slipway:stop-cluster',
+  keepCluster: 'slipway:keep-cluster',
+  scaleCluster: 'slipway:scale-cluster',
+  deleteCluster: 'slipway:delete-cluster',
+  openClusterLogs: 'slipway:open-cluster-logs',
+  openDashboard: 'slipway:open-dashboard',
+  openClusterPage: 'slipway:open-cluster-page',
+  comparePackages: 'slipway:compare-packages',
+  cancelWork: 'slipway:cancel-cluster-work'
 } as const;
 
 export const PLUGIN_ID = 'jupyter-slipway:plugin';

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 from sqlalchemy.exc import OperationalError
 
 from jupyter_slipway import __version__
+from jupyter_slipway.clusters.handlers import Clusters
+from jupyter_slipway.clusters.handlers import Kernels as ClusterKernels
+from jupyter_slipway.clusters.manager import Manager
+from jupyter_slipway.clusters.model import Attachment
 from jupyter_slipway.db import Database
 from jupyter_slipway.errors import NotFound
 from jupyter_slipway.events import Changed, Events
@@ -21,6 +25,10 @@ from jupyter_slipway.files import private_directory
 from jupyter_slipway.jobs.handlers import Jobs
 from jupyter_slipway.jobs.registry import Registry
 from jupyter_slipway.jobs.schedules import Schedules
+from jupyter_slipway.kernels.handlers import Links, SharedKernels
+from jupyter_slipway.kernels.home import HomeKernels
+from jupyter_slipway.notebooks.compare_handlers import ENDPOINTS as COMPARE
+from jupyter_slipway.notebooks.compare_handlers import Compare
 from jupyter_slipway.publish.handlers import Kernels, Publish
 from jupyter_slipway.publish.proofs import Proofs
 from jupyter_slipway.runs.engine import Engine
@@ -89,7 +97,39 @@ ENDPOINTS = (
     Endpoint("GET", "/runs/{run}/artifacts/{name}", Runs.read_artifact, "read"),
     Endpoint("POST", "/runs/{run}/cancel", Runs.cancel_run, "execute"),
     Endpoint("POST", "/runs/{run}/retry", Runs.retry_run, "execute", status=201),
+    Endpoint("GET", "/kernels", SharedKernels.list_kernels, "read"),
+    Endpoint("GET", "/kernels/{kernel}", SharedKernels.get_kernel, "read"),
+    Endpoint("GET", "/kernels/{kernel}/executions", SharedKernels.list_executions, "read"),
+    Endpoint("POST", "/kernels/{kernel}/executions/{execution}/cancel", SharedKernels.cancel_execution, "execute"),
+    Endpoint("PUT", "/kernels/{kernel}/grants", SharedKernels.grant, "write"),
+    Endpoint("GET", "/kernels/{kernel}/frames", SharedKernels.read_frames, "read"),
+    Endpoint("GET", "/kernels/{kernel}/names/{name}", SharedKernels.who, "read"),
+    Endpoint("POST", "/kernels/{kernel}/interrupt", SharedKernels.interrupt_kernel, "execute"),
+    Endpoint("POST", "/kernels/{kernel}/restart", SharedKernels.restart_kernel, "execute"),
+    Endpoint("POST", "/kernels/{kernel}/shutdown", SharedKernels.shutdown_kernel, "execute"),
+    Endpoint("GET", "/profiles", Clusters.list_profiles, "read"),
+    Endpoint("GET", "/attachments", Clusters.list_attachments, "read"),
+    Endpoint("GET", "/clusters", Clusters.list_clusters, "read"),
+    Endpoint("POST", "/clusters", Clusters.create_cluster, "execute", status=201),
+    Endpoint("GET", "/clusters/{cluster}", Clusters.get_cluster, "read"),
+    Endpoint("DELETE", "/clusters/{cluster}", Clusters.delete_cluster, "execute"),
+    Endpoint("POST", "/clusters/{cluster}/start", Clusters.start_cluster, "execute"),
+    Endpoint("POST", "/clusters/{cluster}/stop", Clusters.stop_cluster, "execute"),
+    Endpoint("POST", "/clusters/{cluster}/keep", Clusters.keep_cluster, "execute"),
+    Endpoint("POST", "/clusters/{cluster}/scale", Clusters.scale_cluster, "execute"),
+    Endpoint("GET", "/clusters/{cluster}/figures", Clusters.cluster_figures, "read"),
+    Endpoint("GET", "/clusters/{cluster}/logs", Clusters.cluster_logs, "read"),
+    Endpoint("POST", "/clusters/{cluster}/attach", Clusters.attach_cluster, "execute"),
+    Endpoint("POST", "/clusters/{cluster}/detach", Clusters.detach_cluster, "execute"),
+    Endpoint("GET", "/clusters/{cluster}/progress", Clusters.cluster_progress, "read"),
+    Endpoint("POST", "/clusters/{cluster}/cancel", Clusters.cancel_work, "execute"),
+    Endpoint("POST", "/clusters/{cluster}/packages", Clusters.compare_packages, "read"),
+    *COMPARE,
 )
+
+
+class LiveKernels(Kernels, ClusterKernels, Protocol):
+    """What a Jupyter server lends of its kernels."""
 
 
 class NoKernels:
@@ -100,6 +140,9 @@ class NoKernels:
         raise NotFound(f"There is no kernel {kernel_id!r} here.", hint="Run the notebook first: publish … --run.")
         yield
 
+    async def attach(self, kernel_id: str, cluster: str, attachment: Attachment) -> None:
+        """A kernel of nobody's server is told by the command that it runs itself."""
+
 
 class Slipway:
     """One object of each kind. Whoever makes it closes it."""
@@ -109,7 +152,8 @@ class Slipway:
         settings: Settings,
         *,
         root: Path,
-        kernels: Kernels | None = None,
+        kernels: LiveKernels | None = None,
+        links: Links | None = None,
         start_runner: Callable[[], None] = lambda: None,
     ) -> None:
         from jupyter_slipway.runs.runner import status
@@ -123,6 +167,7 @@ class Slipway:
         self.registry = Registry(self.database, self.events)
         self.schedules = Schedules(self.database)
         self.proofs = Proofs(settings)
+        kernels = kernels or NoKernels()
         jobs = Jobs(self.registry, self.schedules, self.engine, self.events)
         publish = Publish(
             self.registry,
@@ -131,21 +176,34 @@ class Slipway:
             self.proofs,
             self.events,
             root=root,
-            kernels=kernels or NoKernels(),
+            kernels=kernels,
             wake=start_runner,
         )
         workspace = Workspace(settings, root, lambda: status(settings.home, self.engine.counts()))
-        services = (workspace, jobs, publish, Runs(self.engine, self.events))
+        # A command has no server whose links it could use.
+        self._home_kernels = HomeKernels(settings.home)
+        self.shared = SharedKernels(self.database, self.events, settings.home, links or self._home_kernels)
+        self.clusters = Manager.of(settings, self.database, self.events)
+        services = (
+            workspace,
+            jobs,
+            publish,
+            Runs(self.engine, self.events),
+            Clusters(self.clusters, kernels),
+            self.shared,
+            Compare(root, settings.home, self.events),
+        )
         self.table = Table(ENDPOINTS, services, is_outage)
 
         def carried(event: Changed) -> None:
-            if event.kind in ("run", "schedule"):
+            if event.kind in ("run", "schedule") or (event.kind == "cluster" and self.clusters.unsettled()):
                 start_runner()
 
         self.events.subscribe(carried)
 
     async def close(self) -> None:
         await self.proofs.stop()
+        await self._home_kernels.close()
         self.database.close()
 
 

@@ -6,9 +6,10 @@ import asyncio
 import importlib
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -20,19 +21,29 @@ from jupyter_server.extension.application import ExtensionApp
 from tornado import web
 from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets import Enum, Integer, Unicode
+from traitlets.config import Config
 
 from jupyter_slipway import __version__
+from jupyter_slipway.clusters import proxy
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError
 from jupyter_slipway.events import Changed
+from jupyter_slipway.kernels.actions import PATH as KERNEL_ACTIONS
+from jupyter_slipway.kernels.actions import KernelActions
+from jupyter_slipway.kernels.link import Link
+from jupyter_slipway.kernels.manager import SlipwayKernelManager
 from jupyter_slipway.settings import Settings, local_user
 from jupyter_slipway.web import PREFIX, Asker, Problem, Raw, encode, openapi, problem
 
 if TYPE_CHECKING:
     from jupyter_slipway.api import Slipway
+    from jupyter_slipway.clusters.model import Attachment
 
 API = "jupyter_slipway.api"
 WATCH = 1000
 """Milliseconds between two looks at the runs that are under way."""
+ATTACH = 3.0
+"""Seconds to wait for a kernel that is told of its cluster; a busy one hears of it later."""
+LONG = 3600.0
 HINT = "https://events.jupyter.org/slipway/changed/v1"
 
 
@@ -119,6 +130,7 @@ class ServerKernels:
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager
+        self._telling: set[asyncio.Future[None]] = set()
 
     @asynccontextmanager
     async def client(self, kernel_id: str) -> AsyncIterator[Any]:
@@ -132,6 +144,41 @@ class ServerKernels:
             yield client
         finally:
             client.stop_channels()
+
+    async def attach(self, kernel_id: str, cluster: str, attachment: Attachment) -> None:
+        """Give a live kernel what a cluster gives; one that is busy gets it after what it runs now.
+
+        Raises:
+            SlipwayError: its host refuses
+        """
+        if kernel_id not in self._manager:
+            return
+        from jupyter_slipway.kernels import startup
+
+        code = startup.code(attachment.environ, attachment.code)
+        link = getattr(self._manager.get_kernel(kernel_id), "link", None)
+        if link is None:
+            telling = asyncio.ensure_future(self._silently(kernel_id, code))
+        else:
+            kept = {"cluster": cluster, "environ": attachment.environ, "code": attachment.code}
+            telling = asyncio.ensure_future(link.call("attach", within=LONG, run=code, **kept))
+        self._telling.add(telling)
+        telling.add_done_callback(self._told)
+        await asyncio.wait([telling], timeout=ATTACH)
+        if telling.done():
+            telling.result()
+
+    def _told(self, telling: asyncio.Future[None]) -> None:
+        self._telling.discard(telling)
+        if not telling.cancelled():
+            telling.exception()  # who still waited has been told
+
+    async def _silently(self, kernel_id: str, code: str) -> None:
+        async with self.client(kernel_id) as client:
+            asked = client.execute(code, silent=True, store_history=False)
+            with suppress(Empty):
+                while (await client.get_shell_msg(timeout=LONG))["parent_header"].get("msg_id") != asked:
+                    pass
 
 
 class SlipwayApp(ExtensionApp):
@@ -151,6 +198,17 @@ class SlipwayApp(ExtensionApp):
         help="'locked': each version runs in an environment built from its lock. 'kernel': in the kernel's own.",
     ).tag(config=True)
     concurrency = Integer(0, help="Runs at once; 0: as many as there are processors.").tag(config=True)
+
+    def _link_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Before the server makes its contents manager: let it be one that keeps outputs beside texts."""
+        super()._link_jupyter_server_extension(serverapp)
+        from jupyter_slipway.notebooks.contents import text_notebooks
+
+        chosen = text_notebooks(serverapp.contents_manager_class, self._home())
+        serverapp.update_config(Config({"ServerApp": {"contents_manager_class": chosen}}))
+
+    def _home(self) -> Path:
+        return Path(self.home).expanduser().absolute() if self.home else Settings.read().home
 
     def initialize_settings(self) -> None:
         settings = Settings.read()
@@ -173,18 +231,39 @@ class SlipwayApp(ExtensionApp):
             self._chosen,
             root=Path(self.serverapp.root_dir).absolute(),
             kernels=ServerKernels(self.serverapp.kernel_manager),
+            links=self.serverapp.kernel_manager if self._shares_kernels() else None,
             start_runner=self._start_runner,
         )
         self.serverapp.event_logger.register_event_schema(Path(__file__).parent / "data" / "changed.yaml")
         slipway.events.subscribe(self._hint)
+        if self._shares_kernels():
+            self.serverapp.kernel_manager.listen(self._kernel_changed)
+            IOLoop.current().add_callback(self.serverapp.kernel_manager.warm)
         self._live = slipway.engine.live()
+        self._revisions = slipway.clusters.revisions()
         self._watch.start()
-        if self._live or any(schedule.enabled for schedule in slipway.schedules.all()):
+        if self._live or slipway.clusters.unsettled() or any(one.enabled for one in slipway.schedules.all()):
             self._start_runner()
         return slipway
 
+    def _shares_kernels(self) -> bool:
+        return isinstance(self.serverapp.kernel_manager, SlipwayKernelManager)
+
+    def _kernel_changed(self, link: Link) -> None:
+        async def take_up() -> None:
+            await asyncio.to_thread(self.slipway.shared.noticed, link)
+            self.slipway.events.announce(Changed("kernel", link.kernel))
+
+        IOLoop.current().add_callback(take_up)
+
     def initialize_handlers(self) -> None:
         self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"opened": lambda: self.slipway}))
+        self.handlers.append((KERNEL_ACTIONS, KernelActions))
+        self.handlers.extend(proxy.handlers(self._dashboard))
+
+    async def _dashboard(self, cluster: str) -> str:
+        await asyncio.to_thread(importlib.import_module, API)
+        return self.slipway.clusters.dashboard(cluster)
 
     async def stop_extension(self) -> None:
         self._watch.stop()
@@ -197,6 +276,10 @@ class SlipwayApp(ExtensionApp):
         for run in {one for one, *_ in live ^ self._live}:
             self._hint(Changed("run", run))
         self._live = live
+        revisions = self.slipway.clusters.revisions()
+        for cluster, _ in revisions.items() ^ self._revisions.items():
+            self._hint(Changed("cluster", cluster))
+        self._revisions = revisions
 
     def _hint(self, event: Changed) -> None:
         self.serverapp.event_logger.emit(schema_id=HINT, data={"kind": event.kind, "id": event.id})

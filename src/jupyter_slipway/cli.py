@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jupyter_slipway.client import Client
     from jupyter_slipway.runs.model import Run
 
-LATER: dict[str, str] = {}
+LATER = {"cluster": "clusters", "clusters": "clusters", "diff": "compare", "git": "git"}
 """Commands that another module has: imported when they are called or listed."""
 
 
@@ -147,20 +147,6 @@ def export(job: str, version: int | None, folder: Path, as_json: bool) -> None:
     with connect() as client:
         written = publishing.export(client.version(job, version), folder)
         present([str(path) for path in written], "\n".join(f"Wrote {path}" for path in written), as_json)
-
-
-@main.command()
-@click.argument("job")
-@click.argument("old", type=int)
-@click.argument("new", type=int)
-@as_json
-def diff(job: str, old: int, new: int, as_json: bool) -> None:
-    """Compare two versions of a job."""
-    from jupyter_slipway import views
-
-    with connect() as client:
-        found = client.diff(job, old, new)
-        present(found, views.comparison_view(found), as_json)
 
 
 @main.command()

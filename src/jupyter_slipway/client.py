@@ -15,13 +15,31 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from jupyter_slipway import errors
 from jupyter_slipway.api import ENDPOINTS, Slipway, Status
+from jupyter_slipway.clusters.handlers import (
+    Attached,
+    AttachmentItem,
+    AttachmentList,
+    AttachRequest,
+    ClusterList,
+    ClusterRequest,
+    Deleted,
+    DetachRequest,
+    LogChunk,
+    LogsQuery,
+    PackagesRequest,
+    ProfileList,
+    ScaleRequest,
+)
+from jupyter_slipway.clusters.model import Cluster, ClusterState, Figures
+from jupyter_slipway.clusters.packages import PackageComparison
+from jupyter_slipway.clusters.profiles import Profile
 from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.jobs.compare import Comparison
 from jupyter_slipway.jobs.handlers import (
@@ -233,6 +251,60 @@ class Client:
 
     def retry(self, run: str) -> Run:
         return self.call(Run, "retry_run", run=run)
+
+    def clusters(self) -> list[Cluster]:
+        return self.call(ClusterList, "list_clusters").items
+
+    def cluster(self, name: str) -> Cluster:
+        return self.call(Cluster, "get_cluster", cluster=name)
+
+    def profiles(self) -> list[Profile]:
+        return self.call(ProfileList, "list_profiles").items
+
+    def new_cluster(self, request: ClusterRequest) -> Cluster:
+        return self.call(Cluster, "create_cluster", request)
+
+    def start_cluster(self, name: str) -> Cluster:
+        return self.call(Cluster, "start_cluster", cluster=name)
+
+    def stop_cluster(self, name: str) -> Cluster:
+        return self.call(Cluster, "stop_cluster", cluster=name)
+
+    def keep_cluster(self, name: str) -> Cluster:
+        return self.call(Cluster, "keep_cluster", cluster=name)
+
+    def scale_cluster(self, name: str, minimum: int, maximum: int) -> Cluster:
+        return self.call(Cluster, "scale_cluster", ScaleRequest(minimum, maximum), cluster=name)
+
+    def delete_cluster(self, name: str) -> None:
+        self.call(Deleted, "delete_cluster", cluster=name)
+
+    def figures(self, cluster: str) -> Figures:
+        return self.call(Figures, "cluster_figures", cluster=cluster)
+
+    def cluster_log(self, name: str, part: str = "", offset: int = 0) -> LogChunk:
+        return self.call(LogChunk, "cluster_logs", query=LogsQuery(part, offset), cluster=name)
+
+    def attach(self, cluster: str, holder: str, kind: Literal["kernel", "run"] = "kernel", path: str = "") -> Attached:
+        return self.call(Attached, "attach_cluster", AttachRequest(holder, kind, path), cluster=cluster)
+
+    def detach(self, cluster: str, holder: str) -> Cluster:
+        return self.call(Cluster, "detach_cluster", DetachRequest(holder), cluster=cluster)
+
+    def attachments(self) -> list[AttachmentItem]:
+        return self.call(AttachmentList, "list_attachments").items
+
+    def compare_packages(self, cluster: str, packages: dict[str, str]) -> PackageComparison:
+        return self.call(PackageComparison, "compare_packages", PackagesRequest(packages), cluster=cluster)
+
+    def settle(self, cluster: str, progress: Callable[[Cluster], None] = lambda cluster: None) -> Cluster:
+        """The cluster, once it has stopped starting or stopping."""
+        while True:
+            found = self.cluster(cluster)
+            progress(found)
+            if found.state not in (ClusterState.STARTING, ClusterState.STOPPING):
+                return found
+            time.sleep(POLL)
 
     def wait(self, run: str, progress: Callable[[Run], None] = lambda run: None) -> Run:
         """The run, once it has ended."""

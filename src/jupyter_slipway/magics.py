@@ -46,6 +46,19 @@ class SlipwayMagics(Magics):
         except SystemExit:
             pass
 
+    @line_magic
+    def cluster(self, line: str) -> None:
+        """Compute on a cluster: `%cluster NAME` starts it if need be; `%cluster` shows it, `--detach` lets it go."""
+        from rich.console import Console
+
+        from jupyter_slipway.commands.attach import cluster
+        from jupyter_slipway.views import refusal
+
+        try:
+            cluster(self.shell, shlex.split(line))
+        except SlipwayError as error:
+            Console().print(refusal(error))
+
     @cell_magic
     def publish(self, line: str, cell: str) -> None:
         """Run this cell, then publish it: `%%publish NAME [--note TEXT] [--dry-run] [--set-parameter NAME=DEFAULT]`."""

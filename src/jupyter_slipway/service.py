@@ -5,23 +5,27 @@ Started detached by a server, a command or the system's service manager; it need
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jupyter_slipway.clusters.hosts import without_cluster
+from jupyter_slipway.clusters.keeper import Keeper
+from jupyter_slipway.clusters.manager import Manager
 from jupyter_slipway.db import Database
-from jupyter_slipway.errors import Conflict, SlipwayError
+from jupyter_slipway.errors import Conflict, NotFound, SlipwayError
 from jupyter_slipway.events import Events
 from jupyter_slipway.files import private_directory
-from jupyter_slipway.jobs.model import Schedule, digest
-from jupyter_slipway.jobs.registry import Registry
-from jupyter_slipway.jobs.schedules import Schedules
+from jupyter_slipway.jobs.model import digest
+from jupyter_slipway.jobs.registry import Production, Registry
+from jupyter_slipway.jobs.schedules import Due, Schedules
 from jupyter_slipway.publish import environment as environments
 from jupyter_slipway.publish.parameters import validate
 from jupyter_slipway.runs import runner
-from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.engine import Engine, Submission
 from jupyter_slipway.runs.model import Run
 from jupyter_slipway.runs.prepared import Prepared
 from jupyter_slipway.runs.runner import Runner, RunnerStatus
@@ -29,12 +33,13 @@ from jupyter_slipway.settings import Settings
 
 ENTRY = (sys.executable, "-m", "jupyter_slipway.service")
 IDLE_AFTER = 600.0
-"""Seconds without work or a schedule after which the runner ends."""
+"""Seconds without work, a schedule or a cluster that runs after which the runner ends."""
+LOOK = 60.0
 
 
 def start(settings: Settings) -> RunnerStatus:
     """Make sure that a runner of this home lives."""
-    return runner.start(settings.home, ENTRY, environ=os.environ | settings.environ())
+    return runner.start(settings.home, ENTRY, environ=without_cluster(os.environ) | settings.environ())
 
 
 class Tampered(Conflict):
@@ -46,8 +51,16 @@ class Tampered(Conflict):
 class Carrier:
     """What the runner asks of the registry: what a run is, and which schedules are due."""
 
-    def __init__(self, settings: Settings, registry: Registry, schedules: Schedules, engine: Engine) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        schedules: Schedules,
+        engine: Engine,
+        clusters: Manager | None = None,
+    ) -> None:
         self._settings, self._registry, self._schedules, self._engine = settings, registry, schedules, engine
+        self._clusters = clusters
 
     def prepare(self, run: Run) -> Prepared:
         """
@@ -80,27 +93,37 @@ class Carrier:
         )
 
     def fire(self, now: float) -> float | None:
-        """Queue what is due; when the next is."""
-        return self._schedules.fire(now, self._submit)
+        """Queue what is due; when the next is, or when to look again because a cluster lives."""
+        following = self._schedules.fire(now, self._submit)
+        if self._clusters is not None and self._clusters.unsettled():
+            return min(following or math.inf, now + LOOK)
+        return following
 
-    def _submit(self, schedule: Schedule, due: datetime) -> None:
+    def _submit(self, due: Sequence[Due]) -> None:
+        productions = self._registry.productions({one.schedule.job for one in due})
+        self._engine.submit_many([self._submission(one, productions) for one in due])
+
+    def _submission(self, due: Due, productions: Mapping[str, Production]) -> Submission:
+        schedule = due.schedule
+        if schedule.job not in productions:
+            raise NotFound(f"There is no job {schedule.job!r} to run by its schedule.")
+        production = productions[schedule.job]
         try:
-            version = self._registry.version(schedule.job)
-            parameters = validate(version.parameters, schedule.parameters)
+            parameters = validate(production.parameters, schedule.parameters)
         except SlipwayError as error:
             # The version in production has other parameters now: the run says so, instead of never being there.
-            version, parameters = self._registry.version(schedule.job), schedule.parameters
+            parameters = schedule.parameters
             print(f"schedule of {schedule.job}: {error.message}", file=sys.stderr)
-        self._engine.submit(
-            version.job,
-            version.number,
+        return Submission(
+            schedule.job,
+            production.number,
             parameters,
-            digest=version.digest,
+            digest=production.digest,
             author=f"schedule of {schedule.job}",
-            policy=self._registry.job(schedule.job).policy,
+            policy=production.policy,
             trigger="schedule",
             schedule=schedule.id,
-            due=due,
+            due=due.at,
         )
 
 
@@ -110,7 +133,10 @@ def main() -> None:
     database = Database(settings.database)
     database.create()
     engine = Engine(database, settings.home)
-    carrier = Carrier(settings, Registry(database, Events()), Schedules(database), engine)
+    events = Events()
+    clusters = Manager.of(settings, database, events)
+    keeper = Keeper(clusters, settings.home)
+    carrier = Carrier(settings, Registry(database, events), Schedules(database), engine, clusters)
     carrying = Runner(
         database,
         settings.home,
@@ -120,10 +146,13 @@ def main() -> None:
         idle_after=None if "--stay" in sys.argv else IDLE_AFTER,
     )
     signal.signal(signal.SIGTERM, lambda *_: carrying.stop())
+    keeper.start()
     try:
         carrying.run()
     except KeyboardInterrupt:
         carrying.stop()
+    finally:
+        keeper.stop()
 
 
 if __name__ == "__main__":

@@ -21,10 +21,19 @@ class Settings(Struct, frozen=True):
     """'locked': each version runs in an environment built from its lock. 'kernel': in the kernel's own."""
     concurrency: int = 0
     """Runs at once on this machine; 0: as many as it has processors."""
+    profiles: str = ""
+    """File of clusters' profiles; 'profiles.yaml' in `home` when empty."""
+    cluster_workers: int = 0
+    """Workers of one person's running clusters; 0: no limit."""
+    cluster_memory: str = ""
+    """Memory of one person's running clusters, such as '64 GiB'; no limit when empty."""
+    cluster_idle: float = 20.0
+    """Minutes without work and without kernels and runs attached after which a cluster is stopped."""
 
     @classmethod
     def read(cls, environ: dict[str, str] | None = None) -> Settings:
-        """From SLIPWAY_HOME, SLIPWAY_DATABASE, SLIPWAY_ENVIRONMENTS, SLIPWAY_CONCURRENCY.
+        """From SLIPWAY_HOME, SLIPWAY_DATABASE, SLIPWAY_ENVIRONMENTS, SLIPWAY_CONCURRENCY, SLIPWAY_PROFILES,
+        SLIPWAY_CLUSTER_WORKERS, SLIPWAY_CLUSTER_MEMORY, SLIPWAY_CLUSTER_IDLE.
 
         Raises:
             BadRequest: one of them says what cannot be; the message names it
@@ -37,14 +46,15 @@ class Settings(Struct, frozen=True):
                 f"SLIPWAY_ENVIRONMENTS={environments!r} is not a way to make environments.",
                 hint="Say 'locked' or 'kernel'.",
             )
-        concurrency = environ.get("SLIPWAY_CONCURRENCY") or "0"
-        if not concurrency.isdecimal():
-            raise BadRequest(f"SLIPWAY_CONCURRENCY={concurrency!r} is not a count.", hint="Say a number from 1, or 0.")
         return cls(
             home=home,
             database=environ.get("SLIPWAY_DATABASE") or f"sqlite:///{home / 'slipway.db'}",
             environments="kernel" if environments == "kernel" else "locked",
-            concurrency=int(concurrency),
+            concurrency=_count(environ, "SLIPWAY_CONCURRENCY"),
+            profiles=environ.get("SLIPWAY_PROFILES") or "",
+            cluster_workers=_count(environ, "SLIPWAY_CLUSTER_WORKERS"),
+            cluster_memory=environ.get("SLIPWAY_CLUSTER_MEMORY") or "",
+            cluster_idle=_minutes(environ, "SLIPWAY_CLUSTER_IDLE", 20.0),
         )
 
     def environ(self) -> dict[str, str]:
@@ -54,12 +64,34 @@ class Settings(Struct, frozen=True):
             "SLIPWAY_DATABASE": self.database,
             "SLIPWAY_ENVIRONMENTS": self.environments,
             "SLIPWAY_CONCURRENCY": str(self.concurrency),
+            "SLIPWAY_PROFILES": self.profiles,
+            "SLIPWAY_CLUSTER_WORKERS": str(self.cluster_workers),
+            "SLIPWAY_CLUSTER_MEMORY": self.cluster_memory,
+            "SLIPWAY_CLUSTER_IDLE": str(self.cluster_idle),
         }
 
 
 def local_user() -> str:
     """Who works at this machine: the name that commands and a single-user server attribute work to."""
     return os.environ.get("SLIPWAY_USER") or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+
+
+def _count(environ: dict[str, str], name: str) -> int:
+    said = environ.get(name) or "0"
+    if not said.isdecimal():
+        raise BadRequest(f"{name}={said!r} is not a count.", hint="Say a number from 1, or 0.")
+    return int(said)
+
+
+def _minutes(environ: dict[str, str], name: str, default: float) -> float:
+    said = environ.get(name) or str(default)
+    try:
+        minutes = float(said)
+    except ValueError:
+        minutes = -1.0
+    if not minutes > 0:
+        raise BadRequest(f"{name}={said!r} is no number of minutes.", hint="Say a number above 0, such as 20.")
+    return minutes
 
 
 def _data_directory(environ: dict[str, str]) -> str:

@@ -52,7 +52,7 @@ class Chaos:
     def __init__(self, home: Path, seed: int) -> None:
         self.home = home
         self.random = random.Random(seed)
-        self.engine = Engine(a_database(home), home)
+        self.engine = Engine(a_database(os.environ["SLIPWAY_DATABASE"]), home)
         self.marks = home / "marks"
         self.marks.mkdir()
         self.submitted: list[str] = []
@@ -126,7 +126,7 @@ def children_of(pid: int) -> list[int]:
 
 
 @pytest.fixture
-def chaos(home):
+def chaos(home, store):
     chaos = Chaos(home, seed=int(os.environ.get("SLIPWAY_SEED", "1")))
     yield chaos
     chaos.close()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from sqlalchemy import insert, select
 
 from jupyter_slipway.db import Database, migrations, tables
+from jupyter_slipway.errors import BadRequest, Unavailable
 
 
 @pytest.fixture
-def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path}/deep/slipway.db")
+def database(store):
+    database = Database(store)
     database.create()
     yield database
     database.close()
@@ -81,14 +84,45 @@ def test_writers_wait_for_each_other(database):
     assert len(names(database)) == 100
 
 
-def test_sqlite_is_set_to_survive_a_power_cut(database):
+def test_sqlite_is_set_to_survive_a_power_cut(home):
+    database = Database(f"sqlite:///{home}/deep/slipway.db")
+    database.create()
     with database.read() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
 
+    database.close()
+
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def sent(database: Database, *statements: str) -> None:
+    """Statements that no transaction may hold, to a PostgreSQL server."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+@pytest.fixture
+def postgresql(store):
+    if store.startswith("sqlite"):
+        pytest.skip("of PostgreSQL")
+    return Database(store)
+
+
+def test_postgresql_is_set_to_survive_a_power_cut_whatever_its_default(postgresql):
+    name = postgresql.engine.url.database
+    sent(postgresql, f"ALTER DATABASE {name} SET synchronous_commit = off")
+    database = Database(postgresql.url)
+    database.create()
+    with database.read() as connection:
+        kept = connection.exec_driver_sql("SHOW synchronous_commit").scalar()
+    database.close()
+    postgresql.close()
+
+    assert kept == "on"
 
 
 def test_the_newest_migration_is_the_one_named_and_the_tables_are_its_own(database):
@@ -106,13 +140,12 @@ def test_the_newest_migration_is_the_one_named_and_the_tables_are_its_own(databa
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
 
 
-def test_many_processes_may_create_it_at_once(tmp_path):
+def test_many_processes_may_create_it_at_once(store):
     code = (
         "import sys; from jupyter_slipway.db import Database; "
         "database = Database(sys.argv[1]); database.create(); database.close()"
     )
-    url = f"sqlite:///{tmp_path}/slipway.db"
-    processes = [subprocess.Popen([sys.executable, "-c", code, url]) for _ in range(4)]
+    processes = [subprocess.Popen([sys.executable, "-c", code, store]) for _ in range(4)]
 
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
 
@@ -122,3 +155,44 @@ def test_creating_again_changes_nothing(database):
     database.create()
 
     assert names(database) == ["a"]
+
+
+def test_a_server_that_may_lose_what_it_confirmed_is_refused(postgresql):
+    if os.environ.get("SLIPWAY_TEST_POSTGRES"):
+        pytest.skip("only a server of the tests' own is set so")
+    sent(postgresql, "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
+    try:
+        with pytest.raises(Unavailable, match="full_page_writes = off"):
+            refused(postgresql.url)
+    finally:
+        sent(postgresql, "ALTER SYSTEM RESET full_page_writes", "SELECT pg_reload_conf()")
+        postgresql.close()
+
+
+def refused(url: str, seconds: float = 10) -> None:
+    """Create the store again and again until it is refused: a server takes a moment to be set otherwise."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        database = Database(url)
+        try:
+            database.create()
+        finally:
+            database.close()
+
+
+@pytest.mark.parametrize("form", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_url_may_name_the_driver_or_not(postgresql, form):
+    url = postgresql.engine.url.set(drivername=form)
+    database = Database(url.render_as_string(hide_password=False))
+    database.create()
+    add(database, "a")
+
+    assert names(database) == ["a"]
+    database.close()
+    postgresql.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql+asyncpg://host/name", "mysql://host/name", "no url", "postgresql://h:x/n"])
+def test_a_url_that_names_no_store_is_refused(url):
+    with pytest.raises(BadRequest, match=r"driver that is known|not the URL of a database"):
+        Database(url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,8 +18,8 @@ from tests.builders import a_version
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    database = Database(f"sqlite:///{tmp_path / 'slipway.db'}")
+def registry(store: str) -> Iterator[Registry]:
+    database = Database(store)
     database.create()
     yield Registry(database, Events())
     database.close()
@@ -101,8 +100,8 @@ def test_a_stored_version_keeps_its_digest(registry: Registry) -> None:
     assert digest(registry.version("churn-daily", 1)) == version.digest
 
 
-def test_listeners_hear_of_a_published_version(tmp_path: Path) -> None:
-    database, events = Database(f"sqlite:///{tmp_path / 'slipway.db'}"), Events()
+def test_listeners_hear_of_a_published_version(store: str) -> None:
+    database, events = Database(store), Events()
     database.create()
     heard: list[Changed] = []
     events.subscribe(heard.append)

@@ -238,3 +238,32 @@ def test_a_float_within_the_tolerance_is_the_same():
     assert verdict({"v": 0.1 + 0.2}, {"v": 0.3}).verdict == "same"
     assert verdict({"v": 0.3001}, {"v": 0.3}).verdict == "differs"
     assert verdict({"v": 1.0}, {"v": 1.0}).tolerance == 1e-9
+
+
+# ── what is printed ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def printed(text: str) -> list[dict[str, Any]]:
+    return [{"output_type": "stream", "name": "stdout", "text": text}]
+
+
+def test_a_cell_that_only_prints_is_compared_by_what_it_prints(notebook):
+    source = "def main():\n    print('loaded')\n    print('mae', 0.1 + 0.2)\n    return {}\n"
+    proof = notebook.proof(source, {}, shown=printed("mae 0.3\n"))
+
+    assert (proof.verdict, proof.reason, proof.compared) == ("same", "", ("printed lines",))
+
+
+def test_a_printed_line_that_differs_is_named(notebook):
+    source = "def main():\n    print('mae 0.25')\n    return {'n': 1}\n"
+    proof = notebook.proof(source, {"n": 1}, shown=printed("mae 0.3\n"))
+
+    assert (proof.verdict, proof.reason) == ("differs", "1 printed line differs.")
+    assert proof.differences == (Difference("printed line", "mae 0.3", "mae 0.25"),)
+
+
+def test_what_printed_lines_could_not_be_compared_is_said(notebook):
+    source = "def main():\n    print('took 3.5 s')\n    return {'n': 1}\n"
+    proof = notebook.proof(source, {"n": 1}, shown=printed("took 1.2 s\n"))
+
+    assert (proof.verdict, proof.reason) == ("same", "Not compared: 1 printed line telling a time.")

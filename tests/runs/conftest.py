@@ -9,8 +9,8 @@ from tests.runs.jobs import a_database, a_runner
 
 
 @pytest.fixture
-def database(home):
-    database = a_database(home)
+def database(store):
+    database = a_database(store)
     yield database
     database.close()
 

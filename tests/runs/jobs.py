@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 import threading
 import time
@@ -11,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_slipway.db import Database
-from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.engine import Engine, Submission
 from jupyter_slipway.runs.model import ENDED, Policy, Run
 from jupyter_slipway.runs.prepared import Prepared
 from jupyter_slipway.runs.runner import Runner
 
 
-def a_database(home: Path) -> Database:
-    database = Database(f"sqlite:///{home}/slipway.db")
+def a_database(url: str) -> Database:
+    database = Database(url)
     database.create()
     return database
 
@@ -27,14 +29,21 @@ ONCE = Policy()
 
 
 def submit(engine: Engine, source: str = "def main(): pass", policy: Policy = ONCE, **changes: Any) -> Run:
-    """Queue a run of this source: it travels as the job's name would, in the digest."""
-    fields = {"job": "churn", "version": 1, "parameters": {}, "digest": source, "author": "ada"}
+    """Queue a run of this source: it is kept in a file, under what stands in the run's digest."""
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    sources().mkdir(exist_ok=True)
+    (sources() / digest).write_text(source)
+    fields = {"job": "churn", "version": 1, "parameters": {}, "digest": digest, "author": "ada"}
     fields |= {"policy": policy} | changes
-    return engine.submit(fields.pop("job"), fields.pop("version"), fields.pop("parameters"), **fields)
+    return engine.submit(Submission(**fields))
 
 
 def prepared(run: Run) -> Prepared:
-    return Prepared(sys.executable, run.digest)
+    return Prepared(sys.executable, (sources() / run.digest).read_text())
+
+
+def sources() -> Path:
+    return Path(os.environ["SLIPWAY_HOME"]) / "sources"
 
 
 @contextmanager

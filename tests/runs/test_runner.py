@@ -268,21 +268,22 @@ def test_stopping_does_not_wait_for_an_environment_that_is_being_built(database,
 
 # ── runners that die ────────────────────────────────────────────────────────────────────────────────────────
 
-WORKER = """
-import sys
+WORKER = f"""
+import os, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
 from jupyter_slipway.db import Database
-from jupyter_slipway.runs.runner import Prepared, Runner
+from jupyter_slipway.runs.runner import Runner
+from tests.runs.jobs import prepared
 home = Path(sys.argv[1])
-database = Database(f"sqlite:///{home}/slipway.db")
+database = Database(os.environ["SLIPWAY_DATABASE"])
 database.create()
-Runner(database, home, prepare=lambda run: Prepared(sys.executable, run.digest), fire=lambda now: None,
-       lease=2.0, **eval(sys.argv[2])).run()
+Runner(database, home, prepare=prepared, fire=lambda now: None, lease=2.0, **eval(sys.argv[2])).run()
 """
 
 
 @pytest.fixture
-def worker(home):
+def worker(home, store):
     """Start a runner as a process of its own."""
     processes = []
 
@@ -344,7 +345,7 @@ def test_a_run_whose_process_died_with_its_runner_is_settled_within_a_lease(engi
     started = json.loads((engine.directory(run.id) / "started.json").read_text())
     os.kill(started["guard"], signal.SIGKILL)
     worker()
-    found = ended(engine, run, seconds=10)
+    found = ended(engine, run, seconds=20)
 
     assert (found.state, found.attempt) == (state, attempts)
     if attempts == 1:

@@ -4,20 +4,30 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type Artifact = Schemas['Artifact'];
+export type Attachment = Schemas['Attachment'];
+export type AttachmentItem = Schemas['AttachmentItem'];
 export type Badge = Schemas['Badge'];
 export type CellPlan = Schemas['CellPlan'];
+export type Cluster = Schemas['Cluster'];
+export type ClusterLog = Schemas['LogChunk'];
+export type ClusterRequest = Schemas['ClusterRequest'];
+export type ClusterState = Schemas['ClusterState'];
 export type Change = Schemas['Change'];
 export type Comparison = Schemas['Comparison'];
 export type Environment = Schemas['Environment'];
+export type Figures = Schemas['Figures'];
 export type Frame = Schemas['Frame'];
 export type Job = Schemas['Job'];
 export type LastRun = Schemas['LastRun'];
 export type LogPage = Schemas['LogPage'];
 export type NotebookCell = Schemas['NotebookCell'];
+export type PackageComparison = Schemas['PackageComparison'];
 export type Parameter = Schemas['Parameter'];
 export type ParameterType = Parameter['type'];
 export type Plan = Schemas['Plan'];
 export type Preview = Schemas['Preview'];
+export type Profile = Schemas['Profile'];
+export type Progress = Schemas['Progress'];
 export type Proof = Schemas['Proof'];
 export type ProofProgress = Schemas['ProofProgress'];
 export type Run = Schemas['Run'];
@@ -29,6 +39,7 @@ export type CatchUp = Schedule['catch_up'];
 export type Status = Schemas['Status'];
 export type Version = Schemas['Version'];
 export type Warn = Schemas['Warn'];
+export type Workers = Schemas['Workers'];
 
 /** A request in which only the named fields must be given; the server fills in the rest. */
 type Asking<T, Required extends keyof T> = Pick<T, Required> & Partial<Omit<T, Required>>;
@@ -56,6 +67,6 @@ export type Published = Schemas['Published'];
 
 /** A hint on the event bus: fetch it again. */
 export interface Changed {
-  kind: 'job' | 'run' | 'schedule';
+  kind: 'job' | 'run' | 'schedule' | 'cluster' | 'kernel' | 'notebook';
   id: string;
 }

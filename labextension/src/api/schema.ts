@@ -4,6 +4,246 @@
  */
 
 export interface paths {
+    "/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which kernel and which run uses which cluster. */
+        get: operations["list_attachments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All clusters, by name. */
+        get: operations["list_clusters"];
+        put?: never;
+        /** Make a cluster, and start it unless told not to. */
+        post: operations["create_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One cluster. */
+        get: operations["get_cluster"];
+        put?: never;
+        post?: never;
+        /** Stop a cluster and forget it. */
+        delete: operations["delete_cluster"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/attach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a kernel or a run compute on a cluster. */
+        post: operations["attach_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop what a kernel, a run or one cell has asked for. */
+        post: operations["cancel_work"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/detach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let it go. */
+        post: operations["detach_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a cluster does just now. */
+        get: operations["cluster_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do not stop an idle cluster for now. */
+        post: operations["keep_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What its processes printed, from an offset on. */
+        get: operations["cluster_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compare a kernel's packages with those of the cluster's processes. */
+        post: operations["compare_packages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far what a kernel, a run or one cell has asked for has come. */
+        get: operations["cluster_progress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/scale": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say how many workers, or between how many. */
+        post: operations["scale_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start a cluster; it runs a while later. */
+        post: operations["start_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clusters/{cluster}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a cluster with all its processes. */
+        post: operations["stop_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs": {
         parameters: {
             query?: never;
@@ -151,6 +391,23 @@ export interface paths {
         };
         /** One version of a job. */
         get: operations["get_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sizes that clusters can be made in, each with its form. */
+        get: operations["list_profiles"];
         put?: never;
         post?: never;
         delete?: never;
@@ -465,6 +722,47 @@ export interface components {
         ArtifactList: {
             items: components["schemas"]["Artifact"][];
         };
+        /** AttachRequest */
+        AttachRequest: {
+            holder: string;
+            /**
+             * @default kernel
+             * @enum {unknown}
+             */
+            kind: "kernel" | "run";
+            /** @default  */
+            path: string;
+        };
+        /** Attached */
+        Attached: {
+            attachment: components["schemas"]["Attachment"];
+            cluster: components["schemas"]["Cluster"];
+        };
+        /**
+         * Attachment
+         * @description How a process uses a cluster without naming an address in its code.
+         */
+        Attachment: {
+            /** @default  */
+            code: string;
+            environ: {
+                [key: string]: string;
+            };
+            /** @default [] */
+            names: string[];
+        };
+        /** AttachmentItem */
+        AttachmentItem: {
+            cluster: string;
+            holder: string;
+            /** @enum {unknown} */
+            kind: "kernel" | "run";
+            person: string;
+        };
+        /** AttachmentList */
+        AttachmentList: {
+            items: components["schemas"]["AttachmentItem"][];
+        };
         /**
          * Badge
          * @description A published cell, and whether its code is still what was published.
@@ -485,6 +783,16 @@ export interface components {
         BadgeRequest: {
             cells: components["schemas"]["NotebookCell"][];
             notebook: string;
+        };
+        /** CancelRequest */
+        CancelRequest: {
+            /** @default  */
+            cell: string;
+            holder: string;
+        };
+        /** Cancelled */
+        Cancelled: {
+            remaining: string;
         };
         /**
          * CellPlan
@@ -507,6 +815,66 @@ export interface components {
             new: string;
             old: string;
         };
+        /** Cluster */
+        Cluster: {
+            backend: string;
+            cores: number;
+            /** @default 0 */
+            cost: number;
+            created_at: string;
+            /** @default  */
+            currency: string;
+            /** @default false */
+            dashboard: boolean;
+            /** @enum {unknown} */
+            engine: "dask" | "spark";
+            /** @default 0 */
+            holders: number;
+            /** @default null */
+            idle_since: string | null;
+            /** @default 0 */
+            live_workers: number;
+            memory: number;
+            name: string;
+            options: Record<string, unknown>;
+            owner: string;
+            /** @default 0 */
+            price: number;
+            profile: string;
+            /** @default null */
+            progress: number | null;
+            /** @default  */
+            reason: string;
+            /** @default null */
+            started_at: string | null;
+            state: components["schemas"]["ClusterState"];
+            /** @default null */
+            stops_at: string | null;
+            /** @default  */
+            waiting: string;
+            /** @enum {unknown} */
+            wanted: "running" | "stopped";
+            workers: components["schemas"]["Workers"];
+        };
+        /** ClusterList */
+        ClusterList: {
+            items: components["schemas"]["Cluster"][];
+        };
+        /** ClusterRequest */
+        ClusterRequest: {
+            name: string;
+            /** @default {} */
+            options: Record<string, unknown>;
+            /** @default small */
+            profile: string;
+            /** @default true */
+            start: boolean;
+        };
+        /**
+         * ClusterState
+         * @enum {unknown}
+         */
+        ClusterState: "draining" | "failed" | "running" | "starting" | "stopped" | "stopping";
         /** Comparison */
         Comparison: {
             job: string;
@@ -518,6 +886,14 @@ export interface components {
             packages: components["schemas"]["Change"][];
             parameters: components["schemas"]["Change"][];
             same: boolean;
+        };
+        /** Deleted */
+        Deleted: {
+            name: string;
+        };
+        /** DetachRequest */
+        DetachRequest: {
+            holder: string;
         };
         /** Difference */
         Difference: {
@@ -540,6 +916,28 @@ export interface components {
             /** @default [] */
             packages: components["schemas"]["Package"][];
             python: string;
+        };
+        /**
+         * Figures
+         * @description What a cluster does just now.
+         */
+        Figures: {
+            /** @default 0 */
+            cores: number;
+            /** @default 0 */
+            cpu: number;
+            /** @default 0 */
+            done: number;
+            /** @default 0 */
+            memory: number;
+            /** @default 0 */
+            memory_limit: number;
+            /** @default 0 */
+            processing: number;
+            /** @default 0 */
+            tasks: number;
+            /** @default 0 */
+            workers: number;
         };
         /**
          * Frame
@@ -606,6 +1004,18 @@ export interface components {
             state: string;
         };
         /**
+         * Limits
+         * @description The most that a cluster of this profile may have; None: as much as the backend gives.
+         */
+        Limits: {
+            /** @default null */
+            cores: number | null;
+            /** @default null */
+            memory: string | null;
+            /** @default null */
+            workers: number | null;
+        };
+        /**
          * LineMapping
          * @description One line of the module and the notebook's line it came from. All lines count from 1.
          */
@@ -614,6 +1024,12 @@ export interface components {
             cell_line: number;
             index: number;
             line: number;
+        };
+        /** LogChunk */
+        LogChunk: {
+            offset: number;
+            parts: string[];
+            text: string;
         };
         /**
          * LogPage
@@ -656,6 +1072,28 @@ export interface components {
         Package: {
             name: string;
             version: string;
+        };
+        /** PackageComparison */
+        PackageComparison: {
+            equal: boolean;
+            rows: components["schemas"]["PackageRow"][];
+            words: string;
+        };
+        /**
+         * PackageRow
+         * @description One distribution that is not the same everywhere.
+         */
+        PackageRow: {
+            kernel: string;
+            name: string;
+            where: string;
+            workers: string;
+        };
+        /** PackagesRequest */
+        PackagesRequest: {
+            packages: {
+                [key: string]: string;
+            };
         };
         /**
          * Parameter
@@ -769,6 +1207,51 @@ export interface components {
             /** @default  */
             hint: string;
             message: string;
+        };
+        /** Profile */
+        Profile: {
+            backend: string;
+            /** @default  */
+            currency: string;
+            defaults: Record<string, unknown>;
+            engine: string;
+            /** @default {} */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @default {
+             *       "cores": null,
+             *       "memory": null,
+             *       "workers": null
+             *     }
+             */
+            limits: components["schemas"]["Limits"];
+            name: string;
+            /** @default 0 */
+            price: number;
+            schema: Record<string, unknown>;
+            title: string;
+        };
+        /** ProfileList */
+        ProfileList: {
+            items: components["schemas"]["Profile"][];
+        };
+        /**
+         * Progress
+         * @description How far the work of one cell, run or person has come.
+         */
+        Progress: {
+            done: number;
+            /** @default 0 */
+            failed: number;
+            /** @default  */
+            stage: string;
+            total: number;
+        };
+        /** ProgressAnswer */
+        ProgressAnswer: {
+            progress: components["schemas"]["Progress"] | null;
         };
         /**
          * Proof
@@ -960,6 +1443,14 @@ export interface components {
             started_at: string | null;
         };
         /**
+         * ScaleRequest
+         * @description The same twice for a fixed number; else as the work asks.
+         */
+        ScaleRequest: {
+            maximum: number;
+            minimum: number;
+        };
+        /**
          * Schedule
          * @description When a job runs by itself.
          */
@@ -1076,6 +1567,14 @@ export interface components {
             code: string;
             message: string;
         };
+        /**
+         * Workers
+         * @description How many workers: fixed when both are equal, else between the two, as the work asks.
+         */
+        Workers: {
+            maximum: number;
+            minimum: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1085,6 +1584,526 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_attachments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttachmentList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_clusters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attach_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AttachRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attached"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_work: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cancelled"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    detach_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetachRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_figures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Figures"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_logs: {
+        parameters: {
+            query?: {
+                part?: string;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogChunk"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_packages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PackagesRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackageComparison"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_progress: {
+        parameters: {
+            query: {
+                holder: string;
+                cell?: string;
+            };
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgressAnswer"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scale_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScaleRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_jobs: {
         parameters: {
             query?: never;
@@ -1427,6 +2446,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_profiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileList"];
                 };
             };
             /** @description Refused */

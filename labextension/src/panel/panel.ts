@@ -1,14 +1,17 @@
-/** The side panel: one toolbar, one banner when offline, one accordion section for jobs and one for runs. Its inside loads when it is first seen. */
+/** The side panel: one toolbar, one banner when offline, an accordion section for each kind of thing. Its inside loads when it is first seen. */
 import { CommandToolbarButton, SidePanel } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
-import type { AccordionPanel } from '@lumino/widgets';
+import type { AccordionPanel, Widget } from '@lumino/widgets';
 
 import { slipwayIcon } from '../icons';
 import { CommandIDs, PANEL_ID } from '../tokens';
 import { type Context, SlipwayWidget } from '../ui/context';
 
 export class Panel extends SidePanel {
-  constructor(private readonly context: Context) {
+  constructor(
+    private readonly context: Context,
+    private readonly first: readonly (() => Promise<Widget>)[]
+  ) {
     super();
     const { commands, trans } = context;
     this.id = PANEL_ID;
@@ -52,12 +55,18 @@ export class Panel extends SidePanel {
 
   private async fill(): Promise<void> {
     const { context } = this;
-    const { jobsSection, Offline, runsSection } = await import('./sections');
+    const [{ jobsSection, Offline, runsSection }, ...first] = await Promise.all([
+      import('./sections'),
+      ...this.first.map(make => make())
+    ]);
     if (!this.isDisposed) {
       this.header.addWidget(new SlipwayWidget(context, Offline));
+      for (const section of first) {
+        this.addWidget(section);
+      }
       this.addWidget(jobsSection(context));
       this.addWidget(runsSection(context));
-      (this.content as AccordionPanel).setRelativeSizes([1, 1]);
+      (this.content as AccordionPanel).setRelativeSizes([...first.map(() => 1), 1, 1]);
     }
   }
 

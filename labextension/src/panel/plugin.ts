@@ -2,6 +2,7 @@
 import type { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import type { IStatusBar } from '@jupyterlab/statusbar';
 import { refreshIcon } from '@jupyterlab/ui-components';
+import type { Widget } from '@lumino/widgets';
 
 import { slipwayIcon } from '../icons';
 import { CommandIDs, PANEL_ID } from '../tokens';
@@ -14,7 +15,9 @@ export function addPanel(
   app: JupyterFrontEnd,
   context: Context,
   restorer: ILayoutRestorer | null,
-  statusBar: IStatusBar | null
+  statusBar: IStatusBar | null,
+  /** Each makes a section that stands above the jobs. */
+  sections: readonly (() => Promise<Widget>)[]
 ): void {
   const { commands, trans, overview } = context;
   commands.addCommand(CommandIDs.open, {
@@ -30,7 +33,7 @@ export function addPanel(
     describedBy: NOTHING,
     execute: () => overview.refresh()
   });
-  const panel = new Panel(context);
+  const panel = new Panel(context, sections);
   app.shell.add(panel, 'left', { rank: 350, type: 'Slipway' });
   restorer?.add(panel, PANEL_ID);
   statusBar?.registerStatusItem('slipway:runs', { item: statusItem(context), align: 'left', rank: 90 });

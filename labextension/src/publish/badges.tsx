@@ -91,7 +91,21 @@ class NotebookBadges implements IDisposable {
     }
   }
 
+  /** One question at a time: an answer that takes long must neither queue others behind it nor come after them. */
   private async look(): Promise<void> {
+    if (this.busy) {
+      this.again = true;
+      return;
+    }
+    this.busy = true;
+    do {
+      this.again = false;
+      await this.ask();
+    } while (this.again && !this.isDisposed);
+    this.busy = false;
+  }
+
+  private async ask(): Promise<void> {
     const cells = codeCells(this.panel);
     const asking = JSON.stringify(cells);
     // Outputs and counts change the document, too.
@@ -147,6 +161,8 @@ class NotebookBadges implements IDisposable {
   private readonly shown = new Map<string, BadgeView>();
   private known = '';
   private asked = '';
+  private busy = false;
+  private again = false;
 }
 
 function inputWrapper(cell: Cell): Panel | undefined {

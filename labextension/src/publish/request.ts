@@ -1,5 +1,6 @@
 /** What an open notebook says of itself to the server. */
 import type { ICodeCellModel } from '@jupyterlab/cells';
+import type { IOutput } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
 import type { NotebookCell, PlanRequest } from '../api';
@@ -20,22 +21,38 @@ export function codeCells(panel: NotebookPanel): NotebookCell[] {
   return cells;
 }
 
-/** What the cell displays, for the proof to look for. Pictures go without their bytes: only that there is one counts. */
-function displayed(panel: NotebookPanel, cell: string): Record<string, unknown>[] {
+/** Characters of what a cell printed that are sent, at its end. */
+const PRINTED_END = 200_000;
+
+/** What the cell shows and prints, for the proof to compare. Pictures go without their bytes: that there is one counts. */
+function shown(panel: NotebookPanel, cell: string): Record<string, unknown>[] {
   for (const model of panel.content.model?.cells ?? []) {
     if (model.id === cell && model.type === 'code') {
       return (model as ICodeCellModel).outputs
         .toJSON()
-        .filter(output => output.output_type === 'display_data')
-        .map(output => ({
-          output_type: output.output_type,
-          data: Object.fromEntries(
-            Object.entries(output.data ?? {}).map(([mime, data]) => [mime, mime === 'text/plain' ? data : ''])
-          )
-        }));
+        .map(output => compared(output))
+        .filter(output => output !== null);
     }
   }
   return [];
+}
+
+function compared(output: IOutput): Record<string, unknown> | null {
+  switch (output.output_type) {
+    case 'display_data':
+      return {
+        output_type: output.output_type,
+        data: Object.fromEntries(
+          Object.entries(output.data ?? {}).map(([mime, data]) => [mime, mime === 'text/plain' ? data : ''])
+        )
+      };
+    case 'stream': {
+      const text = Array.isArray(output.text) ? output.text.join('') : String(output.text);
+      return { output_type: 'stream', name: output.name, text: text.slice(-PRINTED_END) };
+    }
+    default:
+      return null;
+  }
 }
 
 /** A request for the plan of one cell; `path` is the notebook's on the server. */
@@ -44,7 +61,7 @@ export function planRequest(panel: NotebookPanel, path: string, cell: string): P
     notebook: path,
     cells: codeCells(panel),
     cell,
-    outputs: displayed(panel, cell),
+    outputs: shown(panel, cell),
     kernel: panel.sessionContext.session?.kernel?.id ?? null
   };
 }

@@ -129,6 +129,7 @@ export function anApi(answers: {
   jobs?: Partial<Api['jobs']>;
   runs?: Partial<Api['runs']>;
   publish?: Partial<Api['publish']>;
+  clusters?: Partial<Api['clusters']>;
 }): Api {
   return answers as unknown as Api;
 }

@@ -3,6 +3,8 @@
 stopped ──► starting ──► running ◄──► draining ──► stopping ──► stopped
                │            │            │            │
                └────────────┴──► failed ◄┴────────────┘
+
+One that is found gone (the machine was started anew) becomes stopped from wherever it was.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jupyter_slipway.errors import Conflict
 
@@ -28,7 +30,9 @@ class ClusterState(StrEnum):
 
 NEXT = {
     ClusterState.STOPPED: frozenset({ClusterState.STARTING}),
-    ClusterState.STARTING: frozenset({ClusterState.RUNNING, ClusterState.STOPPING, ClusterState.FAILED}),
+    ClusterState.STARTING: frozenset(
+        {ClusterState.RUNNING, ClusterState.STOPPING, ClusterState.FAILED, ClusterState.STOPPED}
+    ),
     ClusterState.RUNNING: frozenset(
         {ClusterState.DRAINING, ClusterState.STOPPING, ClusterState.FAILED, ClusterState.STOPPED}
     ),
@@ -36,7 +40,7 @@ NEXT = {
         {ClusterState.RUNNING, ClusterState.STOPPING, ClusterState.FAILED, ClusterState.STOPPED}
     ),
     ClusterState.STOPPING: frozenset({ClusterState.STOPPED, ClusterState.FAILED}),
-    ClusterState.FAILED: frozenset({ClusterState.STARTING, ClusterState.STOPPED}),
+    ClusterState.FAILED: frozenset({ClusterState.STARTING, ClusterState.STOPPING, ClusterState.STOPPED}),
 }
 
 
@@ -94,9 +98,18 @@ class Cluster(Struct, frozen=True):
         """
         if state != self.state and state not in NEXT[self.state]:
             raise Conflict(f"{self.name} is {self.state}: it cannot become {state}.", hint="Look at it again.")
-        import msgspec
+        return structs.replace(self, state=state, **changes)
 
-        return msgspec.structs.replace(self, state=state, **changes)
+
+class Lease(Struct, frozen=True):
+    """That a kernel or a run uses a cluster; one that nobody renews runs out."""
+
+    cluster: str
+    holder: str
+    """The kernel's or the run's id."""
+    kind: Literal["kernel", "run"]
+    person: str
+    renewed_at: datetime
 
 
 class Figures(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The database: one short write at a time, readers that never wait. SQLite now, PostgreSQL by its URL.
+"""The database: one short write at a time, readers that never wait. A SQLite file, or PostgreSQL by its URL.
 
 Built first in `app.build()` (and in the runner), then given to whatever stores something.
 """
@@ -13,26 +13,42 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from jupyter_slipway.db import postgresql, sqlite
+from jupyter_slipway.errors import BadRequest
 
 BUSY_TIMEOUT = 30.0
 """Seconds a writer waits for another before it gives up."""
 
 
 class Database:
-    """Connections to the store at `url`, e.g. 'sqlite:////home/me/slipway/slipway.db'."""
+    """Connections to the store at `url`: 'sqlite:////home/me/slipway/slipway.db', 'postgresql://host/slipway'.
+
+    Raises:
+        BadRequest: `url` names no store that can be used
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        parsed = make_url(url)
+        parsed = _parsed(url)
         self.sqlite = parsed.get_backend_name() == "sqlite"
         self.path = Path(parsed.database) if self.sqlite and parsed.database else None
         self._thread = threading.local()
-        self.engine = _sqlite(url) if self.sqlite else create_engine(url, pool_pre_ping=True)
+        self.engine = (sqlite if self.sqlite else postgresql).engine(parsed, BUSY_TIMEOUT)
+        self._reading: dict[str, Any] = {"slipway_read": True}
+        if not self.sqlite:
+            # Else two selects of one `read()` could see two states.
+            self._reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
     def create(self) -> None:
-        """Bring the schema to its newest state. Any number of processes may call it at once."""
+        """Bring the schema to its newest state. Any number of processes may call it at once.
+
+        Raises:
+            Unavailable: a PostgreSQL server that may lose what it has confirmed
+        """
         if self.path is None:
             self._upgrade()
             return
@@ -71,7 +87,7 @@ class Database:
             yield self._writing
             return
         with self.engine.connect() as connection:
-            reading = connection.execution_options(slipway_read=True)
+            reading = connection.execution_options(**self._reading)
             with reading.begin():
                 yield reading
 
@@ -86,7 +102,9 @@ class Database:
         # Alembic costs 0.2 s to import: a schema that is already the newest does not pay it.
         from jupyter_slipway.db.migrations import HEAD
 
-        with self.engine.connect() as connection:
+        with self.read() as connection:
+            if not self.sqlite:
+                postgresql.check(connection)
             known = self.engine.dialect.has_table(connection, "alembic_version")
             if known and connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == HEAD:
                 return
@@ -101,24 +119,10 @@ class Database:
             command.upgrade(config, "head")
 
 
-def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
-
-    @event.listens_for(engine, "connect")
-    def _opened(raw: Any, _record: Any) -> None:
-        raw.isolation_level = None  # BEGIN is ours, below: the driver's own would start too late
-        # WAL: a listing never waits for a publish. FULL: what was answered 201 survives a power cut.
-        for pragma in (
-            f"busy_timeout={int(BUSY_TIMEOUT * 1000)}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            raw.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("slipway_read")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # the text may hold a password: it is not repeated
+        raise BadRequest(
+            "SLIPWAY_DATABASE is not the URL of a database.", hint="Say postgresql://user@host/name, or nothing."
+        ) from None

@@ -151,6 +151,7 @@ cluster = Table(
     Column("state", String(16), nullable=False),
     Column("ref", Text, nullable=False, default="{}", server_default="{}"),  # how the backend finds it again
     Column("rev", Integer, nullable=False, default=0),  # raised by every write: the compare-and-set's token
+    Column("counted_at", Float(53)),  # until when its cost is counted; NULL while it does not run
     Column("data", Text, nullable=False),  # clusters.model.Cluster
 )
 

@@ -13,7 +13,7 @@ from jupyter_slipway.jobs.model import CatchUp, Job, LastRun, Schedule, Version
 from jupyter_slipway.jobs.registry import Registry
 from jupyter_slipway.jobs.schedules import Preview, Schedules
 from jupyter_slipway.publish.parameters import validate
-from jupyter_slipway.runs.engine import Engine
+from jupyter_slipway.runs.engine import Engine, Submission
 from jupyter_slipway.runs.model import Policy, Run
 from jupyter_slipway.web import Asker
 
@@ -150,13 +150,15 @@ class Jobs:
         """Queue a run of a job with these parameters."""
         version = self._registry.version(body.job, body.version)
         run = self._engine.submit(
-            version.job,
-            version.number,
-            validate(version.parameters, body.parameters),
-            digest=version.digest,
-            author=asker.name,
-            policy=(body.policy or self._registry.job(version.job).policy).checked(),
-            idempotency_key=asker.idempotency_key or None,
+            Submission(
+                version.job,
+                version.number,
+                validate(version.parameters, body.parameters),
+                digest=version.digest,
+                author=asker.name,
+                policy=(body.policy or self._registry.job(version.job).policy).checked(),
+                idempotency_key=asker.idempotency_key or None,
+            )
         )
         self._events.announce(Changed("run", run.id))
         return run

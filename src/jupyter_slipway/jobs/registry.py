@@ -6,21 +6,25 @@ Reached from the handlers of `jobs` and `publish`, and from the runner; announce
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Row, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from jupyter_slipway.db import Database, tables
 from jupyter_slipway.errors import Conflict, NotFound
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.jobs.model import Job, Version, digest, job_name
+from jupyter_slipway.publish.model import Parameter
 from jupyter_slipway.runs.model import Policy
 
 job_table, version_table = tables.job, tables.version
+
+KNOWN = 10_000
+"""Versions whose parameters are remembered, at most."""
 
 
 class Source(Struct, frozen=True):
@@ -39,9 +43,19 @@ class Registered(Struct, frozen=True):
     """False: this content was published before, as this version."""
 
 
+class Production(Struct, frozen=True):
+    """What a job runs when no version is named."""
+
+    number: int
+    digest: str
+    parameters: tuple[Parameter, ...]
+    policy: Policy
+
+
 class Registry:
     def __init__(self, database: Database, events: Events, *, clock: Callable[[], float] = time.time) -> None:
         self._database, self._events, self._clock = database, events, clock
+        self._parameters: dict[str, tuple[Parameter, ...]] = {}
 
     def publish(self, draft: Version, *, description: str | None = None) -> Registered:
         """Number `draft` and keep it. The same content under the same name is kept once.
@@ -150,6 +164,39 @@ class Registry:
             raise NotFound(f"Job {name!r} has no version {number}.", hint=f"It has versions 1 to {latest}.")
         return _version(data)
 
+    def productions(self, names: Collection[str]) -> dict[str, Production]:
+        """What each of these jobs has in production; a name that is no job's is left out.
+
+        A version's text is only read when its parameters are not known yet: 200 schedules may be due at once.
+        """
+        version, production = version_table.c, job_table.c.production
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(job_table.c.name, job_table.c.policy, version.number, version.digest)
+                .join(version_table, (version.job == job_table.c.name) & (version.number == production))
+                .where(job_table.c.name.in_(names))
+            ).all()
+            self._learn(connection, {row.digest for row in rows})
+        return {
+            row.name: Production(
+                row.number,
+                row.digest,
+                self._parameters[row.digest],
+                msgspec.json.decode(row.policy, type=Policy),
+            )
+            for row in rows
+        }
+
+    def _learn(self, connection: Connection, digests: Collection[str]) -> None:
+        """Know the parameters of the versions with these digests, which cover them: they never change."""
+        if len(self._parameters) > KNOWN:
+            self._parameters.clear()
+        unknown = [digest for digest in digests if digest not in self._parameters]
+        if unknown:
+            query = select(version_table.c.digest, version_table.c.data).where(version_table.c.digest.in_(unknown))
+            for row in connection.execute(query):
+                self._parameters[row.digest] = msgspec.json.decode(row.data, type=_Parametrised).parameters
+
     def roll_back(self, name: str, number: int) -> Job:
         """Make version `number` the one that runs when none is named.
 
@@ -189,6 +236,12 @@ class Registry:
         names = [job.name for job in self.jobs()]
         known = f"There are: {', '.join(names[:10])}{' …' if len(names) > 10 else ''}." if names else ""
         return NotFound(f"There is no job {name!r}.", hint=known or "No job was published yet.")
+
+
+class _Parametrised(Struct):
+    """The part of a stored version that `productions` needs; the rest is skipped unread."""
+
+    parameters: tuple[Parameter, ...]
 
 
 def _job(row: Row[Any]) -> Job:

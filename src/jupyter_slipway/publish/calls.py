@@ -195,6 +195,13 @@ class Names:
             self._late[name] = frozenset(found)
         return self._late[name]
 
+    def _changes_what_it_gets(self, name: str) -> bool:
+        return any(
+            self.summaries[id(one)].certain & set(one.parameters)
+            for one in self.functions[name]
+            if not one.is_class and id(one) in self.summaries
+        )
+
     def held(self, name: str) -> frozenset[str]:
         """What the functions read that the object of `name` may call."""
         return frozenset().union(*(self.late(one) for one in self.holders.get(name, ())))
@@ -219,6 +226,8 @@ class Names:
             for one in each:
                 if one in self.functions:  # handed over to be called
                     self._user(self.functions[one], (), (), effect, skip=0)
+                    if self._changes_what_it_gets(one):  # df.pipe(f): it gets what the call has
+                        effect.likely |= {owner, *call.receivers}.union(*call.args) - {"", *self.functions}
         for keyword, names in call.keywords:
             if keyword in ("out", "file"):
                 effect.certain |= names

@@ -75,12 +75,34 @@ def bound_in(body: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
             names.add(node.name)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             names.add(node.rest)
-        todo += ast.iter_child_nodes(node)
+        todo += parts(node)
     return names - declared, declared
 
 
+def parts(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below. `ast.iter_child_nodes` takes three times as long; 30,000 are asked a plan."""
+    found: list[ast.AST] = []
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if type(value) is list:
+            found += [one for one in value if isinstance(one, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
 def names_in(node: ast.AST) -> frozenset[str]:
-    return frozenset(one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
+    """The names that are read in it, at any depth."""
+    names: set[str] = set()
+    todo = [node]
+    while todo:
+        one = todo.pop()
+        if type(one) is ast.Name:
+            if type(one.ctx) is ast.Load:
+                names.add(one.id)
+        elif type(one) is not ast.Constant:
+            todo += parts(one)
+    return frozenset(names)
 
 
 class Shares:

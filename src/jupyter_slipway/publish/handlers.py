@@ -117,6 +117,8 @@ class Publish:
     ) -> None:
         self._registry, self._schedules, self._jobs, self._proofs = registry, schedules, jobs, proofs
         self._events, self._root, self._kernels, self._wake = events, root, kernels, wake
+        self._looking: dict[tuple[Any, ...], asyncio.Task[BadgeList]] = {}
+        """What is asked of badges, and is being worked out."""
 
     async def plan(self, asker: Asker, body: PlanRequest) -> Plan:
         """What publishing a cell would register."""
@@ -162,8 +164,18 @@ class Publish:
         published = Published(job, version, registered.created, _message(job, version, registered.created), run)
         return Answer(published, 201 if registered.created else 200)
 
-    def badges(self, asker: Asker, body: BadgeRequest) -> BadgeList:
+    async def badges(self, asker: Asker, body: BadgeRequest) -> BadgeList:
         """Which cells of a notebook are published, and which of them have changed since."""
+        # All pages of a shared document ask at once, after each edit: one answer serves them.
+        asked = (body.notebook, tuple(body.cells))
+        looking = self._looking.get(asked)
+        if looking is None:
+            looking = asyncio.create_task(asyncio.to_thread(self._badges, body))
+            self._looking[asked] = looking
+            looking.add_done_callback(lambda _: self._looking.pop(asked, None))
+        return await asyncio.shield(looking)  # who leaves must not take it from the others
+
+    def _badges(self, body: BadgeRequest) -> BadgeList:
         cells = sources(body.cells)
         notebook = (self._root / body.notebook).absolute()
         known = dict(zip(lasting_ids(notebook.name, cells), (cell.id for cell in cells), strict=True))

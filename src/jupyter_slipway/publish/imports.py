@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable
 
+from jupyter_slipway.publish.expressions import parts
 from jupyter_slipway.publish.pieces import Line, Piece
 
 
@@ -61,11 +62,16 @@ def group_of(text: str) -> int:
 def imported(tree: ast.Module) -> tuple[str, ...]:
     """The top-level packages that a file imports, sorted; the standard library's left out."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
         if isinstance(node, ast.Import):
             found |= {one.name.split(".")[0] for one in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            if node.module and not node.level:
+                found.add(node.module.split(".")[0])
+        else:  # an expression holds no import
+            todo += [one for one in parts(node) if not isinstance(one, (ast.expr, ast.arguments))]
     return tuple(sorted(found - sys.stdlib_module_names))
 
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from jupyter_slipway.publish.remembered import remembered
+
 
 class Split(Struct, frozen=True, gc=False):
     """A cell as plain Python, with what was left out of it."""
@@ -261,7 +263,7 @@ def split_magics(source: str) -> Split:
 
 # A plan of 1,000 cells needs 1,500 trees, some more than once: with room for 1,024 it took 1.5 times as long. A tree
 # takes about 80 times the bytes of its text.
-@lru_cache(maxsize=2048)
+@remembered(2048)
 def parsed(python: str) -> ast.Module | None:
     """The syntax tree, or None when it is not Python. It is shared: nobody may change it."""
     try:

@@ -12,20 +12,27 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from jupyter_slipway.publish.model import Difference, Environment, Module, Parameter, Proof
+from jupyter_slipway.publish.printed import Printed, compare_printed
 from jupyter_slipway.publish.shown import missing
 from jupyter_slipway.runs import layout
 from jupyter_slipway.runs.attempt import BOOTSTRAP
 
 PROBE = Path(__file__).with_name("observe.py")
 TOLERANCE = 1e-9
+NO_VALUE = "It runs in a clean process. The cell leaves no value to compare."
+PRINTED = "printed lines"
+"""Stands among what was compared."""
 LOG_END = 400
 """Characters of what a failed run said last."""
+PRINTED_END = 1_000_000
+"""Bytes at the end of what it printed that are compared."""
 
 
 async def prove(
@@ -74,7 +81,8 @@ async def prove(
             "not comparable", "It runs in a clean process; no kernel holds values to compare with.", seconds=seconds
         )
     proof = judge(expected, _read(scratch / "fingerprints.json") or {}, seconds=seconds)
-    return _with_shown(proof, shown, _read(scratch / "outputs.json") or []) if expected else proof
+    proof = _with_shown(proof, shown, _read(scratch / "outputs.json") or [])
+    return _with_printed(proof, compare_printed(shown, _printed(scratch), today=date.today(), tolerance=TOLERANCE))
 
 
 def _with_shown(proof: Proof, notebook: Sequence[Mapping[str, Any]], run: Sequence[Mapping[str, Any]]) -> Proof:
@@ -82,8 +90,33 @@ def _with_shown(proof: Proof, notebook: Sequence[Mapping[str, Any]], run: Sequen
     gone = missing(notebook, run)
     if not gone:
         return proof
-    reason = f"{len(gone)} of the cell's outputs {'is' if len(gone) == 1 else 'are'} not shown. {proof.reason}".strip()
-    return msgspec.structs.replace(proof, verdict="differs", reason=reason, differences=(*proof.differences, *gone))
+    reason = f"{len(gone)} of the cell's outputs {'is' if len(gone) == 1 else 'are'} not shown."
+    return _differing(proof, reason, gone)
+
+
+def _with_printed(proof: Proof, printed: Printed) -> Proof:
+    """`proof`, which differs also when a line that the cell printed does; the same when there is nothing else."""
+    if printed.same:
+        proof = msgspec.structs.replace(proof, compared=(*proof.compared, PRINTED))
+    if printed.differ:
+        reason = f"{printed.differ} printed {'line differs' if printed.differ == 1 else 'lines differ'}."
+        proof = _differing(proof, reason, printed.differences)
+    elif printed.same and proof.verdict == "not comparable":
+        proof = msgspec.structs.replace(proof, verdict="same", reason=proof.reason.removeprefix(NO_VALUE))
+    if printed.left:
+        reason = f"{proof.reason} Not compared: {printed.left}.".strip()
+        proof = msgspec.structs.replace(proof, reason=reason)
+    return proof
+
+
+def _differing(proof: Proof, reason: str, differences: Sequence[Difference]) -> Proof:
+    before = "" if proof.verdict == "not comparable" else proof.reason
+    return msgspec.structs.replace(
+        proof,
+        verdict="differs",
+        reason=f"{reason} {before}".strip(),
+        differences=(*proof.differences, *differences),
+    )
 
 
 def judge(
@@ -107,8 +140,8 @@ def judge(
         reason = f"{_listed(names)} differ{'s' if len(names) == 1 else ''}."
         return Proof("differs", reason, differences, compared, seconds, tolerance)
     if not compared:
-        reason = f"Nothing could be compared: {left}." if left else "The cell leaves no value to compare."
-        return Proof("not comparable", f"It runs in a clean process. {reason}", (), (), seconds, tolerance)
+        reason = f"It runs in a clean process. Nothing could be compared: {left}." if left else NO_VALUE
+        return Proof("not comparable", reason, (), (), seconds, tolerance)
     unseen = "; ".join(filter(None, (left, partly)))
     return Proof("same", f"Not compared: {unseen}." if unseen else "", (), compared, seconds, tolerance)
 
@@ -232,13 +265,13 @@ def _lay_out(
 async def _run(executable: str, scratch: Path, timeout: float) -> int | None:
     """The exit code; None when the time was up. Whatever happens, its process group is gone afterwards."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "JPY_", "COV_"))}
-    with open(scratch / "log.txt", "wb") as log:
+    with open(scratch / "printed.txt", "wb") as printed, open(scratch / "log.txt", "wb") as log:
         process = await asyncio.create_subprocess_exec(
             executable,
             BOOTSTRAP,
             str(scratch),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
+            stdout=printed,
             stderr=log,
             start_new_session=True,
             env=environ,
@@ -265,13 +298,20 @@ def _failure(scratch: Path, code: int) -> str:
         return f"In a clean process it fails: {error['kind']}: {error['message']}{where}."
     if code < 0:
         return f"In a clean process it was ended by {signal.Signals(-code).name}."
-    log = (scratch / "log.txt").read_text("utf-8", errors="replace").strip()
+    log = (scratch / "log.txt").read_text("utf-8", errors="replace").strip() or _printed(scratch).strip()
     return f"In a clean process it ended with code {code}: {log[-LOG_END:]}"
 
 
 def _failed(scratch: Path, code: int) -> Difference:
     error = _read(scratch / "error.json")
     return Difference("main", "it runs", f"{error['kind']}: {error['message']}" if error else f"code {code}")
+
+
+def _printed(scratch: Path) -> str:
+    """The end of what the run wrote to its standard output."""
+    with open(scratch / "printed.txt", "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - PRINTED_END))
+        return file.read().decode("utf-8", "replace")
 
 
 def _read(path: Path) -> Any:

@@ -1,6 +1,6 @@
 """What a cell showed beside its result, in the notebook and in the clean process. Pure.
 
-Called by `proof`. The result itself is compared by value; printed lines are the log's.
+Called by `proof`. The result itself is compared by value, printed lines by `printed`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import NotFound, Unprocessable
 from jupyter_slipway.publish.calls import BUILTINS, Effect, Names
-from jupyter_slipway.publish.effects import analyse
+from jupyter_slipway.publish.effects import analyse, remember_part
 from jupyter_slipway.publish.facts import Analysis, Statement
 from jupyter_slipway.publish.model import CellPlan, CellSource, Execution, Warn
 from jupyter_slipway.publish.plain import parsed
@@ -563,9 +563,11 @@ def _steps(walk: _Walk) -> tuple[Step, ...]:
     for run, ran in enumerate(walk.log):
         kept = walk.of_run(run)
         if kept:
-            python = walk.analyses[run].split.python
-            if len(kept) < len(walk.analyses[run].statements):
+            whole = walk.analyses[run]
+            python = whole.split.python
+            if len(kept) < len(whole.statements):
                 python = _only(python, [walk.units[k].statement for k in kept])
+                remember_part(whole, python, [walk.units[k].at for k in kept])
             steps.append(Step(ran.cell, ran.index, ran.source, python, ran.target))
     return tuple(steps)
 

@@ -7,7 +7,7 @@ fence of its own claim: a runner that was taken over can no longer write.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,23 @@ class RunPage(Struct, frozen=True):
     """Pass as `after` for the following page; None on the last."""
 
 
+class Submission(Struct, frozen=True):
+    """What is to run, for `Engine.submit`."""
+
+    job: str
+    version: int
+    parameters: dict[str, Any]
+    digest: str
+    """Of the version; checked again before it runs."""
+    author: str
+    policy: Policy = Policy()
+    trigger: str = "manual"
+    schedule: str | None = None
+    due: datetime | None = None
+    idempotency_key: str | None = None
+    retry_of: str | None = None
+
+
 class Claim(Struct, frozen=True):
     """A run that a runner has, and may settle while nobody has taken it over."""
 
@@ -76,54 +93,32 @@ class Engine:
         self.home = home
         self.clock = clock
         # One statement, so that two who submit the same at once get the same run.
-        self._insert = _insert_or_nothing(database).returning(*runs.c)
+        self._insert = _insert_or_nothing(database)
 
     # ── for people ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def submit(
-        self,
-        job: str,
-        version: int,
-        parameters: dict[str, Any],
-        *,
-        digest: str,
-        author: str,
-        policy: Policy = Policy(),  # noqa: B008  (frozen)
-        trigger: str = "manual",
-        schedule: str | None = None,
-        due: datetime | None = None,
-        idempotency_key: str | None = None,
-        retry_of: str | None = None,
-    ) -> Run:
+    def submit(self, one: Submission) -> Run:
         """Queue a run.
 
         The same idempotency key, or the same schedule and due time, gives the run that it gave before.
         """
-        now = self.clock()
-        row = {
-            "id": new_id("run"),
-            "job": job,
-            "version": version,
-            "state": RunState.QUEUED.value,
-            "queued_at": now,
-            "ready": now,
-            "attempts": policy.attempts,
-            "parameters": _text(parameters),
-            "policy": _text(policy),
-            "digest": digest,
-            "author": author,
-            "trigger": trigger,
-            "schedule": schedule,
-            "due": None if due is None else due.timestamp(),
-            "idempotency_key": idempotency_key,
-            "retry_of": retry_of,
-        }
+        row = _row(one, self.clock())
         with self.database.write() as connection:
-            written = connection.execute(self._insert, row).mappings().first()
+            written = connection.execute(self._insert.returning(*runs.c), row).mappings().first()
             if written is None:
                 return _same(connection, row)
         wake.ring(self.home)
         return _run(written)
+
+    def submit_many(self, many: Sequence[Submission]) -> None:
+        """Queue them all or none, leaving those alone that were queued before.
+
+        One write to disk and one prepared statement: 200 cost what five cost one by one.
+        """
+        now = self.clock()
+        with self.database.write() as connection:
+            connection.execute(self._insert, [_row(one, now) for one in many])
+        wake.ring(self.home)
 
     def get(self, run_id: str) -> Run:
         """One run.
@@ -221,7 +216,7 @@ class Engine:
         run = self.get(run_id)
         if run.state not in ENDED:
             raise _not_ended(run)
-        return self.submit(
+        again = Submission(
             run.job,
             run.version,
             run.parameters,
@@ -231,6 +226,7 @@ class Engine:
             trigger="retry",
             retry_of=run_id,
         )
+        return self.submit(again)
 
     def directory(self, run_id: str, attempt: int | None = None) -> Path:
         """Where an attempt's files are; the newest attempt's when none is named.
@@ -400,6 +396,28 @@ def _insert_or_nothing(database: Database) -> Any:
     from sqlalchemy.dialects import postgresql
 
     return postgresql.insert(runs).on_conflict_do_nothing()
+
+
+def _row(one: Submission, now: float) -> dict[str, Any]:
+    """The columns of a run that is queued now."""
+    return {
+        "id": new_id("run"),
+        "job": one.job,
+        "version": one.version,
+        "state": RunState.QUEUED.value,
+        "queued_at": now,
+        "ready": now,
+        "attempts": one.policy.attempts,
+        "parameters": _text(one.parameters),
+        "policy": _text(one.policy),
+        "digest": one.digest,
+        "author": one.author,
+        "trigger": one.trigger,
+        "schedule": one.schedule,
+        "due": None if one.due is None else one.due.timestamp(),
+        "idempotency_key": one.idempotency_key,
+        "retry_of": one.retry_of,
+    }
 
 
 def _ended(claim: Claim, ending: Ending, *, cancelled: bool, now: float) -> dict[str, Any]:

@@ -21,6 +21,8 @@ class Backend(Protocol):
     """'dask-local', …"""
     engine: str
     """'dask' or 'spark'."""
+    on_this_machine: bool
+    """Whether its workers take memory and cores of this machine."""
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a profile's options: the form behind 'New cluster' is made from it.

@@ -1,0 +1,71 @@
+/** All of the clusters' front end that works while the page is open, made when it is first needed. */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+
+import { type Context, SlipwayWidget } from '../ui/context';
+import { Actions, addNotices } from './actions';
+import { Attaching } from './attaching';
+import { CellBars } from './cellBar';
+import { Chip } from './chip';
+import { Dashboard } from './dashboard';
+import { LogsView } from './logsPage';
+import { Clusters } from './model';
+import { ClustersSection } from './section';
+import { NotebookWork } from './work';
+
+export class ClusterDesk {
+  constructor(
+    app: JupyterFrontEnd,
+    private readonly context: Context,
+    notebooks: INotebookTracker
+  ) {
+    const { api, overview, trans } = context;
+    this.clusters = new Clusters(api, overview);
+    this.attaching = new Attaching(api, this.clusters, app.serviceManager.contents, notebooks, trans);
+    this.actions = new Actions(context, this.clusters, this.attaching, notebooks, panel =>
+      this.works.get(panel)
+    );
+    addNotices(context, this.clusters, this.attaching, this.actions);
+    this.clusters.start();
+  }
+
+  readonly clusters: Clusters;
+  readonly actions: Actions;
+
+  section(): ClustersSection {
+    return new ClustersSection(this.context, this.clusters);
+  }
+
+  /** The chip of a notebook's toolbar; with it come the bars under its cells. */
+  chip(panel: NotebookPanel): Chip {
+    const { context, clusters, attaching } = this;
+    return new Chip(context, { panel, clusters, attaching, work: this.workOf(panel) });
+  }
+
+  logs(cluster: string): SlipwayWidget {
+    return new LogsView(this.context, this.clusters, cluster);
+  }
+
+  dashboard(cluster: string): SlipwayWidget {
+    return new SlipwayWidget(this.context, () => Dashboard({ cluster, clusters: this.clusters }));
+  }
+
+  private workOf(panel: NotebookPanel): NotebookWork {
+    const known = this.works.get(panel);
+    if (known) {
+      return known;
+    }
+    const work = new NotebookWork(this.context.api, this.attaching, panel);
+    const bars = new CellBars(this.context, panel, work);
+    this.works.set(panel, work);
+    panel.disposed.connect(() => {
+      this.works.delete(panel);
+      bars.dispose();
+      work.dispose();
+    });
+    return work;
+  }
+
+  private readonly attaching: Attaching;
+  private readonly works = new Map<NotebookPanel, NotebookWork>();
+}

@@ -1,0 +1,85 @@
+"""What is asked of a Dask scheduler: figures, whose work has come how far, cancelling one holder's work, packages.
+
+Each function takes the `Scheduler` object: called in the process that has it, or shipped there by
+`Client.run_on_scheduler`. So nothing here imports Slipway: the scheduler of somebody else does not have it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+LIVE = ("waiting", "no-worker", "queued", "processing")
+DONE = ("memory", "released", "forgotten")
+
+
+def figures(dask_scheduler: Any) -> dict[str, Any]:
+    """As `clusters.model.Figures`."""
+    workers = list(dask_scheduler.workers.values())
+    cores = sum(worker.nthreads for worker in workers)
+    busy = sum(float(worker.metrics.get("cpu", 0.0)) for worker in workers) / 100
+    states: dict[str, int] = {}
+    for group in dask_scheduler.task_groups.values():
+        for state, count in group.states.items():
+            states[state] = states.get(state, 0) + count
+    return {
+        "workers": len(workers),
+        "cores": cores,
+        "cpu": min(busy / cores, 1.0) if cores else 0.0,
+        "memory": sum(int(worker.metrics.get("memory", 0)) for worker in workers),
+        "memory_limit": sum(worker.memory_limit or 0 for worker in workers),
+        "tasks": sum(states.get(state, 0) for state in LIVE),
+        "processing": states.get("processing", 0),
+        "done": sum(prefix.state_counts["memory"] for prefix in dask_scheduler.task_prefixes.values()),
+    }
+
+
+def working(dask_scheduler: Any) -> bool:
+    """Whether any task is under way or waits for a worker."""
+    return any(group.states[state] for group in dask_scheduler.task_groups.values() for state in LIVE)
+
+
+def life(dask_scheduler: Any) -> dict[str, Any]:
+    """What `clusters.model.Status` says beside its state."""
+    return {"workers": len(dask_scheduler.workers), "working": working(dask_scheduler)}
+
+
+def clients_of(dask_scheduler: Any, holder: str) -> list[Any]:
+    """The clients of one kernel or run: their names carry its id, through `DASK_CLIENT_NAME`."""
+    return [one for key, one in dask_scheduler.clients.items() if f"-{holder}-" in str(key)]
+
+
+def progress(dask_scheduler: Any, holder: str, cell: str = "") -> dict[str, Any] | None:
+    """As `clusters.model.Progress`: of what the holder wants and the tasks that this needs; None: nothing is live."""
+    seen: set[Any] = set()
+    todo = [task for client in clients_of(dask_scheduler, holder) for task in client.wants_what]
+    while todo:
+        task = todo.pop()
+        if task not in seen:
+            seen.add(task)
+            todo.extend(task.dependencies)
+    live = [task for task in seen if task.state in LIVE]
+    if not live:
+        return None
+    stages: dict[str, int] = {}
+    for task in live:
+        stages[task.prefix.name] = stages.get(task.prefix.name, 0) + 1
+    return {
+        "done": len(seen) - len(live),
+        "total": len(seen),
+        "stage": max(stages, key=lambda name: stages[name]),
+        "failed": sum(task.state == "erred" for task in seen),
+    }
+
+
+def cancel(dask_scheduler: Any, holder: str, cell: str = "") -> int:
+    """Forget what the holder wants and is not done; how many tasks already run on a worker and end by themselves."""
+    running = 0
+    for client in clients_of(dask_scheduler, holder):
+        keys = [task.key for task in client.wants_what if task.state in LIVE]
+        if not keys:
+            continue
+        before = {task.key for worker in dask_scheduler.workers.values() for task in worker.processing}
+        dask_scheduler.stimulus_cancel(keys, client=client.client_key, force=False, reason="cancelled", msg="")
+        after = {task.key for worker in dask_scheduler.workers.values() for task in worker.processing}
+        running += len(before - after)
+    return running

@@ -1,0 +1,147 @@
+"""`%cluster NAME`: the kernel that runs this computes on a cluster from now on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jupyter_slipway.console import connect, console
+from jupyter_slipway.errors import BadRequest, Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_slipway.client import Client
+    from jupyter_slipway.clusters.model import Cluster
+
+USAGE = "%cluster NAME to use one, %cluster to see it, %cluster --detach to let it go."
+
+
+def cluster(shell: Any, words: list[str]) -> None:
+    """
+    Args:
+        shell: IPython's
+        words: what stands behind '%cluster'
+
+    Raises:
+        SlipwayError: refused, or the cluster failed
+    """
+    given = _parsed(words)
+    with connect() as client:
+        if given["detach"]:
+            _detach(shell, client)
+        elif given["name"]:
+            _attach(shell, client, given["name"])
+        else:
+            _show(client)
+
+
+def _attach(shell: Any, client: Client, name: str) -> None:
+    from jupyter_slipway.clusters import views
+    from jupyter_slipway.clusters.packages import installed
+    from jupyter_slipway.kernels import startup
+
+    found = client.cluster(name)
+    if found.state in ("stopped", "failed"):
+        found = client.start_cluster(name)
+    found = client.settle(name, _line())
+    if found.state in ("stopped", "failed"):
+        raise Conflict(f"{name} is {found.state}: {found.reason}.", hint=f"%slipway cluster logs {name}")
+    given = client.attach(name, kernel_id(), path=os.environ.get("JPY_SESSION_NAME", ""))
+    environ, code = given.attachment.environ, given.attachment.code
+    startup.attach(shell, environ, code)
+    _remember({"cluster": name, "environ": environ, "code": code})
+    says = f"{views.workers(given.cluster)} workers" if given.cluster.engine == "dask" else given.cluster.engine
+    console().print(f"This kernel uses {name} ({says}): {', '.join(f'`{one}`' for one in given.attachment.names)}.")
+    console().print(views.comparison_view(client.compare_packages(name, installed())))
+
+
+def _detach(shell: Any, client: Client) -> None:
+    from jupyter_slipway.kernels import startup
+
+    name = _attached()
+    client.detach(name, kernel_id())
+    startup.attach(shell, {}, "")
+    _remember({})
+    console().print(f"This kernel no longer uses {name}.")
+
+
+def _show(client: Client) -> None:
+    from jupyter_slipway.clusters import views
+
+    name = _attached()
+    found = client.cluster(name)
+    figures = client.figures(name) if found.state in ("running", "draining") else None
+    console().print(views.cluster_view(found, figures))
+
+
+def _attached() -> str:
+    name = os.environ.get("SLIPWAY_CLUSTER", "")
+    if not name:
+        raise Conflict("This kernel uses no cluster.", hint=f"%slipway clusters lists them. {USAGE}")
+    return name
+
+
+def kernel_id() -> str:
+    """Of this kernel, as the server knows it; of a process that is no kernel, one that is its own."""
+    from jupyter_slipway.kernels.startup import DIRECTORY
+
+    if directory := os.environ.get(DIRECTORY):
+        return Path(directory).name
+    try:
+        from ipykernel.connect import get_connection_file
+
+        return Path(get_connection_file()).stem.removeprefix("kernel-")
+    except (ImportError, RuntimeError):  # plain IPython
+        return f"process-{os.getpid()}"
+
+
+def _remember(attachment: dict[str, Any]) -> None:
+    """For the next start of a kernel that a host keeps."""
+    from jupyter_slipway.files import atomic_write
+    from jupyter_slipway.kernels.startup import ATTACHMENT, DIRECTORY
+
+    if directory := os.environ.get(DIRECTORY):
+        atomic_write(Path(directory, ATTACHMENT), json.dumps(attachment).encode())
+
+
+def _line() -> Callable[[Cluster], None]:
+    """One line under the cell that says what is being waited for."""
+    from IPython.display import TextDisplayObject, display
+
+    class Line(TextDisplayObject):  # type: ignore[misc]
+        def __repr__(self) -> str:
+            return str(self.data)
+
+    handle = display(Line(""), display_id=True)
+    said = ""
+
+    def tell(found: Cluster) -> None:
+        nonlocal said
+        waiting = f", waiting for {found.waiting}" if found.waiting else ""
+        part = f" ({found.progress:.0%})" if found.state == "starting" and found.progress else ""
+        words = f"{found.name}: {found.state}{waiting}{part}"
+        if handle is not None and words != said:
+            said = words
+            handle.update(Line(words))
+
+    return tell
+
+
+def _parsed(words: list[str]) -> dict[str, Any]:
+    @click.command(add_help_option=False)
+    @click.argument("name", required=False)
+    @click.option("--detach", is_flag=True)
+    def command(**given: Any) -> dict[str, Any]:
+        return given
+
+    try:
+        found = command.main(args=words, prog_name="%cluster", standalone_mode=False)
+    except click.ClickException as error:
+        raise BadRequest(error.format_message(), hint=USAGE) from error
+    assert isinstance(found, dict)
+    return found

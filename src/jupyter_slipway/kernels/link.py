@@ -1,0 +1,384 @@
+"""A server's end of the stream from one kernel's host: hands on what is said, asks, and comes back when it breaks.
+
+One a kernel and server, however many pages: `connection` fans out. Given to the kernel's manager by `manager`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from jupyter_slipway import hosting
+from jupyter_slipway.errors import Conflict, Unavailable
+from jupyter_slipway.hosting import Record
+from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.host import new_header
+from jupyter_slipway.kernels.wire import CALL, FACT, MESSAGE, Frame, Message, Parser, call, message
+
+PATIENCE = 20.0
+"""Seconds that a host may take to answer."""
+RESTART = 90.0
+RETRY = 0.1
+REMOTE_TRIES = 100
+"""Of a host on another machine, whose process cannot be looked at."""
+QUEUE = 200
+"""Frames of a history that may wait to be taken."""
+SERVER = f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Page(Protocol):
+    """Whoever wants to be told all that a kernel says."""
+
+    def deliver(self, message: Message) -> None: ...
+
+    def fact(self, number: int, fact: dict[str, Any]) -> None: ...
+
+    def broken(self) -> None:
+        """The host was lost: what was asked and not answered may be asked again."""
+        ...
+
+
+class Link:
+    """
+    Args:
+        revive: called in a thread when the host's process is gone; gives the record of a new one
+
+    `ended` is called once, with the reason, when the host has ended for good.
+    """
+
+    def __init__(self, directory: Path, record: Record, *, revive: Callable[[Path], Record] | None = None) -> None:
+        self.directory, self.record = directory, record
+        self.pages: set[Page] = set()
+        self.status: dict[str, Any] = {}
+        """As `Host.status` has it; {} before the first hello."""
+        self.sessions: dict[str, dict[str, Any]] = {}
+        """By session: whose it is, and how far its page had seen, as this server knows."""
+        self.last = -1
+        """The number of the last frame that came; -1 before the first hello."""
+        self.over = ""
+        """Why the kernel has ended; '' while it lives."""
+        self.ended: Callable[[str], None] = lambda reason: None
+        self.changed: Callable[[], None] = lambda: None
+        self.told: Callable[[Message], None] = lambda message: None
+        self.revive = revive
+        self._up = asyncio.Event()
+        self._stream: _Stream | None = None
+        self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._count = 0
+        self._task: asyncio.Task[None] | None = None
+        self._seen: dict[str, int] = {}
+        self._here: dict[str, int] = {}
+
+    @property
+    def kernel(self) -> str:
+        """The kernel's id."""
+        return str((self.status.get("about") or self.record.about)["kernel"])
+
+    # ── life ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def open(self) -> None:
+        """Attach, soon; and again whenever the stream breaks."""
+        if self._task is None and not self.over:
+            self._task = asyncio.ensure_future(self._live())
+
+    async def ready(self, within: float = PATIENCE) -> None:
+        """
+        Raises:
+            Unavailable: the host does not answer, or has ended
+        """
+        self.open()
+        try:
+            await asyncio.wait_for(self._up.wait(), within)
+        except TimeoutError:
+            raise Unavailable(
+                "The kernel's host does not answer.", hint="Wait a little, or restart the kernel."
+            ) from None
+        if self.over:
+            raise Unavailable(f"The kernel has ended: {self.over}", hint="Start it again.")
+
+    @property
+    def up(self) -> bool:
+        return self._up.is_set() and not self.over
+
+    async def close(self) -> None:
+        """Let go; the kernel lives on."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._hang_up()
+
+    async def _live(self) -> None:
+        tries = 0
+        while not self.over:
+            stream = await self._attached()
+            if stream is not None:
+                tries = 0
+                await stream.lost.wait()
+                self._up.clear()
+                self._hang_up()
+                if self.over:
+                    break
+            tries += 1
+            await self._mend(tries)
+        self._up.set()
+        self._fail_calls(self.over)
+        self.ended(self.over)
+
+    async def _attached(self) -> _Stream | None:
+        try:
+            stream = await connect(self.record, self._hear)
+        except OSError:
+            return None
+        self._stream = stream
+        stream.write(call(token=self.record.token, since=self.last, server=SERVER))
+        return stream
+
+    async def _mend(self, tries: int) -> None:
+        """The stream is broken: the host lives and is asked again, or is gone and is started anew."""
+        remote = not self.record.endpoint.startswith("/")
+        if (remote and tries < REMOTE_TRIES) or (not remote and hosting.alive(self.record)):
+            await asyncio.sleep(RETRY)
+            return
+        if tries == 1:
+            # It may have ended as it should, and its last words were lost.
+            await asyncio.sleep(RETRY)
+        if not self.directory.exists():
+            self.over = "It was shut down."
+        elif (done := _ended(self.directory)) is not None:
+            self.over = done
+        elif self.revive is None:
+            self.over = "The kernel's host is gone."
+        else:
+            self._break()
+            try:
+                self.record = await asyncio.to_thread(self.revive, self.directory)
+            except FileNotFoundError:
+                self.over = "It was shut down."
+            except Unavailable as error:
+                self.over = error.message
+
+    def _break(self) -> None:
+        self._fail_calls("Its host was lost; the kernel starts anew.")
+        for page in list(self.pages):
+            page.broken()
+
+    def _fail_calls(self, why: str) -> None:
+        calls, self._calls = self._calls, {}
+        for waiting in calls.values():
+            if not waiting.done():
+                waiting.set_exception(Unavailable(f"The kernel's host has gone: {why}", hint="Try again."))
+
+    def _hang_up(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, message: Message) -> None:
+        """Hand a message, stamped, to the kernel.
+
+        Raises:
+            Unavailable: nobody is there to take it now
+        """
+        self._write(Frame(MESSAGE, 0, message.payload).encode())
+
+    async def call(self, op: str, *, within: float = PATIENCE, **arguments: Any) -> Any:
+        """
+        Raises:
+            Conflict: the host refuses
+            Unavailable: it does not answer in time, or is lost meanwhile
+        """
+        await self.ready()
+        self._count += 1
+        identity = self._count
+        answer = self._calls[identity] = asyncio.get_running_loop().create_future()
+        self._write(call(op=op, id=identity, **arguments))
+        try:
+            return await asyncio.wait_for(answer, within)
+        except TimeoutError:
+            raise _silent() from None
+        finally:
+            self._calls.pop(identity, None)
+
+    def here(self, people: dict[str, int]) -> None:
+        """Tell who is here through this server, and with how many pages."""
+        self._here = people
+        if self._stream is not None:
+            self._stream.write(call(op="here", people=people))
+
+    def seen(self, session: str, number: int) -> None:
+        """A page has all up to `number`: a server that comes after us goes on from there."""
+        if not self._seen:
+            asyncio.get_running_loop().call_later(0.5, self._tell_seen)
+        self._seen[session] = number
+
+    def _tell_seen(self) -> None:
+        seen, self._seen = self._seen, {}
+        for session, number in seen.items():
+            self.sessions.setdefault(session, {"person": ""})["seen"] = number
+        if self._stream is not None:
+            self._stream.write(call(op="seen", sessions=seen))
+
+    async def history(self, since: int, until: int | None = None) -> AsyncIterator[Frame]:
+        """What was said after number `since`, up to `until` (or to now), on a stream of its own.
+
+        Raises:
+            Unavailable: the host does not answer
+        """
+        frames: asyncio.Queue[Frame | None] = asyncio.Queue()
+
+        def heard(frame: Frame) -> None:
+            frames.put_nowait(frame)
+            # No more than a little in memory, however long the history and however slow who reads it.
+            if frames.qsize() >= QUEUE:
+                stream.flow(False)
+
+        try:
+            stream = await connect(self.record, heard)
+        except OSError as error:
+            raise _silent() from error
+        stream.when_lost = lambda: frames.put_nowait(None)
+        until = self.last if until is None else until
+        stream.write(call(token=self.record.token, since=max(since, 0), until=until, server=SERVER))
+        try:
+            while (frame := await frames.get()) is not None:
+                if frames.qsize() < QUEUE:
+                    stream.flow(True)
+                if frame.kind != CALL:
+                    yield frame
+        finally:
+            stream.close()
+
+    def _write(self, data: bytes) -> None:
+        if self._stream is None or self.over:
+            raise Unavailable(
+                f"The kernel cannot be reached now. {self.over}".strip(), hint="It comes back, or has to be started."
+            )
+        self._stream.write(data)
+
+    # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, frame: Frame) -> None:
+        if frame.kind == MESSAGE:
+            self.last = frame.number
+            said = Message(frame.payload, frame.number)
+            self.told(said)
+            for page in list(self.pages):
+                page.deliver(said)
+        elif frame.kind == FACT:
+            self.last = frame.number
+            fact = _decoded(frame.payload)
+            for page in list(self.pages):
+                page.fact(frame.number, fact)
+        else:
+            self._noticed(_decoded(frame.payload))
+
+    def _noticed(self, notice: dict[str, Any]) -> None:
+        if "hello" in notice:
+            if notice["hello"] != self.record.nonce:
+                # Somebody else answers at its endpoint.
+                self._hang_up()
+                return
+            if self.last < 0:
+                self.last = notice["state"]["last"]
+            self.sessions.update(notice["sessions"])
+            if self._here and self._stream is not None:
+                self._stream.write(call(op="here", people=self._here))
+            self.status = notice["state"]
+            self._up.set()
+            self.changed()
+        elif "state" in notice:
+            self.status = notice["state"]
+            self.changed()
+        elif "bye" in notice:
+            self.over = notice["bye"] or "It was ended."
+        elif (waiting := self._calls.get(notice.get("id", 0))) is not None and not waiting.done():
+            if "error" in notice:
+                waiting.set_exception(Conflict(notice["error"]))
+            else:
+                waiting.set_result(notice["ok"])
+
+    def say(self, channel: str, kind: str, content: dict[str, Any], parent: dict[str, Any]) -> Message:
+        """A message of the server's own, for pages; it is in no journal."""
+        return Message(message(channel, new_header(kind, "slipway"), parent, content))
+
+
+class _Stream(asyncio.Protocol):
+    def __init__(self, hear: Callable[[Frame], None]) -> None:
+        self._hear, self._parser = hear, Parser()
+        self._transport: asyncio.Transport | None = None
+        self.lost = asyncio.Event()
+        self.when_lost: Callable[[], None] = lambda: None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for frame in self._parser.feed(data):
+            self._hear(frame)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost.set()
+        self.when_lost()
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def flow(self, on: bool) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if on and not self._transport.is_reading():
+            self._transport.resume_reading()
+        elif not on and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def connect(record: Record, hear: Callable[[Frame], None]) -> _Stream:
+    """A stream to a host; the first frame to write is its hello.
+
+    Raises:
+        OSError: nobody is there
+    """
+    loop = asyncio.get_running_loop()
+    if record.endpoint.startswith("/"):
+        _, stream = await loop.create_unix_connection(lambda: _Stream(hear), record.endpoint)
+        return stream
+    address, _, port = record.endpoint.rpartition(":")
+    context = None
+    if record.tls:
+        context = ssl.create_default_context(cafile=record.tls["ca"])
+        # Both ends show a certificate of the cluster's own authority, which names no machine.
+        context.check_hostname = False
+        context.load_cert_chain(record.tls["cert"], record.tls["key"])
+    _, stream = await loop.create_connection(lambda: _Stream(hear), address, int(port), ssl=context)
+    return stream
+
+
+def _silent() -> Unavailable:
+    return Unavailable("The kernel's host does not answer.", hint="Wait a little, then try again.")
+
+
+def _decoded(payload: bytes) -> dict[str, Any]:
+    value = json.loads(payload)
+    assert isinstance(value, dict)
+    return value
+
+
+def _ended(directory: Path) -> str | None:
+    done = hosts.ended(directory)
+    return None if done is None else str(done["reason"])

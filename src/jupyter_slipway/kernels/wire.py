@@ -1,0 +1,143 @@
+"""The bytes between a kernel's host and those attached to it; the same bytes lie in the journal.
+
+A frame is `u32 length | u8 kind | u64 number | payload`. A message's payload is what JupyterLab's own websocket
+protocol (v1.kernel.websocket.jupyter.org) carries, so that host, journal, server and page hand on one and the same
+text. Standard library only: it also runs where we are not installed.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+HEADER = struct.Struct("<IBQ")
+CALL, MESSAGE, FACT = 0, 1, 2
+"""Kinds. A call, its answer or a notice: JSON, not numbered. A kernel's message: v1. A fact: JSON, numbered."""
+
+
+class Frame(NamedTuple):
+    kind: int
+    number: int
+    """Of messages and facts: 1, 2, 3 … as the host wrote them down; else 0."""
+    payload: bytes
+
+    def encode(self) -> bytes:
+        return HEADER.pack(len(self.payload), self.kind, self.number) + self.payload
+
+
+class Parser:
+    """Frames out of a stream's pieces."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        self._data += data
+        start, end = 0, len(self._data)
+        try:
+            while end - start >= HEADER.size:
+                length, kind, number = HEADER.unpack_from(self._data, start)
+                after = start + HEADER.size + length
+                if after > end:
+                    break
+                payload = bytes(self._data[start + HEADER.size : after])
+                start = after
+                yield Frame(kind, number, payload)
+        finally:
+            del self._data[:start]
+
+
+def call(**content: Any) -> bytes:
+    """The frame of a call, an answer or a notice."""
+    return Frame(CALL, 0, encode(content)).encode()
+
+
+def encode(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def pack(channel: str, parts: Sequence[bytes]) -> bytes:
+    """A message as websocket v1 has it; `parts` are header, parent, metadata, content and buffers."""
+    pieces = [channel.encode(), *parts]
+    offset = 8 * (len(pieces) + 2)
+    offsets = [offset]
+    for piece in pieces:
+        offset += len(piece)
+        offsets.append(offset)
+    count = len(offsets)
+    return b"".join([struct.pack(f"<{count + 1}Q", count, *offsets), *pieces])
+
+
+def unpack(payload: bytes) -> tuple[str, list[bytes]]:
+    """Channel and parts of a message.
+
+    Raises:
+        ValueError: it is not one
+    """
+    count = int.from_bytes(payload[:8], "little")
+    if not 6 <= count <= len(payload) // 8:
+        raise ValueError("not a message of the websocket protocol v1")
+    offsets = struct.unpack_from(f"<{count}Q", payload, 8)
+    if list(offsets) != sorted(offsets) or offsets[-1] > len(payload):
+        raise ValueError("offsets that point outside of the message")
+    channel = payload[offsets[0] : offsets[1]].decode()
+    return channel, [payload[start:end] for start, end in pairwise(offsets[1:])]
+
+
+class Message:
+    """A packed message, read as far as somebody asks."""
+
+    __slots__ = ("_content", "_header", "_parent", "channel", "number", "parts", "payload")
+
+    def __init__(self, payload: bytes, number: int = 0) -> None:
+        self.payload, self.number = payload, number
+        self.channel, self.parts = unpack(payload)
+        self._header: dict[str, Any] | None = None
+        self._parent: dict[str, Any] | None = None
+        self._content: dict[str, Any] | None = None
+
+    @property
+    def header(self) -> dict[str, Any]:
+        if self._header is None:
+            self._header = _object(self.parts[0])
+        return self._header
+
+    @property
+    def parent(self) -> dict[str, Any]:
+        if self._parent is None:
+            self._parent = _object(self.parts[1])
+        return self._parent
+
+    @property
+    def content(self) -> dict[str, Any]:
+        if self._content is None:
+            self._content = _object(self.parts[3])
+        return self._content
+
+    @property
+    def type(self) -> str:
+        return str(self.header.get("msg_type", ""))
+
+    def with_header(self, header: dict[str, Any]) -> Message:
+        return Message(pack(self.channel, [encode(header), *self.parts[1:]]), self.number)
+
+
+def message(
+    channel: str,
+    header: dict[str, Any],
+    parent: dict[str, Any],
+    content: dict[str, Any],
+    metadata: dict[str, Any] | None = None,
+) -> bytes:
+    """A message of our own making, packed."""
+    return pack(channel, [encode(header), encode(parent), encode(metadata or {}), encode(content)])
+
+
+def _object(part: bytes) -> dict[str, Any]:
+    value = json.loads(part or b"{}")
+    if not isinstance(value, dict):
+        raise ValueError("a part of the message is no object")
+    return value

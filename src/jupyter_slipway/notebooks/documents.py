@@ -1,0 +1,490 @@
+"""Text notebooks being opened and saved: the text, and what the store keeps beside it.
+
+Reached from `contents`, `convert` and publishing. Knows no Jupyter server: it takes paths and notebooks, and refuses
+with our errors.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
+from jupyter_slipway.notebooks import layout, text, writing
+from jupyter_slipway.notebooks.identity import CellText, How, Match, trace
+from jupyter_slipway.notebooks.manifests import Record
+from jupyter_slipway.notebooks.store import Store, Version, key_of
+from jupyter_slipway.notebooks.text import OURS, PERCENT, Before, Decoded, Notebook, Past, joined
+
+LARGEST = 64 * 2**20
+"""Bytes of text; a larger file is no notebook that anyone reads."""
+REMEMBERED = 64
+"""Files whose last version is kept in memory."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+Merge = Callable[[Notebook, Notebook, Notebook], Notebook | None]
+"""(base, mine, theirs) -> all that both did; None when they did different things to one place."""
+
+
+class Opened(NamedTuple):
+    notebook: dict[str, Any]
+    trusted: bool
+    id: str
+    """Of the text: see `layout.text_id`."""
+
+
+class Saved(NamedTuple):
+    id: str
+    written: bool
+    """Whether the text was: not when only outputs changed."""
+    merged: bool = False
+    """Whether the text holds, besides what was to be saved, what had changed on disk."""
+
+
+class Token(NamedTuple):
+    """What an opened document carries in its metadata, so that a save says which version it began with."""
+
+    id: str
+    """Of the text it was opened with; '' when it carries none."""
+    place: str
+    """Which path it was opened from."""
+    said: str
+
+    @classmethod
+    def of(cls, notebook: Notebook) -> Token:
+        said = str(notebook["metadata"].get(OURS, {}).get("version", ""))
+        id, _, rest = said.partition(".")
+        return cls(id, rest.partition("-")[0], said)
+
+    @classmethod
+    def new(cls, id: str, path: str) -> str:
+        return f"{id}.{_place(path)}-{secrets.token_hex(8)}"
+
+
+class Known(NamedTuple):
+    """A version of a file as it is on disk."""
+
+    id: str
+    content: bytes
+    decoded: Decoded
+    notebook: Notebook
+    """Metadata and cells, with ids; outputs, if there are any, as they are packed."""
+    version: Version | None
+    """What is kept for it."""
+    format_name: str
+    stamp: tuple[int, ...] | None = None
+    """Of what is kept, to see whether another server kept something else."""
+
+
+class Documents:
+    """The text notebooks below a root. May be called from several threads."""
+
+    def __init__(self, root: Path, home: Path, merge: Merge | None = None) -> None:
+        self._root, self._home, self._merge = root, home, merge
+        self._stores: dict[Path, Store] = {}
+        self._known: OrderedDict[Path, Known] = OrderedDict()
+        self._reported: OrderedDict[Path, str] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def open(self, file: Path, config: Any = None) -> Opened | None:
+        """The notebook a file is, with the outputs of that version; None when it is in a format that is not ours.
+
+        Raises:
+            NotFound: there is no such file
+            BadRequest: it cannot be read; the message names the line
+        """
+        store, path = self.store(file)
+        known = self._on_disk(file, store, path, config)
+        if known is None:
+            return None
+        notebook = _unpacked(known, store)
+        notebook["metadata"][OURS] = {"version": Token.new(known.id, path)}
+        trusted = bool(known.version and known.version.ours and known.version.record.trusted)
+        return Opened(notebook, trusted, known.id)
+
+    def save(
+        self, file: Path, notebook: Notebook, format_name: str, *, trusted: bool = False, config: Any = None
+    ) -> Saved:
+        """Save a notebook: its text if its inputs changed, its outputs beside it.
+
+        What changed on disk since whoever saves has seen it is merged in.
+
+        Raises:
+            Conflict: both changed the same place; nothing is written
+            BadRequest: what is on disk cannot be read: it is not overwritten
+            Forbidden: the folder cannot be written
+            Unavailable: the disk is full; what is on it is whole
+        """
+        token = Token.of(notebook)
+        _settle(notebook)
+        store, path = self.store(file)
+        self._check_link(file)
+        with _refusing(file), store.lock(path):
+            disk = self._on_disk(file, store, path, config, may_be_absent=True)
+            mine, merged = notebook, False
+            if disk is not None and self._has_changed(token, disk.id, store, path):
+                mine, merged = self._reconcile(file, notebook, disk, token, store, path, format_name, trusted, config)
+            content = self._content(file, mine, format_name, disk, config)
+            before = disk.content if disk else None
+            id = layout.text_id(content)
+            kept, refused = self._keep(store, path, id, content, file, mine, trusted)
+            if content != before:
+                writing.write(file, content)
+            if kept:
+                store.note(path, id, "" if merged else token.said)
+            known = Known(id, content, text.decode(content, file.name), _inputs(mine, kept), kept, format_name)
+            self._remember(file, known, store)
+            if refused:
+                raise Forbidden(
+                    f"The code of {file.name} is saved; its outputs are not: {refused.filename} may not be written.",
+                    hint=f"Let whoever owns it give you the right to write in {store.folder}.",
+                ) from refused
+        return Saved(id, content != before, merged)
+
+    def report(self, file: Path) -> None:
+        """Whoever is about to save asked what is on disk now, and decides by it."""
+        known = self._known.get(file)
+        try:
+            content = file.read_bytes() if file.stat().st_size <= LARGEST else b""
+        except OSError:
+            return
+        id = known.id if known and known.content == content else layout.text_id(content)
+        with self._guard:
+            self._reported[file] = id
+            while len(self._reported) > REMEMBERED:
+                self._reported.popitem(last=False)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Let the outputs follow a file or a folder that was moved within its project."""
+        store, path = self.store(old)
+        target, moved = self.store(new)
+        if store is target and store.folder.is_dir():
+            store.rename(path, moved)
+
+    def store(self, file: Path) -> tuple[Store, str]:
+        """Where the outputs of a file are kept, and what the file is called there."""
+        folder = layout.store_of(file, self._root)
+        with self._guard:
+            if folder not in self._stores:
+                self._stores[folder] = Store(folder, key_of(self._home))
+            return self._stores[folder], Path(os.path.relpath(file, folder.parent)).as_posix()
+
+    def _on_disk(
+        self, file: Path, store: Store, path: str, config: Any, *, may_be_absent: bool = False
+    ) -> Known | None:
+        """The version that is on disk. None for a format that is not ours, and, if it may be, for no file."""
+        if may_be_absent and not os.path.lexists(file):
+            return None
+        content = read(file)
+        known = self._known.get(file)
+        if known and known.content == content and known.stamp == store.stamp(known.id):
+            return known
+        id, decoded = layout.text_id(content), text.decode(content, file.name)
+        version = store.load(id)
+        format_name = _format(decoded.text, file, config)
+        if version and version.ours:
+            record = version.record
+            notebook: Notebook = {"metadata": record.metadata, "cells": record.cells}
+            known = Known(id, content, decoded, notebook, version, format_name or "percent")
+        elif format_name is None:
+            return None
+        else:
+            known = self._read_anew(file, Known(id, content, decoded, {}, version, format_name), store, path, config)
+        self._remember(file, known, store)
+        return known
+
+    def _read_anew(self, file: Path, known: Known, store: Store, path: str, config: Any) -> Known:
+        """A text that was written elsewhere, with what the version before it tells of its cells."""
+        past = known.version or store.latest(path)
+        notebook = text.parse(known.decoded.text, file.name, config, _past(past) if past and past.ours else None)
+        give_back(notebook, past, store)
+        if past is None:
+            return known._replace(notebook=notebook)
+        trusted = past.ours and past.record.trusted
+        pieces = _pieces(known.content, file, len(notebook["cells"]))
+        try:
+            version = store.save(known.id, path, notebook, trusted=trusted, pieces=pieces)
+            store.note(path, known.id)
+        except OSError:  # it is only looked at: the next one finds the same again
+            record = store.packer.pack(path, notebook, trusted=trusted, store=False)
+            version = Version(known.id, record, past.ours)
+        return known._replace(
+            notebook={"metadata": version.record.metadata, "cells": version.record.cells}, version=version
+        )
+
+    def _has_changed(self, token: Token, on_disk: str, store: Store, path: str) -> bool:
+        """Whether the file is another than whoever saves has seen; an upload has seen nothing, and means it."""
+        if not token.said:
+            return False
+        for seen in reversed(store.head(path).versions):
+            if seen.by == token.said:
+                return seen.id != on_disk
+        return token.place == _place(path) and token.id != on_disk
+
+    def _reconcile(
+        self,
+        file: Path,
+        mine: Notebook,
+        disk: Known,
+        token: Token,
+        store: Store,
+        path: str,
+        format_name: str,
+        trusted: bool,
+        config: Any,
+    ) -> tuple[Notebook, bool]:
+        """What to save when the file is another than was seen, and whether it is merged."""
+        seen = next((one.id for one in reversed(store.head(path).versions) if one.by == token.said), token.id)
+        version = store.load(seen)
+        if version and version.ours:
+            base = store.packer.unpack(version.record)
+            if text.same_inputs(base, disk.notebook):
+                return mine, False
+            theirs = _unpacked(disk, store)
+            merged = self._merge(base, _plain(mine), theirs) if self._merge else None
+            if merged is not None:
+                # What whoever saves has seen is its own: from there the next save starts.
+                own = self._content(file, mine, format_name, None, config)
+                pieces = _pieces(own, file, len(mine["cells"]))
+                store.save(layout.text_id(own), path, mine, trusted=trusted, pieces=pieces)
+                store.note(path, layout.text_id(own), token.said)
+                _settle(merged)
+                return merged, True
+        if self._reported.get(file) == disk.id:
+            return mine, False
+        self._reported[file] = disk.id
+        raise Conflict(
+            f"{file.name} changed on disk since it was opened here, in the same place. Nothing was written.",
+            hint="Reload it to see what changed, or save once more to put yours in its place; the other stays in "
+            "its versions.",
+        )
+
+    def _content(self, file: Path, notebook: Notebook, format_name: str, disk: Known | None, config: Any) -> bytes:
+        """The bytes that hold a notebook: those on disk when they do."""
+        if disk is None:
+            return text.encode(text.render(notebook, file.suffix, format_name, config), None)
+        if disk.format_name == format_name and text.same_inputs(disk.notebook, notebook):
+            return disk.content
+        before = Before(disk.decoded.text, disk.notebook) if disk.format_name == format_name else None
+        return text.encode(text.render(notebook, file.suffix, format_name, config, before), disk.decoded)
+
+    def _keep(
+        self, store: Store, path: str, id: str, content: bytes, file: Path, notebook: Notebook, trusted: bool
+    ) -> tuple[Version | None, PermissionError | None]:
+        """Keep what the text does not hold, unless that is nothing; or why it could not be."""
+        if is_plain(notebook) and not store.head(path).versions:
+            return None, None
+        pieces = _pieces(content, file, len(notebook["cells"]))
+        try:
+            return store.save(id, path, notebook, trusted=trusted, pieces=pieces), None
+        except PermissionError as error:
+            return None, error
+
+    def _check_link(self, file: Path) -> None:
+        if file.is_symlink() and not file.resolve().is_relative_to(self._root.resolve()):
+            raise Forbidden(
+                f"{file.name} is a link to {file.resolve()}, outside of this server's folder: it is not written.",
+                hint="Save a copy under another name, or open the file where it is.",
+            )
+
+    def _remember(self, file: Path, known: Known, store: Store) -> None:
+        known = known._replace(stamp=store.stamp(known.id))
+        with self._guard:
+            self._known[file] = known
+            self._known.move_to_end(file)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+
+def read(file: Path) -> bytes:
+    """
+    Raises:
+        NotFound: there is no such file
+        BadRequest: it is too large
+        Forbidden: it may not be read
+    """
+    try:
+        size = file.stat().st_size
+        if size > LARGEST:
+            raise BadRequest(
+                f"{file.name} has {size / 2**20:,.0f} MB of text: too much for a notebook.",
+                hint=f"Up to {LARGEST // 2**20} MB are opened. Read it in a terminal, or split it. It was not touched.",
+            )
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no {file.name} any more.", hint="Save it under another name.") from error
+    except PermissionError as error:
+        raise Forbidden(f"{file.name} may not be read.", hint="Let its owner give you the right to.") from error
+
+
+def give_back(notebook: Notebook, past: Version | None, store: Store) -> None:
+    """Ids, outputs, counters and attachments of the cells of `past` to the cells that they still are."""
+    old = past.record.cells if past else []
+    new = [CellText(cell["cell_type"], cell["source"]) for cell in notebook["cells"]]
+    language = notebook["metadata"].get("kernelspec", {}).get("language", "python")
+    found = trace([CellText(cell["cell_type"], cell["source"]) for cell in old], new, python=language == "python")
+    for cell, match in zip(notebook["cells"], found, strict=True):
+        cell["id"] = ""
+        if match:
+            _give_cell(cell, old[match.old], match, store)
+    name_cells(notebook["cells"])
+
+
+def _give_cell(cell: dict[str, Any], packed: Mapping[str, Any], match: Match, store: Store) -> None:
+    kept = store.packer.unpack_cell(packed)
+    cell["id"] = kept["id"]
+    if "attachments" in kept:
+        cell["attachments"] = kept["attachments"]
+    if cell["cell_type"] != "code":
+        return
+    cell["outputs"], cell["execution_count"] = kept["outputs"], kept["execution_count"]
+    if not kept["outputs"] and kept["execution_count"] is None:
+        return
+    mark = kept["metadata"].get(OURS, {})
+    if match.how in (How.EDITED, How.UNSURE) and "stale" not in mark:
+        mark = {"stale": _result(kept), "of": _digest(kept["source"])}
+    # An edit that was taken back: the outputs are of this very source again.
+    if mark.get("stale") and not (match.how is not How.UNSURE and mark.get("of") == _digest(cell["source"])):
+        cell["metadata"][OURS] = mark
+
+
+def name_cells(cells: Sequence[dict[str, Any]]) -> None:
+    """Give an id to each cell that has none, or one that another has too: the same for the same cells anywhere."""
+    seen: set[str] = set()
+    for cell, fresh in zip(cells, fresh_ids(cells), strict=True):
+        id = cell.get("id") or fresh
+        while id in seen:
+            id = fresh if id != fresh else _digest(id + fresh)
+            fresh = _digest(fresh)
+        seen.add(id)
+        cell["id"] = id
+
+
+def fresh_ids(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The ids of cells of which only the text is known."""
+    times: dict[tuple[str, str], int] = {}
+    found: list[str] = []
+    for cell in cells:
+        key = (cell["cell_type"], joined(cell["source"]))
+        times[key] = times.get(key, 0) + 1
+        found.append(_digest(f"{key[0]}\0{key[1]}\0{times[key]}"))
+    return found
+
+
+def is_plain(notebook: Notebook) -> bool:
+    """Whether the text says all there is: no outputs, no ids but those that come from it."""
+    if "widgets" in notebook["metadata"]:
+        return False
+    for cell in notebook["cells"]:
+        if cell.get("outputs") or cell.get("execution_count") is not None or cell.get("attachments"):
+            return False
+    return [cell["id"] for cell in notebook["cells"]] == fresh_ids(notebook["cells"])
+
+
+def _settle(notebook: Notebook) -> None:
+    """Join sources, name cells, and take the mark of old outputs from cells that ran since."""
+    for cell in notebook["cells"]:
+        cell["source"] = joined(cell["source"])
+        mark = cell["metadata"].get(OURS)
+        if mark is not None and ("stale" not in mark or mark["stale"] != _result(cell)):
+            del cell["metadata"][OURS]
+    name_cells(notebook["cells"])
+
+
+def _result(cell: Mapping[str, Any]) -> str:
+    """What a cell shows, as far as two runs of it would differ."""
+    shown = [
+        (one.get("output_type"), joined(one.get("text") or one.get("data", {}).get("text/plain") or ""))
+        for one in cell.get("outputs", ())
+    ]
+    return _digest(repr((cell.get("execution_count"), shown)))
+
+
+def _unpacked(known: Known, store: Store) -> dict[str, Any]:
+    if known.version:
+        return store.packer.unpack(known.version.record)
+    cells = [{**cell, "metadata": dict(cell["metadata"])} for cell in known.notebook["cells"]]
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": dict(known.notebook["metadata"]), "cells": cells}
+
+
+def _inputs(notebook: Notebook, kept: Version | None) -> Notebook:
+    if kept:
+        return {"metadata": kept.record.metadata, "cells": kept.record.cells}
+    keys = ("id", "cell_type", "source", "metadata")
+    cells = [{key: cell[key] for key in keys} for cell in notebook["cells"]]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    metadata = {key: value for key, value in notebook["metadata"].items() if key != OURS}
+    return {"metadata": metadata, "cells": cells}
+
+
+def _plain(notebook: Notebook) -> Notebook:
+    return {**notebook, "metadata": {key: value for key, value in notebook["metadata"].items() if key != OURS}}
+
+
+def _format(written: str, file: Path, config: Any) -> str | None:
+    try:
+        return text.format_of(written, file.suffix, config)
+    except Exception:  # its header is broken: `parse` says where
+        return "percent"
+
+
+def _past(version: Version) -> Past | None:
+    record: Record = version.record
+    if not record.pieces:
+        return None
+    cells = record.cells[len(record.cells) - len(record.pieces) :]
+    known = {
+        piece: {key: cell[key] for key in ("cell_type", "source")} | {"metadata": _without_mark(cell["metadata"])}
+        for piece, cell in zip(record.pieces, cells, strict=True)
+    }
+    return Past(record.header, known)
+
+
+def _without_mark(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in metadata.items() if key != OURS}
+
+
+def _pieces(content: bytes, file: Path, cells: int) -> tuple[str, list[str]] | None:
+    """Fingerprints of a percent text's header and cells; None when it cannot be cut."""
+    if not text.has_markers(file.suffix):
+        return None
+    pieces = text.cut(text.decode(content, file.name).text, file.suffix)
+    if len(pieces.cells) not in (cells, cells - 1) or not pieces.cells:
+        return None
+    return text.fingerprint(pieces.header), [text.fingerprint(piece) for piece in pieces.cells]
+
+
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    """What the system refuses, in our words."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            raise Forbidden(
+                f"{file.name} cannot be saved: {error.filename or file.parent} may not be written.",
+                hint="Save it under another name in a folder of yours, or let its owner give you the right to write.",
+            ) from error
+        if error.errno in FULL:
+            raise Unavailable(
+                f"{file.name} is not saved: the disk is full. What is on it is whole.",
+                hint="Make room, then save again.",
+            ) from error
+        raise
+
+
+def _place(path: str) -> str:
+    return hashlib.sha256(path.encode()).hexdigest()[:8]
+
+
+def _digest(said: str) -> str:
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -1,0 +1,69 @@
+"""Where a notebook's outputs lie: `.slipway/` at the top of its git repository, else in the server's root.
+
+.slipway/
+├── .gitignore        '*': git never sees any of it
+├── blobs/ab/cd…      bytes by their sha256
+├── outputs/1f/2e…    manifests, by the git blob id of the text they belong to
+├── heads/            which versions each path went through
+└── locks/
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from jupyter_slipway.files import atomic_write, private_directory
+
+FOLDER = ".slipway"
+IGNORE = b"# Outputs of text notebooks. Not for git: see `jupyter slipway store`.\n*\n"
+
+
+def store_of(notebook: Path, root: Path) -> Path:
+    """The folder for the outputs of `notebook`, which need not exist yet; nor need the notebook.
+
+    Args:
+        notebook: absolute; taken as it is written, so that a link keeps its outputs where the link is
+        root: what the notebook is opened from, such as the server's root; used outside of git
+    """
+    for folder in notebook.parents:
+        if (folder / ".git").exists():
+            return folder / FOLDER
+        if folder == root:
+            break
+    else:
+        return notebook.parent / FOLDER
+    above = next((folder for folder in root.parents if (folder / ".git").exists()), None)
+    return (above or root) / FOLDER
+
+
+def prepare(store: Path) -> None:
+    """Make the folder, which keeps itself out of git."""
+    if not (store / ".gitignore").exists():
+        private_directory(store)
+        atomic_write(store / ".gitignore", IGNORE)
+
+
+def blob_path(store: Path, digest: str) -> Path:
+    return store / "blobs" / digest[:2] / digest[2:]
+
+
+def manifest_path(store: Path, text_id: str) -> Path:
+    return store / "outputs" / text_id[:2] / text_id[2:]
+
+
+def head_path(store: Path, path: str) -> Path:
+    return store / "heads" / f"{_key(path)}.json"
+
+
+def lock_path(store: Path, path: str) -> Path:
+    return store / "locks" / _key(path)
+
+
+def text_id(content: bytes) -> str:
+    """git's own id of a file with this content: `git rev-parse REVISION:PATH` finds its outputs."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _key(path: str) -> str:
+    return hashlib.sha256(path.encode()).hexdigest()[:20]

@@ -1,0 +1,119 @@
+"""A notebook's file as it was at any revision, as a notebook: with ids and outputs where they are known.
+
+The door to files and git for `compare_handlers`; paths are as the browser says them, relative to the server's root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_slipway.errors import Forbidden, NotFound, Unprocessable
+from jupyter_slipway.notebooks import snapshots
+from jupyter_slipway.notebooks.git import Repository
+from jupyter_slipway.notebooks.glance import is_notebook, joined, read_notebook
+from jupyter_slipway.notebooks.radar import SHARED
+
+DISK = ""
+"""The file as it is on disk, as a revision."""
+COLLEAGUE = "@"
+"""Begins a revision that is what a person shares: '@bob'."""
+OURS = "slipway"
+LARGEST = 128 * 2**20
+"""Bytes of a file that is compared or kept."""
+
+
+class Revisions:
+    """The notebooks below a root."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self._root, self._home = root, home
+
+    def file(self, path: str) -> Path:
+        """The file a path names.
+
+        Raises:
+            Forbidden: it leads out of the root
+            NotFound: there is none, or it is no notebook
+        """
+        file = self._root / path.strip("/")
+        if not file.resolve().is_relative_to(self._root.resolve()) or "\0" in path:
+            raise Forbidden(f"{path} is outside of the server's folder.", hint="Open a notebook below it.")
+        if not is_notebook(file.name) or not file.is_file():
+            raise NotFound(f"There is no notebook {path}.", hint="It may have been renamed or deleted.")
+        return file
+
+    def content(self, file: Path, revision: str) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            NotFound: there is no such revision, or the file was not in it
+            Unprocessable: it is too large
+        """
+        if revision == DISK:
+            if file.stat().st_size > LARGEST:
+                raise Unprocessable(f"{file.name} is larger than {LARGEST >> 20} MiB.", hint="Clear its outputs.")
+            return file.read_bytes()
+        repository = Repository.of(file)
+        name = repository.name(file)
+        if revision.startswith(COLLEAGUE):
+            return repository.content(self._shared_by(repository, revision.removeprefix(COLLEAGUE)), name)
+        try:
+            return repository.content(revision, name)
+        except NotFound:
+            # It may have been called otherwise then.
+            for one in repository.history(name):
+                if one.id == revision:
+                    return repository.blob(one.blob)
+            raise
+
+    def notebook(self, file: Path, revision: str) -> dict[str, Any]:
+        """The file as a notebook. A text notebook has the ids and outputs that were kept for that very text."""
+        return self.read(file, self.content(file, revision))
+
+    def read(self, file: Path, content: bytes) -> dict[str, Any]:
+        """
+        Raises:
+            SlipwayError: it is no notebook
+        """
+        if file.suffix == ".ipynb":
+            return plain(read_notebook(file.name, content))
+        from jupyter_slipway.notebooks import layout, text
+        from jupyter_slipway.notebooks.store import Store, key_of
+
+        store = Store(layout.store_of(file, self._root), key_of(self._home))
+        kept = store.load(layout.text_id(content))
+        if kept and kept.ours:
+            return plain(store.packer.unpack(kept.record))
+        decoded = text.decode(content, file.name)
+        if text.format_of(decoded.text, file.suffix) is None:
+            return read_notebook(file.name, content)
+        made = plain(text.parse(decoded.text, file.name))
+        for cell in made["cells"]:
+            # By chance on each reading: no identity.
+            cell.pop("id", None)
+        return made
+
+    def _shared_by(self, repository: Repository, who: str) -> str:
+        ending = snapshots.ref(SHARED, who, "x").removeprefix(SHARED).removesuffix("x")
+        refs = repository.references(SHARED)
+        found = [commit for name, commit in refs.items() if ending in name]
+        if not found:
+            raise NotFound(f"{who} shares nothing here.", hint="They may have switched it off.")
+        return max(found, key=lambda commit: repository.commit(commit).author.time)
+
+
+def plain(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain dicts, texts joined, without what we say about a notebook ourselves."""
+    made = joined(_dict(notebook))
+    made["metadata"].pop(OURS, None)
+    for cell in made["cells"]:
+        cell["metadata"].pop(OURS, None)
+    return made
+
+
+def _dict(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _dict(item) for key, item in value.items()}
+    return [_dict(item) for item in value] if isinstance(value, list) else value

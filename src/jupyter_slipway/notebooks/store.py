@@ -1,0 +1,170 @@
+"""Outputs by the text they belong to, and the versions that each path went through.
+
+`documents` saves and opens through it. What is written first is what the next refers to: blobs, then the record, then
+the text, then the path's list of versions; a kill in between leaves a text with the outputs it had.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_slipway.files import atomic_write, private_directory
+from jupyter_slipway.notebooks import layout
+from jupyter_slipway.notebooks.blobs import Blobs
+from jupyter_slipway.notebooks.manifests import Packer, Record, seal, unseal
+
+KEY = "outputs.key"
+RING = 64
+"""Versions of a path that are remembered."""
+
+
+class Seen(Struct, frozen=True):
+    """One version that a path went through."""
+
+    id: str
+    """Of its text: see `layout.text_id`."""
+    at: float
+    """Seconds since 1970."""
+    by: str = ""
+    """Which opened document saved it; '' when it was found on disk."""
+
+
+class Head(Struct, frozen=True):
+    """What is known of a path."""
+
+    path: str
+    versions: tuple[Seen, ...] = ()
+    """Oldest first, at most RING, the last being the newest."""
+    was: str = ""
+    """The path it was converted from, if it was."""
+
+
+class Version(Struct, frozen=True):
+    """What was stored with one text."""
+
+    id: str
+    record: Record
+    ours: bool
+    """Whether it was sealed with this machine's key, and nothing was changed since."""
+
+
+class Store:
+    """The outputs of the notebooks of one project."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self.folder = folder
+        self.blobs = Blobs(folder)
+        self.packer = Packer(self.blobs)
+        self._key = key
+
+    def save(
+        self, text_id: str, path: str, notebook: Mapping[str, Any], *, trusted: bool, pieces: tuple[str, list[str]] | None
+    ) -> Version:
+        """Keep what belongs to a text. The text may be written when this has returned, not before.
+
+        Args:
+            pieces: fingerprints of the text's header and of its cells; None when it cannot be cut
+        """
+        layout.prepare(self.folder)
+        record = self.packer.pack(path, notebook, trusted=trusted)
+        if pieces:
+            record = msgspec.structs.replace(record, header=pieces[0], pieces=pieces[1])
+        stored = layout.manifest_path(self.folder, text_id)
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(stored, seal(record, text_id, self._key))
+        return Version(text_id, record, True)
+
+    def load(self, text_id: str) -> Version | None:
+        """What was stored with this text; None when nothing was, or it cannot be read."""
+        try:
+            stored = layout.manifest_path(self.folder, text_id).read_bytes()
+        except OSError:
+            return None
+        opened = unseal(stored, text_id, self._key)
+        return Version(text_id, *opened) if opened else None
+
+    def stamp(self, text_id: str) -> tuple[int, ...] | None:
+        """Another one when something else was stored with this text; None when nothing is."""
+        try:
+            found = layout.manifest_path(self.folder, text_id).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def head(self, path: str) -> Head:
+        """What is known of a path; no versions when nothing is."""
+        try:
+            return msgspec.json.decode(layout.head_path(self.folder, path).read_bytes(), type=Head)
+        except (OSError, msgspec.MsgspecError):
+            return Head(path)
+
+    def latest(self, path: str) -> Version | None:
+        """The newest version of a path that can be read."""
+        for seen in reversed(self.head(path).versions):
+            if version := self.load(seen.id):
+                return version
+        return None
+
+    def note(self, path: str, text_id: str, by: str = "") -> None:
+        """Remember that a path went through this version."""
+        head = self.head(path)
+        last = head.versions[-1] if head.versions else None
+        if last and last.id == text_id and by in ("", last.by):
+            return
+        versions = (*head.versions, Seen(text_id, time.time(), by))[-RING:]
+        self._write_head(msgspec.structs.replace(head, versions=versions))
+
+    def rename(self, old: str, new: str, *, converted: bool = False) -> None:
+        """Let `new` go on where `old`, a file or a folder, ended."""
+        for head in [one for one in self.heads() if one.path == old or one.path.startswith(f"{old}/")]:
+            moved = new + head.path[len(old) :]
+            was = head.path if converted else head.was
+            self._write_head(msgspec.structs.replace(head, path=moved, was=was))
+            layout.head_path(self.folder, head.path).unlink(missing_ok=True)
+
+    def heads(self) -> Iterator[Head]:
+        for stored in sorted((self.folder / "heads").glob("*.json")):
+            with suppress(OSError, msgspec.MsgspecError):
+                yield msgspec.json.decode(stored.read_bytes(), type=Head)
+
+    @contextmanager
+    def lock(self, path: str) -> Iterator[None]:
+        """One saver of a path at a time, on this machine and, where the file system can, on others."""
+        with ExitStack() as held:
+            # Nothing was ever kept here, the folder may only be read, or its file system has no locks, as over some
+            # networks: then it is as good as it gets.
+            with suppress(OSError):
+                lock = layout.lock_path(self.folder, path)
+                lock.parent.mkdir(exist_ok=True)
+                fcntl.flock(held.enter_context(open(lock, "ab")), fcntl.LOCK_EX)
+            yield
+
+    def _write_head(self, head: Head) -> None:
+        stored = layout.head_path(self.folder, head.path)
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(stored, msgspec.json.encode(head))
+
+
+def key_of(home: Path) -> bytes:
+    """This machine's key for sealing records: in Slipway's home, never in a project."""
+    path = private_directory(home) / KEY
+    if not path.exists():
+        made = path.with_name(f".{KEY}.{secrets.token_hex(4)}")
+        with open(made, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was first
+            os.link(made, path)
+        made.unlink()
+    return path.read_bytes()

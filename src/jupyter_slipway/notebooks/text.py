@@ -1,0 +1,475 @@
+"""A notebook as text and back: jupytext behind one door. Percent, MyST and Markdown; a script without cells is one cell.
+
+Pure. `documents` reads and writes the files. A cell that was not touched keeps its bytes: what stands between two
+markers is taken over from the text before, and only touched cells are rendered again, by jupytext itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+import jupytext
+import yaml
+from jupytext.config import JupytextConfiguration, preferred_format
+from jupytext.formats import guess_format, read_format_from_metadata
+from jupytext.languages import _SCRIPT_EXTENSIONS
+from nbformat import NotebookNode
+
+from jupyter_slipway.errors import BadRequest
+
+FORMATS = ("percent", "hydrogen", "markdown", "myst")
+"""Those whose cells are marked, so that a text says where each begins. Not light: it comes back with other cells."""
+OURS = "slipway"
+"""The metadata key of what we say about a notebook or a cell; never in the text."""
+PERCENT = ("percent", "hydrogen")
+UNMARKED = {"light": "percent", "pandoc": "markdown"}
+"""What a text that names no format is read as, where jupytext would guess one that is not ours."""
+PASSING = {OURS, "trusted", "execution", "ExecuteTime", "collapsed", "scrolled", "autoscroll"}
+"""Cell metadata that never stands in a text."""
+STANDING = ("kernelspec", "kernel_info", "orphan", "tocdepth")
+"""Notebook metadata that stands in a header, besides jupytext's."""
+ELSEWHERE = {OURS, "language_info", "widgets", "signature", "orig_nbformat"}
+"""Notebook metadata that never stands in a text."""
+RUN = 400
+"""Cells that are parsed at once: jupytext's time grows with the square of a text's length."""
+SIGHT = 8
+"""Cells that are parsed after those, since what follows a cell decides how many blank lines after it are usual."""
+# jupytext splits at all that Python calls a line end, and joins by "\n": these would be lost.
+SPLITTING = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+STAND_INS = str.maketrans({ord(one): 0xF8F0 + place for place, one in enumerate(SPLITTING)})
+BACK = str.maketrans({0xF8F0 + place: ord(one) for place, one in enumerate(SPLITTING)})
+VERSION = re.compile(r"^.*\bjupytext_version: .*\n", re.MULTILINE)
+
+FRONT = re.compile(r"---\n.*?\n---\n", re.DOTALL)
+Notebook = Any
+"""nbformat 4, as NotebookNode or plain dict, sources joined to strings."""
+
+
+class Decoded(NamedTuple):
+    """A file's bytes as text with '\\n', and what writes the same bytes again."""
+
+    text: str
+    newline: str
+    mark: bool
+    """Whether a byte order mark stood before it."""
+
+
+class Before(NamedTuple):
+    """What a text replaces."""
+
+    text: str
+    notebook: Notebook
+    """What `text` is; its cells have ids."""
+
+
+class Past(NamedTuple):
+    """What texts were read as before."""
+
+    header: str
+    """Fingerprint of the header under which they stood."""
+    cells: Mapping[str, Mapping[str, Any]]
+    """Fingerprint of a piece -> its cell."""
+
+
+class Pieces(NamedTuple):
+    """A percent text, cut at its markers: the header, then one piece a cell."""
+
+    header: str
+    cells: tuple[str, ...]
+
+
+def decode(content: bytes, name: str) -> Decoded:
+    """
+    Raises:
+        BadRequest: it is not UTF-8; the message names the line
+    """
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadRequest(
+            f"{name}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8.",
+            hint="Convert the file to UTF-8, for example with iconv, then open it again. It was not touched.",
+        ) from error
+    mark = text.startswith("\ufeff")
+    newline = "\r\n" if "\r\n" in text and text.count("\r\n") * 2 > text.count("\n") else "\n"
+    return Decoded(text[mark:].replace("\r\n", "\n"), newline, mark)
+
+
+def encode(text: str, like: Decoded | None) -> bytes:
+    """The bytes of `text`, with the line ends and the mark of the file it replaces."""
+    if like is None:
+        return text.encode()
+    return ("\ufeff" * like.mark + text.replace("\n", like.newline)).encode()
+
+
+def format_of(text: str, suffix: str, config: JupytextConfiguration | None = None) -> str | None:
+    """One of FORMATS; None when the text is in another of jupytext's formats.
+
+    Raises:
+        yaml.YAMLError, ValueError: the header cannot be read
+    """
+    wanted = preferred_format(suffix, config.preferred_jupytext_formats_read) if config else {}
+    name = read_format_from_metadata(text, suffix) or wanted.get("format_name")
+    name = name or UNMARKED.get(guessed := guess_format(text, suffix)[0], guessed)
+    return name if name in FORMATS else None
+
+
+def parse(
+    text: str, name: str, config: JupytextConfiguration | None = None, past: Past | None = None
+) -> Notebook:
+    """The notebook that `text` is, without outputs; cell ids are by chance. Cells known from `past` are not parsed.
+
+    Raises:
+        BadRequest: its header is broken; the message names the line
+    """
+    suffix = PurePath(name).suffix
+    try:
+        safe = text.translate(STAND_INS) if any(one in text for one in SPLITTING) else text
+        format_name = format_of(safe, suffix, config)
+        if format_name is None:
+            raise ValueError("it is in a format without cell markers")
+        notebook = _read(safe, suffix, format_name, config or JupytextConfiguration(), past)
+    except Exception as error:  # jupytext's parsers raise many kinds; each means that this is no notebook
+        raise _unreadable(text, name, error) from error
+    if safe is not text:
+        for cell in notebook.cells:
+            cell.source = cell.source.translate(BACK)
+    return notebook
+
+
+def render(
+    notebook: Notebook,
+    suffix: str,
+    format_name: str,
+    config: JupytextConfiguration | None = None,
+    before: Before | None = None,
+) -> str:
+    """The text of `notebook`. Cells, and the header, that are equal in what it replaces keep their bytes."""
+    if before and format_name in PERCENT:
+        touched = _render_touched(notebook, suffix, format_name, config, before)
+        if touched is not None:
+            return touched
+    text = _write(notebook, notebook["cells"], suffix, format_name, config)
+    return _under_header_of(before, text, notebook, suffix, format_name) if before else text
+
+
+def same_inputs(was: Notebook, now: Notebook) -> bool:
+    """Whether two notebooks have one text: equal cells in equal order under headers that say the same."""
+    old, new = was["cells"], now["cells"]
+    return (
+        len(old) == len(new)
+        and same_header(was["metadata"], now["metadata"])
+        and all(cell_key(one) == cell_key(other) for one, other in zip(old, new, strict=True))
+    )
+
+
+def same_header(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether two notebooks' metadata differ in nothing that is worth another header.
+
+    A kernel that was chosen where none was named is written down with the next change of something else.
+    """
+    old, new = _header(was), _header(now)
+    if "kernelspec" not in old:
+        new.pop("kernelspec", None)
+    return old == new
+
+
+def cell_key(cell: Mapping[str, Any]) -> tuple[str, str, str]:
+    metadata = {key: value for key, value in cell.get("metadata", {}).items() if key not in PASSING}
+    return cell["cell_type"], joined(cell["source"]), repr(sorted(metadata.items())) if metadata else ""
+
+
+def fingerprint(piece: str) -> str:
+    return hashlib.sha256(piece.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def joined(source: str | Sequence[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
+
+
+def cut(text: str, suffix: str) -> Pieces:
+    """A percent text cut at its markers; all of it is header when there are none."""
+    places = [found.start() for found in _marker(suffix).finditer(text)]
+    if not places:
+        return Pieces(text, ())
+    ends = [*places[1:], len(text)]
+    return Pieces(text[: places[0]], tuple(text[start:end] for start, end in zip(places, ends, strict=True)))
+
+
+def _cut_for(text: str, suffix: str, cells: Sequence[Mapping[str, Any]]) -> Pieces | None:
+    """The same with a piece for each of `cells`; None when they cannot be told apart, as with a quoted marker.
+
+    What stands before the first marker, such as a header of somebody else's, may be the first cell: its piece is ''.
+    """
+    if any("%%" in source or "In[" in source or "<codecell>" in source for source in map(_source, cells)):
+        within = _marker(suffix, within=True)
+        if any(within.search(_source(cell)) for cell in cells):
+            return None
+    pieces = cut(text, suffix)
+    if len(pieces.cells) == len(cells):
+        return pieces
+    if len(pieces.cells) + 1 == len(cells) and len(cells) > 1:
+        return Pieces(pieces.header, ("", *pieces.cells))
+    return None
+
+
+def has_markers(suffix: str) -> bool:
+    return suffix in _SCRIPT_EXTENSIONS
+
+
+def _source(cell: Mapping[str, Any]) -> str:
+    return joined(cell["source"])
+
+
+@cache
+def _marker(suffix: str, *, within: bool = False) -> re.Pattern[str]:
+    """What begins a cell; or, `within` a cell, what would, as it stands or once it is commented."""
+    comment = re.escape(_SCRIPT_EXTENSIONS[suffix]["comment"])
+    comment = f"(?:{comment})?" if within else comment
+    said = r"(?:%%%*(?:[^\S\n].*)?|<codecell>[^\S\n]*|In\[[0-9 ]*\]:?[^\S\n]*)"
+    return re.compile(rf"^[^\S\n]*{comment}[^\S\n]*{said}$", re.MULTILINE)
+
+
+def _read(text: str, suffix: str, format_name: str, config: JupytextConfiguration, past: Past | None) -> Notebook:
+    fmt = {"extension": suffix, "format_name": format_name}
+
+    def read(part: str) -> Notebook:
+        return jupytext.reads(part, fmt=dict(fmt), config=config)
+
+    pieces = cut(text, suffix) if format_name in PERCENT else Pieces("", ())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if past and past.header == fingerprint(pieces.header) or len(pieces.cells) > RUN:
+            cells = past.cells if past and past.header == fingerprint(pieces.header) else {}
+            if notebook := _read_parts(read, pieces, cells):
+                return notebook
+        return read(text)
+
+
+def _read_parts(
+    read: Callable[[str], Notebook], pieces: Pieces, known: Mapping[str, Mapping[str, Any]]
+) -> Notebook | None:
+    """The notebook, each part of it that is not known parsed under the header; None when the pieces are no cells."""
+    notebook = read(pieces.header + "".join(pieces.cells[:1]))
+    before = notebook.cells[:-1]
+    cells: list[Any] = []
+    for start, end in _parts([fingerprint(piece) in known for piece in pieces.cells]):
+        if fingerprint(pieces.cells[start]) in known:
+            cells += [_nodes(known[fingerprint(piece)]) for piece in pieces.cells[start:end]]
+            continue
+        seen = pieces.cells[start : end + SIGHT]
+        parsed = read(pieces.header + "".join(seen)).cells[len(before) :]
+        if len(parsed) != len(seen):
+            return None
+        cells += parsed[: end - start]
+    notebook.cells = [*before, *cells]
+    return notebook
+
+
+def _parts(known: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Stretches of cells, as (start, end), that are all known or all not; these of at most RUN cells."""
+    start = 0
+    for place in range(1, len(known) + 1):
+        if place == len(known) or known[place] != known[start] or (not known[start] and place - start == RUN):
+            yield start, place
+            start = place
+
+
+def _write(
+    notebook: Notebook,
+    cells: Sequence[Mapping[str, Any]],
+    suffix: str,
+    format_name: str,
+    config: JupytextConfiguration | None,
+) -> str:
+    if format_name in PERCENT and len(cells) > RUN + SIGHT:
+        parts = _write_parts(notebook, cells, suffix, format_name, config)
+        if parts is not None:
+            return parts
+    fmt = {"extension": suffix, "format_name": format_name}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        written: str = jupytext.writes(_bare(notebook, cells), fmt=fmt, config=config or JupytextConfiguration())
+    front = _front(written, suffix, format_name)
+    written = VERSION.sub("", front) + written[len(front) :]
+    return written if written.endswith("\n") else written + "\n"
+
+
+def _write_parts(
+    notebook: Notebook,
+    cells: Sequence[Mapping[str, Any]],
+    suffix: str,
+    format_name: str,
+    config: JupytextConfiguration | None,
+) -> str | None:
+    """RUN cells at once; None when their pieces cannot be told apart."""
+    parts: list[str] = []
+    for start in range(0, len(cells), RUN):
+        stop = min(start + RUN, len(cells))
+        end = min(_end_of_sight(cells, stop - 1), stop + SIGHT)
+        window = _cut_for(_write(notebook, cells[start:end], suffix, format_name, config), suffix, cells[start:end])
+        if window is None or (start and not window.cells[0]):
+            return None
+        parts += [window.header] if not start else []
+        parts += window.cells[: stop - start]
+    return "".join(parts)
+
+
+def _bare(notebook: Notebook, cells: Sequence[Mapping[str, Any]]) -> NotebookNode:
+    """What of a notebook can stand in a text."""
+    metadata = {key: value for key, value in notebook["metadata"].items() if key not in ELSEWHERE}
+    return NotebookNode(
+        nbformat=4, nbformat_minor=5, metadata=_nodes(metadata), cells=[_bare_cell(cell) for cell in cells]
+    )
+
+
+def _bare_cell(cell: Mapping[str, Any]) -> NotebookNode:
+    metadata = {key: value for key, value in cell.get("metadata", {}).items() if key not in PASSING}
+    bare = NotebookNode(cell_type=cell["cell_type"], source=joined(cell["source"]), metadata=_nodes(metadata))
+    if cell["cell_type"] == "code":
+        bare.update(outputs=[], execution_count=None)
+    return bare
+
+
+def _nodes(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return NotebookNode({key: _nodes(one) for key, one in value.items()})
+    return [_nodes(one) for one in value] if isinstance(value, list) else value
+
+
+def _render_touched(
+    notebook: Notebook, suffix: str, format_name: str, config: JupytextConfiguration | None, before: Before
+) -> str | None:
+    """The text with new bytes for touched cells only; None when the text before cannot be told apart."""
+    cells, was = notebook["cells"], before.notebook
+    pieces = _cut_for(before.text, suffix, was["cells"])
+    if pieces is None or not cells or _options(notebook["metadata"]) != _options(was["metadata"]):
+        return None
+    if not pieces.cells[0] and (cells[0]["id"], cell_key(cells[0])) != (was["cells"][0]["id"], cell_key(was["cells"][0])):
+        return None
+    header = pieces.header
+    if not same_header(was["metadata"], notebook["metadata"]):
+        first = _cut_for(_write(notebook, cells[:1], suffix, format_name, config), suffix, cells[:1])
+        if first is None or not pieces.cells[0]:
+            return None
+        header = first.header
+    kept = _kept_pieces(cells, was["cells"], pieces.cells)
+    parts: list[str] = []
+    for place, (piece, whole) in enumerate(kept):
+        if whole:
+            parts.append(piece)
+            continue
+        end = _end_of_sight(cells, place)
+        window = _cut_for(_write(notebook, cells[place:end], suffix, format_name, config), suffix, cells[place:end])
+        if window is None or not window.cells[0]:
+            return None
+        rendered = window.cells[0]
+        parts.append(piece.rstrip("\n") + rendered[len(rendered.rstrip("\n")) :] if piece else rendered)
+    return header + "".join(parts)
+
+
+def _kept_pieces(
+    cells: Sequence[Mapping[str, Any]], was: Sequence[Mapping[str, Any]], pieces: Sequence[str]
+) -> list[tuple[str, bool]]:
+    """For each cell its bytes before, '' when it was touched; and whether the blank lines after them stay too.
+
+    How many blank lines follow a cell depends on what comes next, up to the next code.
+    """
+    places = {cell["id"]: place for place, cell in enumerate(was)}
+    kept: list[tuple[str, bool]] = []
+    follows = True
+    for place in reversed(range(len(cells))):
+        cell, old = cells[place], places.get(cells[place]["id"], -1)
+        after = cells[place + 1]["id"] if place + 1 < len(cells) else None
+        after_was = was[old + 1]["id"] if old + 1 < len(was) else None
+        same = old >= 0 and cell_key(cell) == cell_key(was[old])
+        follows = same_next = follows and after == after_was
+        if not same or (not same_next and joined(cell["source"]).endswith("\n")):
+            kept.append(("", False))
+        else:
+            kept.append((pieces[old], same_next or "lines_to_next_cell" in cell["metadata"] and after is not None))
+        # What precedes code sees no further than that code.
+        follows = same if _has_code(cell) else same and follows
+    return kept[::-1]
+
+
+def _end_of_sight(cells: Sequence[Mapping[str, Any]], place: int) -> int:
+    """One past the last cell that decides how many blank lines follow the one at `place`."""
+    end = place + 1
+    while end < len(cells) and not _has_code(cells[end]):
+        end += 1
+    return min(end + 1, len(cells))
+
+
+def _has_code(cell: Mapping[str, Any]) -> bool:
+    """Whether code stands in its text for certain: magics are commented, with all that follows a cell magic."""
+    if cell["cell_type"] != "code" or cell["metadata"].keys() & {"active", "run_control"}:
+        return False
+    source = _source(cell)
+    if source.lstrip().startswith("%%"):
+        return False
+    lines = (line.strip() for line in source.split("\n"))
+    return any(line and not line.startswith(("#", "%", "!", "?")) and not line.endswith("?") for line in lines)
+
+
+def _under_header_of(before: Before, text: str, notebook: Notebook, suffix: str, format_name: str) -> str:
+    """`text` under the header it had, when the two say the same.
+
+    A header names the version of jupytext and the kernel's display name, which differ between colleagues' machines:
+    no reason for a change in git.
+    """
+    if not same_header(before.notebook["metadata"], notebook["metadata"]):
+        return text
+    old, new = _front(before.text, suffix, format_name), _front(text, suffix, format_name)
+    return old + text[len(new) :] if old or not new else text[len(new) :].lstrip("\n")
+
+
+def _front(text: str, suffix: str, format_name: str) -> str:
+    """The header of a text; '' when it has none, or a cell stands in it."""
+    if format_name not in PERCENT:
+        found = FRONT.match(text)
+        return found[0] if found else ""
+    header = cut(text, suffix).header
+    comment = _SCRIPT_EXTENSIONS[suffix]["comment"]
+    return header if all(not line or line.startswith(comment) for line in header.split("\n")) else ""
+
+
+def _options(metadata: Mapping[str, Any]) -> str:
+    """What decides how cells are written."""
+    said = {key: value for key, value in metadata.get("jupytext", {}).items() if key != "text_representation"}
+    language = metadata.get("kernelspec", {}).get("language") or said.pop("main_language", None)
+    return repr((language, sorted(said.items())))
+
+
+def _header(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a header says that matters: not versions, not display names, not what it would leave out."""
+    said = {key: metadata[key] for key in STANDING if key in metadata}
+    if "kernelspec" in said:
+        said["kernelspec"] = said["kernelspec"].get("name")
+    options = dict(metadata.get("jupytext", {}))
+    options.pop("main_language", None)
+    form = options.pop("text_representation", {})
+    named = options.get("notebook_metadata_filter")
+    if named and named != "-all":  # somebody chose what stands there
+        said = {key: value for key, value in metadata.items() if key not in ELSEWHERE} | said
+    said["jupytext"] = {**options, "format_name": form.get("format_name")}
+    return said
+
+
+def _unreadable(text: str, name: str, error: Exception) -> BadRequest:
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or (str(error) or type(error).__name__).splitlines()[0][:200]
+    first = next((place for place, line in enumerate(text.split("\n"), 1) if line.strip().endswith("---")), 1)
+    line = first + (mark.line + 1 if mark else 0)
+    return BadRequest(
+        f"{name}, line {line}: its header cannot be read: {said}.",
+        hint="Open it with the text editor (Open With, Editor), and mend or delete the header between the '---' lines. "
+        "It was not touched.",
+    )

@@ -1,0 +1,141 @@
+"""A kernel computes on a named cluster: by the magic and over REST, in real kernels and on real clusters."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+
+from jupyter_slipway.client import Client
+from jupyter_slipway.clusters.handlers import ClusterRequest
+from jupyter_slipway.errors import Conflict
+from tests.serving import serving
+
+Execute = Callable[[str], str]
+SIZE = {"workers": {"minimum": 1, "maximum": 1}, "cores": 1, "memory": "512 MiB"}
+
+
+def shown(client: BlockingKernelClient, code: str) -> str:
+    """What the kernel shows for `code`."""
+    found: list[str] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        content = message["content"]
+        found.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
+        if message["msg_type"] == "error":
+            found.append(f"{content['ename']}: {content['evalue']}")
+
+    client.execute_interactive(code, output_hook=hear, timeout=120)
+    return "\n".join(found)
+
+
+@pytest.fixture
+def execute(tmp_path: Path) -> Iterator[Execute]:
+    """Runs code in a kernel that has our magics."""
+    manager, client = start_new_kernel(env=os.environ | {"COLUMNS": "120"}, cwd=str(tmp_path))
+    try:
+        shown(client, "%load_ext jupyter_slipway")
+        yield lambda code: shown(client, code)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+
+@pytest.fixture
+def slipway(home: Path) -> Iterator[Client]:
+    """This home from a command; its clusters are deleted afterwards."""
+    with Client.connect() as client:
+        yield client
+        for one in client.clusters():
+            client.delete_cluster(one.name)
+
+
+def test_the_magic_starts_a_cluster_and_the_kernel_computes_on_it(execute: Execute, slipway: Client) -> None:
+    slipway.new_cluster(ClusterRequest("etl", "small", SIZE, start=False))
+
+    said = execute("%cluster etl")
+
+    assert "This kernel uses etl (1 of 1 workers): `client`." in said
+    assert "packages are the same in the kernel and on 1 workers" in said
+    assert execute("import sys; 'distributed' in sys.modules").strip() == "False"
+    assert execute("client.submit(sum, [1, 2, 3]).result()").strip() == "6"
+    assert execute("import dask; dask.delayed(sum)([4, 5]).compute()").strip() == "9"
+    assert execute("from distributed import Client; Client().submit(sum, [6, 7]).result()").strip() == "13"
+    assert execute("isinstance(client, Client)").strip() == "True"
+    assert "client" not in execute("%who")
+    assert "tls://" not in execute("%cluster")
+    assert slipway.figures("etl").done >= 3
+    assert slipway.cluster("etl").holders == 1
+
+    assert "no longer uses etl" in execute("%cluster --detach")
+    assert "uses no cluster" in execute("%cluster")
+    assert slipway.attachments() == []
+
+
+def test_the_magic_says_what_cannot_be(execute: Execute, slipway: Client) -> None:
+    assert "There is no cluster 'nowhere'" in execute("%cluster nowhere")
+    assert "No such option" in execute("%cluster --sideways")
+    slipway.new_cluster(
+        ClusterRequest("far", "address", {"address": "tcp://127.0.0.1:9"}, start=False),
+    )
+
+    said = execute("%cluster far")
+
+    assert "far is failed" in said
+    assert "127.0.0.1:9 does not answer" in said
+
+
+@contextmanager
+def kernel_of(url: str, token: str) -> Iterator[str]:
+    """A kernel of that server's own."""
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(f"{url}/api/kernels{path}", method=method)
+        request.add_header("Authorization", f"token {token}")
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(request, data) as answer:
+            return json.loads(answer.read() or b"null")
+
+    found = ask("POST", "", {"name": "python3"})
+    try:
+        yield found["id"]
+    finally:
+        ask("DELETE", f"/{found['id']}")
+
+
+def test_a_servers_kernel_is_given_its_client_without_a_cell(home: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, home) as server, kernel_of(server.http._url, server.http._token) as kernel:
+        slipway = Client(server.http)
+        with pytest.raises(Conflict, match="etl is"):
+            slipway.new_cluster(ClusterRequest("etl", "small", SIZE))
+            slipway.attach("etl", kernel)
+        slipway.settle("etl")
+
+        given = slipway.attach("etl", kernel)
+
+        assert given.attachment.names == ("client",)
+        until = time.monotonic() + 30
+        connection = home / "runtime" / f"kernel-{kernel}.json"
+        client = BlockingKernelClient(connection_file=str(connection))
+        client.load_connection_file()
+        client.start_channels()
+        try:
+            while "Error" in (said := shown(client, "client.submit(sum, [1, 2, 3]).result()")):
+                assert time.monotonic() < until, said
+            assert said.strip() == "6"
+        finally:
+            client.stop_channels()
+        assert [(one.holder, one.cluster) for one in slipway.attachments()] == [(kernel, "etl")]
+        assert slipway.detach("etl", kernel).holders == 0
+        slipway.delete_cluster("etl")
+        assert slipway.clusters() == []
