@@ -15,6 +15,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Api } from './api';
 import { addClusters } from './clusters/plugin';
+import { addCompare } from './notebooks/compare-plugin';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
 import { addPanel } from './panel/plugin';
@@ -54,7 +55,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     };
     addPublishing(context, notebooks, serviceManager.contents);
     addPages(app, context, { rendermime, editors, translator: tongue }, notebooks, restorer, router);
-    const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette);
+    addCompare(app, context, notebooks, { rendermime, editors, translator: tongue }, palette);
+    const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette, statusBar);
     addPanel(app, context, restorer, statusBar, [clusters]);
     const category = context.trans.__('Slipway');
     for (const command of [CommandIDs.open, CommandIDs.publish, CommandIDs.refresh]) {

@@ -23,7 +23,15 @@ export const CommandIDs = {
   openDashboard: 'slipway:open-dashboard',
   openClusterPage: 'slipway:open-cluster-page',
   comparePackages: 'slipway:compare-packages',
-  cancelWork: 'slipway:cancel-cluster-work'
+  cancelWork: 'slipway:cancel-cluster-work',
+  compareNotebook: 'slipway:compare-notebook',
+  compareWithHead: 'slipway:compare-with-head',
+  compareWithRevision: 'slipway:compare-with-revision',
+  compareWithSaved: 'slipway:compare-with-saved',
+  compareWithProduction: 'slipway:compare-with-production',
+  notebookHistory: 'slipway:notebook-history',
+  restoreRevision: 'slipway:restore-revision',
+  shareNotebook: 'slipway:share-notebook'
 } as const;
 
 export const PLUGIN_ID = 'jupyter-slipway:plugin';

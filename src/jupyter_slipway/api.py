@@ -29,6 +29,8 @@ from jupyter_slipway.kernels.handlers import Links, SharedKernels
 from jupyter_slipway.kernels.home import HomeKernels
 from jupyter_slipway.notebooks.compare_handlers import ENDPOINTS as COMPARE
 from jupyter_slipway.notebooks.compare_handlers import Compare
+from jupyter_slipway.notebooks.handlers import ENDPOINTS as NOTEBOOKS
+from jupyter_slipway.notebooks.handlers import Notebooks
 from jupyter_slipway.publish.handlers import Kernels, Publish
 from jupyter_slipway.publish.proofs import Proofs
 from jupyter_slipway.runs.engine import Engine
@@ -124,6 +126,7 @@ ENDPOINTS = (
     Endpoint("GET", "/clusters/{cluster}/progress", Clusters.cluster_progress, "read"),
     Endpoint("POST", "/clusters/{cluster}/cancel", Clusters.cancel_work, "execute"),
     Endpoint("POST", "/clusters/{cluster}/packages", Clusters.compare_packages, "read"),
+    *NOTEBOOKS,
     *COMPARE,
 )
 
@@ -191,6 +194,7 @@ class Slipway:
             Runs(self.engine, self.events),
             Clusters(self.clusters, kernels),
             self.shared,
+            Notebooks(root, settings.home, self.events),
             Compare(root, settings.home, self.events),
         )
         self.table = Table(ENDPOINTS, services, is_outage)

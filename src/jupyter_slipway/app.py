@@ -29,6 +29,7 @@ from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError
 from jupyter_slipway.events import Changed
 from jupyter_slipway.kernels.actions import PATH as KERNEL_ACTIONS
 from jupyter_slipway.kernels.actions import KernelActions
+from jupyter_slipway.kernels.connection import LARGEST
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.manager import SlipwayKernelManager
 from jupyter_slipway.settings import Settings, local_user
@@ -37,6 +38,7 @@ from jupyter_slipway.web import PREFIX, Asker, Problem, Raw, encode, openapi, pr
 if TYPE_CHECKING:
     from jupyter_slipway.api import Slipway
     from jupyter_slipway.clusters.model import Attachment
+    from jupyter_slipway.kernels.documents import Documents
 
 API = "jupyter_slipway.api"
 WATCH = 1000
@@ -220,6 +222,8 @@ class SlipwayApp(ExtensionApp):
             "concurrency": self.concurrency,
         }
         self._chosen = msgspec.structs.replace(settings, **{name: value for name, value in chosen.items() if value})
+        # Tornado's own limit of 10 MB closes a page's websocket without a word.
+        self.settings["websocket_max_message_size"] = LARGEST + (64 << 20)
         self._watch = PeriodicCallback(self._look, WATCH)
 
     @cached_property
@@ -260,6 +264,27 @@ class SlipwayApp(ExtensionApp):
         self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"opened": lambda: self.slipway}))
         self.handlers.append((KERNEL_ACTIONS, KernelActions))
         self.handlers.extend(proxy.handlers(self._dashboard))
+        if self._shares_kernels() and self.serverapp.jpserver_extensions.get("jupyter_server_ydoc"):
+            self._share_documents()
+
+    def _share_documents(self) -> None:
+        """Cells of shared notebooks are run by the server."""
+        from jupyter_slipway.kernels import execute
+
+        self.handlers.extend(execute.handlers(lambda: self._documents))
+        execute.switch_on(self.serverapp)
+
+        async def resume() -> None:
+            await self._documents.resume(self.serverapp.kernel_manager.links().values())
+
+        IOLoop.current().add_callback(resume)
+
+    @cached_property
+    def _documents(self) -> Documents:
+        from jupyter_slipway.kernels.documents import Documents
+        from jupyter_slipway.kernels.execute import collaboration
+
+        return Documents(collaboration(self.serverapp), self.log)
 
     async def _dashboard(self, cluster: str) -> str:
         await asyncio.to_thread(importlib.import_module, API)
@@ -267,6 +292,8 @@ class SlipwayApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         self._watch.stop()
+        if "_documents" in vars(self):
+            await self._documents.close()
         if "slipway" in vars(self):
             await self.slipway.close()
 

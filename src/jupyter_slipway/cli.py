@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from jupyter_slipway.client import Client
     from jupyter_slipway.runs.model import Run
 
-LATER = {"cluster": "clusters", "clusters": "clusters", "diff": "compare", "git": "git"}
+LATER = {
+    "convert": "notebooks",
+    "store": "notebooks",
+    "cluster": "clusters",
+    "clusters": "clusters",
+    "diff": "compare",
+    "git": "git",
+    "console": "kernels",
+    "kernel": "kernels",
+    "kernels": "kernels",
+}
 """Commands that another module has: imported when they are called or listed."""
 
 
@@ -60,6 +70,7 @@ def main() -> None:
     help="Add or change a parameter.",
 )
 @click.option("--note", default="", help="What is new in this version.")
+@click.option("--cluster", help="Which cluster its runs compute on; as before when not given.")
 @as_json
 def publish(
     notebook: Path,
@@ -69,6 +80,7 @@ def publish(
     dry_run: bool,
     settings: tuple[str, ...],
     note: str,
+    cluster: str | None,
     as_json: bool,
 ) -> None:
     """Publish one cell of NOTEBOOK as a version of a job."""
@@ -87,7 +99,8 @@ def publish(
             progress("", 1.0)
             present(plan, views.plan_view(plan), as_json)
             return
-        published = client.publish(publishing.registration(request, note=note, proof_id=proof.id if proof else None))
+        proved = proof.id if proof else None
+        published = client.publish(publishing.registration(request, note=note, proof_id=proved, cluster=cluster))
         progress("", 1.0)
         present(published, views.published_view(published), as_json)
 
@@ -111,6 +124,7 @@ def jobs(as_json: bool) -> None:
 @click.option("--timeout", type=float, help="Seconds after which an attempt is ended.")
 @click.option("--attempts", type=int, help="How often a failed run is tried in all.")
 @click.option("--backoff", type=float, help="Seconds before the second try, doubled for each further one.")
+@click.option("--cluster", help="Which cluster its runs compute on; '' for none.")
 @as_json
 def job(job: str, as_json: bool, **changes: Any) -> None:
     """Show a job, or change who owns it and how its runs are carried."""

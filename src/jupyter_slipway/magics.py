@@ -105,7 +105,10 @@ class SlipwayMagics(Magics):
                 Console().print(views.plan_view(client.plan(asked)))
                 return
             proof = client.prove(asked)
-            published = client.publish(publishing.registration(asked, note=options["note"], proof_id=proof.id))
+            # What this kernel computes on, its job does; one that uses none leaves the job's as it is.
+            cluster = os.environ.get("SLIPWAY_CLUSTER")
+            asked = publishing.registration(asked, note=options["note"], proof_id=proof.id, cluster=cluster)
+            published = client.publish(asked)
             Console().print(views.published_view(published))
 
     def _request(self, client: Any, cell: str, options: dict[str, Any]) -> Any:

@@ -63,9 +63,11 @@ def request(
     return msgspec.structs.replace(asked, snapshot=ran.snapshot, outputs=ran.outputs[-1])
 
 
-def registration(asked: PlanRequest, *, note: str = "", proof_id: str | None = None) -> PublishRequest:
+def registration(
+    asked: PlanRequest, *, note: str = "", proof_id: str | None = None, cluster: str | None = None
+) -> PublishRequest:
     fields = {field: getattr(asked, field) for field in asked.__struct_fields__}
-    return PublishRequest(**fields, note=note, proof_id=proof_id)
+    return PublishRequest(**fields, note=note, proof_id=proof_id, cluster=cluster)
 
 
 def change(job: Job, given: Mapping[str, Any]) -> JobChange | None:
@@ -73,7 +75,7 @@ def change(job: Job, given: Mapping[str, Any]) -> JobChange | None:
     wanted = {name: value for name, value in given.items() if value is not None}
     if not wanted:
         return None
-    policy = {name: wanted.pop(name) for name in ("timeout", "attempts", "backoff") if name in wanted}
+    policy = {name: wanted.pop(name) for name in ("timeout", "attempts", "backoff", "cluster") if name in wanted}
     return JobChange(**wanted, policy=msgspec.structs.replace(job.policy, **policy) if policy else UNSET)
 
 

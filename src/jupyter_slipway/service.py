@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jupyter_slipway.clusters.borrower import Borrower
 from jupyter_slipway.clusters.hosts import without_cluster
 from jupyter_slipway.clusters.keeper import Keeper
 from jupyter_slipway.clusters.manager import Manager
@@ -26,7 +27,7 @@ from jupyter_slipway.publish import environment as environments
 from jupyter_slipway.publish.parameters import validate
 from jupyter_slipway.runs import runner
 from jupyter_slipway.runs.engine import Engine, Submission
-from jupyter_slipway.runs.model import Run
+from jupyter_slipway.runs.model import ENDED, Run
 from jupyter_slipway.runs.prepared import Prepared
 from jupyter_slipway.runs.runner import Runner, RunnerStatus
 from jupyter_slipway.settings import Settings
@@ -60,7 +61,9 @@ class Carrier:
         clusters: Manager | None = None,
     ) -> None:
         self._settings, self._registry, self._schedules, self._engine = settings, registry, schedules, engine
+        self._ready = False
         self._clusters = clusters
+        self._borrower = Borrower(clusters) if clusters is not None else None
 
     def prepare(self, run: Run) -> Prepared:
         """
@@ -89,15 +92,21 @@ class Carrier:
             types={one.name: (one.type, one.item) for one in version.parameters},
             directory=version.directory,
             lines=version.lines,
-            environ={},
+            environ=self._cluster(run),
         )
 
     def fire(self, now: float) -> float | None:
         """Queue what is due; when the next is, or when to look again because a cluster lives."""
         following = self._schedules.fire(now, self._submit)
-        if self._clusters is not None and self._clusters.unsettled():
-            return min(following or math.inf, now + LOOK)
-        return following
+        if self._clusters is None or self._borrower is None:
+            return following
+        self._borrower.renew(lambda run: self._engine.get(run).state not in ENDED)
+        return min(following or math.inf, now + LOOK) if self._clusters.unsettled() else following
+
+    def _cluster(self, run: Run) -> dict[str, str]:
+        if not run.policy.cluster or self._borrower is None:
+            return {}
+        return self._borrower.environ(run.policy.cluster, run.id, run.author)
 
     def _submit(self, due: Sequence[Due]) -> None:
         productions = self._registry.productions({one.schedule.job for one in due})

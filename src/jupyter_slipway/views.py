@@ -96,7 +96,8 @@ def job_view(job: Job, versions: Sequence[Version]) -> RenderableType:
         facts.add_row("About", escape(job.description))
     facts.add_row("Production", f"version {job.production} of {job.latest}")
     tries = "one attempt" if job.policy.attempts == 1 else f"{job.policy.attempts} attempts"
-    facts.add_row("Runs", f"{tries} of at most {took(job.policy.timeout)}")
+    where = f" on {job.policy.cluster}" if job.policy.cluster else ""
+    facts.add_row("Runs", escape(f"{tries} of at most {took(job.policy.timeout)}{where}"))
     facts.add_row("Source", escape(f"{job.notebook}, cell {job.cell}"))
     if job.schedule:
         facts.add_row("Schedule", schedule_view(job.schedule))

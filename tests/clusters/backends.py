@@ -12,8 +12,13 @@ from typing import Any
 
 from jupyter_slipway.clusters.backends.base import Backend
 from jupyter_slipway.clusters.backends.dask_address import DaskAddress
+from jupyter_slipway.clusters.backends.dask_gateway import DaskGateway
+from jupyter_slipway.clusters.backends.dask_jobqueue import DaskJobqueue
 from jupyter_slipway.clusters.backends.dask_local import DaskLocal
 from jupyter_slipway.clusters.backends.memory import Memory
+from jupyter_slipway.clusters.backends.spark_local import SparkLocal
+from tests.clusters.gateway import a_gateway
+from tests.clusters.spark import OPTIONS
 
 
 @contextmanager
@@ -74,4 +79,7 @@ CASES = [
     Case(Memory, SIZE),
     Case(DaskLocal, SIZE, computes=DASK),
     Case(DaskAddress, needs=a_scheduler, scales=False, computes=DASK),
+    Case(DaskJobqueue, SIZE | {"system": "local"}, computes=DASK),
+    Case(DaskGateway, {"workers": SIZE["workers"]}, needs=a_gateway, computes=DASK),
+    Case(SparkLocal, OPTIONS, scales=False, computes="print(spark.range(10).groupBy().sum().first()[0])"),
 ]

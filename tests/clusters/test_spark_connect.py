@@ -132,9 +132,9 @@ def answering(answer: bytes | None, context: ssl.SSLContext | None = None) -> It
 
 
 def test_it_answers_as_something_else(backend: SparkConnect, tmp_path: Path) -> None:
-    with answering(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n") as port:
-        with pytest.raises(Unprocessable, match="does not answer as a Spark Connect server"):
-            asyncio.run(backend.create("theirs", {"address": f"sc://127.0.0.1:{port}"}, tmp_path / "theirs"))
+    other = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"
+    with answering(other) as port, pytest.raises(Unprocessable, match="does not answer as a Spark Connect server"):
+        asyncio.run(backend.create("theirs", {"address": f"sc://127.0.0.1:{port}"}, tmp_path / "theirs"))
 
 
 def test_it_never_answers(backend: SparkConnect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,11 +150,9 @@ def test_its_certificate_is_not_trusted(backend: SparkConnect, tmp_path: Path) -
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(a_certificate(tmp_path / "server.pem"))
     context.set_alpn_protocols(["h2"])
-    with answering(b"", context) as port:
-        with pytest.raises(Unprocessable, match="has no certificate that is trusted here"):
-            asyncio.run(
-                backend.create("theirs", {"address": f"sc://localhost:{port}/;use_ssl=true"}, tmp_path / "theirs")
-            )
+    with answering(b"", context) as port, pytest.raises(Unprocessable, match="has no certificate that is trusted here"):
+        options = {"address": f"sc://localhost:{port}/;use_ssl=true"}
+        asyncio.run(backend.create("theirs", options, tmp_path / "theirs"))
 
 
 def a_certificate(path: Path) -> Path:

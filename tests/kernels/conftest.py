@@ -22,6 +22,16 @@ def kernels_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     runner.stop(home)
 
 
+@pytest.fixture
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home that no other server looks at."""
+    home = tmp_path_factory.mktemp("o")
+    (home / "root").mkdir()
+    yield home
+    hosts.end_all(home)
+    runner.stop(home)
+
+
 @pytest.fixture(scope="module")
 def server(kernels_home: Path) -> Iterator[Server]:
     with serving(kernels_home / "root", kernels_home, NO_POOL) as server:

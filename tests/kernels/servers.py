@@ -21,6 +21,8 @@ from typing import Any, ClassVar
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.wire import Message, message
 
 CLASSES = {
@@ -111,6 +113,23 @@ class Server:
         body = {"name": name, "path": path} if path else {"name": name}
         return str(self.ask("POST", "api/kernels", body, person)["id"])
 
+    async def warm(self) -> None:
+        """Until a kernel waits for who starts one."""
+        until = time.monotonic() + 60
+        while True:
+            for directory, record in hosts.living(self.home).items():
+                if record.about["warm"]:
+                    link = Link(directory, record)
+                    await link.ready()
+                    ready = link.status["ready"]
+                    await link.close()
+                    if ready:
+                        # The server learns it a moment after the host.
+                        await asyncio.sleep(0.2)
+                        return
+            assert time.monotonic() < until
+            await asyncio.sleep(0.1)
+
     def log_in(self, person: str) -> str:
         """The cookies of a browser that has."""
         with urllib.request.urlopen(f"{self.url}/api/me?token={person}-token", timeout=60) as answer:
@@ -123,7 +142,11 @@ class Server:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"The server does not end:\n{self.log.read_text()[-4000:]}") from None
 
 
 @contextmanager
@@ -145,6 +168,8 @@ class Page:
         self.socket, self.session, self.legacy = socket, session, legacy
         self.said: list[Message] = []
         self._news = asyncio.Event()
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._reading = asyncio.ensure_future(self._read())
         self.closed = False
         self.opened.append(self)
@@ -169,10 +194,18 @@ class Page:
 
     async def _read(self) -> None:
         while (text := await self.socket.read_message()) is not None:
+            await self._flows.wait()
             self.said.append(_parsed(text, self.legacy))
             self._news.set()
         self.closed = True
         self._news.set()
+
+    def pause(self) -> None:
+        """Read nothing more, until `resume`."""
+        self._flows.clear()
+
+    def resume(self) -> None:
+        self._flows.set()
 
     def send(self, kind: str, content: dict[str, Any], *, channel: str = "shell", **header: Any) -> str:
         """Its msg_id."""

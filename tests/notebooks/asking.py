@@ -22,10 +22,10 @@ def asking(root: Path, home: Path, user: str = "ada", events: Events | None = No
     """`ask("POST", "/notebooks/diff", {…})` gives status and answer, as `user` gets them."""
     table = Table(ENDPOINTS, [Compare(root, home, events or Events())], lambda error: isinstance(error, OSError))
 
-    def ask(method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
+    def ask(method: str, route: str, /, body: Any = None, **query: str) -> tuple[int, Any]:
         async def answered() -> tuple[int, Any]:
             try:
-                endpoint, params = table.find(method, path)
+                endpoint, params = table.find(method, route)
                 answer = await table.answer(endpoint, Asker(user), params, query, json.dumps(body).encode())
             except SlipwayError as error:
                 return error.status, msgspec.to_builtins(problem(error))

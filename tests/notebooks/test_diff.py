@@ -42,9 +42,7 @@ def shown(a: Any, b: Any, **options: Any) -> list[str]:
 def test_nbdime_turns_each_of_its_notebooks_into_each_other_by_our_diffs() -> None:
     folder = files("nbdime.tests") / "files"
     notebooks = [
-        read_notebook(file.name, file.read_bytes())
-        for file in folder.iterdir()
-        if file.name.endswith(".ipynb")
+        read_notebook(file.name, file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".ipynb")
     ]
     assert len(notebooks) > 50
     for a, b in itertools.product(notebooks, notebooks):
@@ -60,13 +58,13 @@ OUTPUT = st.one_of(
     st.builds(lambda data, count: result("") | {"data": data, "execution_count": count}, DATA, st.integers(0, 3)),
 )
 METADATA = st.dictionaries(
-    st.sampled_from("abc"), st.one_of(st.integers(0, 2), st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT)), max_size=3
+    st.sampled_from("abc"),
+    st.one_of(st.integers(0, 2), st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT)),
+    max_size=3,
 )
 CELL = st.one_of(
     st.builds(
-        lambda source, outputs, count, metadata, id: (
-            code(source, id, *outputs, count=count) | {"metadata": metadata}
-        ),
+        lambda source, outputs, count, metadata, id: code(source, id, *outputs, count=count) | {"metadata": metadata},
         TEXT,
         st.lists(OUTPUT, max_size=3),
         st.one_of(st.none(), st.integers(0, 3)),
@@ -230,8 +228,8 @@ def test_a_changed_cell_is_shown_with_a_little_around_it_and_the_rest_folded() -
 def test_changed_words_are_marked() -> None:
     a, b = notebook(code("y = f(x)", "a")), notebook(code("y = g(x)", "a"))
     lines = list(marked(a, b, diff_notebooks(a, b)))
-    assert [("old word", "f")] == [part for part in lines[1] if "word" in part[0]]
-    assert [("new word", "g")] == [part for part in lines[2] if "word" in part[0]]
+    assert [part for part in lines[1] if "word" in part[0]] == [("old word", "f")]
+    assert [part for part in lines[2] if "word" in part[0]] == [("new word", "g")]
 
 
 def test_cells_that_came_and_went_are_shown_whole() -> None:
@@ -301,7 +299,7 @@ def test_an_old_notebook_is_read() -> None:
         ("a.ipynb", b"\xff\xfe"),
         ("a.py", b"x = '\xe9'"),
         ("a.ipynb", b"[" * 100_000),
-        ("a.ipynb", b'<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n'),
+        ("a.ipynb", b"<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n"),
     ],
 )
 def test_what_is_no_notebook_is_refused(name: str, content: bytes) -> None:
@@ -389,7 +387,8 @@ def test_the_command_imports_nothing_large(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom jupyter_slipway.cli import main\n"
         "main(['diff', 'a.ipynb', 'b.ipynb'], standalone_mode=False)\n"
-        "print(sorted({'nbdime', 'nbformat', 'jupytext', 'rich', 'msgspec', 'pygit2', 'difflib', 'sqlalchemy'} & set(sys.modules)))"
+        "large = {'nbdime', 'nbformat', 'jupytext', 'rich', 'msgspec', 'pygit2', 'difflib', 'sqlalchemy'}\n"
+        "print(sorted(large & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -196,9 +196,7 @@ def test_where_each_cell_was_is_told() -> None:
     assert [(one.cell["id"], one.mine, one.theirs) for one in found] == [("c", 0, 3), ("a", 1, 0), ("t", None, 1)]
 
 
-CELLS = st.lists(
-    st.builds(code, WORDS, st.sampled_from("abcdefgh")), max_size=6, unique_by=lambda cell: cell["id"]
-)
+CELLS = st.lists(st.builds(code, WORDS, st.sampled_from("abcdefgh")), max_size=6, unique_by=lambda cell: cell["id"])
 
 
 @given(CELLS, CELLS, CELLS)
@@ -284,7 +282,8 @@ def test_marks_with_the_base_between_them_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x = 1", "<<<<<<< a\nx", "Title\n=======\n", ">>>>>>> b\n", "<<<<<<< a\nx\n=======\ny", "<<<<<<<\n>>>>>>>"]
+    "text",
+    ["", "x = 1", "<<<<<<< a\nx", "Title\n=======\n", ">>>>>>> b\n", "<<<<<<< a\nx\n=======\ny", "<<<<<<<\n>>>>>>>"],
 )
 def test_what_is_no_complete_conflict_is_left_alone(text: str) -> None:
     assert sides(text) is None

@@ -114,8 +114,19 @@ def test_the_values_of_a_module_beside_the_notebook_are_watched(notebook, tmp_pa
     monkeypatch.delitem(sys.modules, "slipway_beside", raising=False)
     notebook.run("import slipway_beside, json\nfrom slipway_beside import tidy")
 
-    assert changes(notebook.run("y = tidy(1)"))[0] == ["slipway_beside"]
-    assert "slipway_beside" in changes(notebook.run("z = 1"))[1]
+    assert changes(notebook.run("y = tidy(1)"))[0] == ["slipway_beside", "tidy"]
+    assert {"slipway_beside", "tidy"} <= set(changes(notebook.run("z = 1"))[1])
+
+
+def test_the_values_of_a_module_are_watched_through_what_was_imported_from_it(notebook, tmp_path, monkeypatch):
+    source = "SEEN = []\nclass Box:\n    def put(self, x): SEEN.append(x)\ndef look(): return len(SEEN)\n"
+    (tmp_path / "slipway_behind.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slipway_behind", raising=False)
+    notebook.run("from slipway_behind import Box, look")
+
+    assert set(changes(notebook.run("n = look()"))[1]) >= {"Box", "look"}
+    assert changes(notebook.run("Box().put(1)"))[0] == ["Box", "look"]
 
 
 def test_files_read_and_written_are_noted(notebook, tmp_path):

@@ -228,11 +228,75 @@ export class Clusters {
   }
 }
 
+/** Notebooks compared, looked back on and shared. */
+export class Compare {
+  constructor(private readonly server: Server) {}
+
+  diff(body: m.DiffRequest): Promise<m.NotebookDiff> {
+    return this.server.request('POST', ['notebooks', 'diff'], { body });
+  }
+
+  history(path: string, cell = ''): Promise<m.NotebookHistory> {
+    return this.server.request('GET', ['notebooks', 'history'], { query: { path, cell } });
+  }
+
+  /** What the file was is kept as a snapshot before. */
+  restore(path: string, revision: string): Promise<{ snapshot: string | null }> {
+    return this.server.request('POST', ['notebooks', 'restore'], { body: { path, revision } });
+  }
+
+  snapshot(path: string): Promise<{ snapshot: string | null }> {
+    return this.server.request('POST', ['notebooks', 'snapshots'], { body: { path } });
+  }
+
+  radar(path: string): Promise<m.RadarView> {
+    return this.server.request('GET', ['notebooks', 'radar'], { query: { path } });
+  }
+
+  share(path: string, sharing: m.RadarView['sharing'], remote: string): Promise<m.RadarView> {
+    return this.server.request('PUT', ['notebooks', 'radar'], { body: { path, sharing, remote } });
+  }
+}
+
+/** Kernels that people share. */
+export class Kernels {
+  constructor(private readonly server: Server) {}
+
+  get(kernel: string): Promise<m.SharedKernel> {
+    return this.server.request('GET', ['kernels', kernel]);
+  }
+
+  /** Newest first; `before` is the `next` of the page before. */
+  executions(
+    kernel: string,
+    query: { cell?: string; before?: number; limit?: number } = {}
+  ): Promise<{ items: m.Execution[]; next: number | null }> {
+    return this.server.request('GET', ['kernels', kernel, 'executions'], { query });
+  }
+
+  /** What an execution said, a page at a time; `after` is the `next` of the page before. */
+  messages(kernel: string, execution: string, after = 0): Promise<m.KernelMessages> {
+    return this.server.request('GET', ['kernels', kernel, 'frames'], { query: { execution, after } });
+  }
+
+  /** Take one's own out of the queue. */
+  cancel(kernel: string, execution: string): Promise<unknown> {
+    return this.server.request('POST', ['kernels', kernel, 'executions', execution, 'cancel']);
+  }
+
+  /** '*' is everybody who is not named; no role: no longer named. */
+  grant(kernel: string, person: string, role: string): Promise<m.SharedKernel> {
+    return this.server.request('PUT', ['kernels', kernel, 'grants'], { body: { person, role } });
+  }
+}
+
 export class Api {
   readonly jobs: Jobs;
   readonly runs: Runs;
   readonly publish: Publish;
   readonly clusters: Clusters;
+  readonly kernels: Kernels;
+  readonly compare: Compare;
 
   constructor(settings: ServerConnection.ISettings) {
     this.server = new Server(settings);
@@ -240,6 +304,8 @@ export class Api {
     this.runs = new Runs(this.server);
     this.publish = new Publish(this.server);
     this.clusters = new Clusters(this.server);
+    this.kernels = new Kernels(this.server);
+    this.compare = new Compare(this.server);
   }
 
   status(): Promise<m.Status> {

@@ -7,6 +7,7 @@ export type Artifact = Schemas['Artifact'];
 export type Attachment = Schemas['Attachment'];
 export type AttachmentItem = Schemas['AttachmentItem'];
 export type Badge = Schemas['Badge'];
+export type Blame = Schemas['Blame'];
 export type CellPlan = Schemas['CellPlan'];
 export type Cluster = Schemas['Cluster'];
 export type ClusterLog = Schemas['LogChunk'];
@@ -15,12 +16,19 @@ export type ClusterState = Schemas['ClusterState'];
 export type Change = Schemas['Change'];
 export type Comparison = Schemas['Comparison'];
 export type Environment = Schemas['Environment'];
+export type Execution = Schemas['Execution'];
+export type ExecutionStatus = Schemas['ExecutionStatus'];
 export type Figures = Schemas['Figures'];
+export type FileRevision = Schemas['FileRevision'];
 export type Frame = Schemas['Frame'];
 export type Job = Schemas['Job'];
+export type KernelDeath = Schemas['Death'];
+export type KernelMessages = Schemas['FramePage'];
 export type LastRun = Schemas['LastRun'];
 export type LogPage = Schemas['LogPage'];
 export type NotebookCell = Schemas['NotebookCell'];
+export type NotebookDiff = Schemas['NotebookDiff'];
+export type NotebookHistory = Schemas['NotebookHistory'];
 export type PackageComparison = Schemas['PackageComparison'];
 export type Parameter = Schemas['Parameter'];
 export type ParameterType = Parameter['type'];
@@ -30,14 +38,18 @@ export type Profile = Schemas['Profile'];
 export type Progress = Schemas['Progress'];
 export type Proof = Schemas['Proof'];
 export type ProofProgress = Schemas['ProofProgress'];
+export type RadarView = Schemas['RadarView'];
 export type Run = Schemas['Run'];
 export type RunError = Schemas['RunError'];
 export type RunPage = Schemas['RunPage'];
 export type RunState = Schemas['RunState'];
 export type Schedule = Schemas['Schedule'];
 export type CatchUp = Schedule['catch_up'];
+export type Seen = Schemas['Seen'];
+export type SharedKernel = Schemas['Kernel'];
 export type Status = Schemas['Status'];
 export type Version = Schemas['Version'];
+export type Waiting = Schemas['Waiting'];
 export type Warn = Schemas['Warn'];
 export type Workers = Schemas['Workers'];
 
@@ -64,6 +76,7 @@ export type PublishRequest = PlanRequest & {
 };
 
 export type Published = Schemas['Published'];
+export type DiffRequest = Asking<Schemas['DiffRequest'], 'path'>;
 
 /** A hint on the event bus: fetch it again. */
 export interface Changed {

@@ -399,6 +399,381 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Kernels that live, of this machine's home. */
+        get: operations["list_kernels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One kernel: its state, who is here, whose turn it is, what it died of. */
+        get: operations["get_kernel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was run in a kernel and by whom, newest first; also of one that has ended. */
+        get: operations["list_executions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}/executions/{execution}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an execution out of the queue. */
+        post: operations["cancel_execution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}/frames": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an execution said, for a page that missed it. */
+        get: operations["read_frames"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Let somebody do more, or less. */
+        put: operations["grant"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}/interrupt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Interrupt what runs. */
+        post: operations["interrupt_kernel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}/names/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which execution, cell and person last bound or changed a name. */
+        get: operations["who"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End the kernel's process and start a new one; all its variables are gone. */
+        post: operations["restart_kernel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernels/{kernel}/shutdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End the kernel for good. */
+        post: operations["shutdown_kernel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/blame": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** For each cell of a notebook who made it what it is. */
+        get: operations["blame_notebook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/commits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Commit one notebook in the name of the one who asks. */
+        post: operations["commit_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/convert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write a notebook as text with its outputs beside it, or as .ipynb again. */
+        post: operations["convert_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What changed in a notebook between two revisions, as nbdime's diff. */
+        post: operations["diff_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed a notebook, or one of its cells, when. */
+        get: operations["notebook_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Two revisions of a notebook as one, and nbdime's decisions about it; nothing is written. */
+        post: operations["merge_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/radar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What colleagues have changed and not committed, if the one who asks shares too. */
+        get: operations["get_radar"];
+        /** Choose what others see of one's uncommitted work: nothing, a notebook, a repository. */
+        put: operations["set_radar"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an older revision the file on disk; what the file was is kept as a snapshot before. */
+        post: operations["restore_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep the file as it is on a private ref; let colleagues see it if it is shared. */
+        post: operations["snapshot_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/store": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much is kept beside the text notebooks of a project. */
+        get: operations["get_store"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/store/fsck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read all that is kept, and say what is not whole. */
+        post: operations["check_store"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/store/gc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take out outputs that no commit and none of the last versions needs. */
+        post: operations["collect_store"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/profiles": {
         parameters: {
             query?: never;
@@ -710,6 +1085,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** ActionRequest */
+        ActionRequest: {
+            /** @default false */
+            force: boolean;
+        };
         /**
          * Artifact
          * @description A file that a run wrote under $SLIPWAY_ARTIFACTS.
@@ -784,6 +1164,32 @@ export interface components {
             cells: components["schemas"]["NotebookCell"][];
             notebook: string;
         };
+        /**
+         * Binding
+         * @description Which execution last gave a name its value.
+         */
+        Binding: {
+            execution: components["schemas"]["Execution"] | null;
+            how: string;
+            name: string;
+            /** @default  */
+            note: string;
+            observed: boolean;
+        };
+        /**
+         * Blame
+         * @description Who a cell of the file on disk is by.
+         */
+        Blame: {
+            cell: string;
+            committed: boolean;
+            index: number;
+            revision: components["schemas"]["FileRevision"] | null;
+        };
+        /** BlameList */
+        BlameList: {
+            items: components["schemas"]["Blame"][];
+        };
         /** CancelRequest */
         CancelRequest: {
             /** @default  */
@@ -804,6 +1210,15 @@ export interface components {
             kept: boolean;
             reason: string;
             /** @default  */
+            source: string;
+        };
+        /**
+         * CellRevision
+         * @description A revision in which a cell became what `source` says.
+         */
+        CellRevision: {
+            index: number;
+            revision: components["schemas"]["FileRevision"];
             source: string;
         };
         /**
@@ -875,6 +1290,22 @@ export interface components {
          * @enum {unknown}
          */
         ClusterState: "draining" | "failed" | "running" | "starting" | "stopped" | "stopping";
+        /** CollectRequest */
+        CollectRequest: {
+            /** @default false */
+            dry_run: boolean;
+            /** @default  */
+            path: string;
+        };
+        /** CommitRequest */
+        CommitRequest: {
+            message: string;
+            path: string;
+        };
+        /** Committed */
+        Committed: {
+            revision: string;
+        };
         /** Comparison */
         Comparison: {
             job: string;
@@ -887,6 +1318,30 @@ export interface components {
             parameters: components["schemas"]["Change"][];
             same: boolean;
         };
+        /** ConvertRequest */
+        ConvertRequest: {
+            /** @default percent */
+            format: string;
+            /** @default false */
+            keep: boolean;
+            notebook: string;
+        };
+        /** ConvertedNotebook */
+        ConvertedNotebook: {
+            cells: number;
+            message: string;
+            notebook: string;
+            outputs: number;
+        };
+        /** Death */
+        Death: {
+            at: string;
+            /** @default null */
+            code: number | null;
+            reason: string;
+            /** @default null */
+            running: components["schemas"]["Ran"] | null;
+        };
         /** Deleted */
         Deleted: {
             name: string;
@@ -895,11 +1350,29 @@ export interface components {
         DetachRequest: {
             holder: string;
         };
+        /** DiffRequest */
+        DiffRequest: {
+            /** @default HEAD */
+            base: string;
+            /** @default {} */
+            contents: {
+                [key: string]: Record<string, unknown>;
+            };
+            /** @default  */
+            other: string;
+            /** @default true */
+            outputs: boolean;
+            path: string;
+        };
         /** Difference */
         Difference: {
             expected: string;
             found: string;
             name: string;
+        };
+        /** Done */
+        Done: {
+            message: string;
         };
         /**
          * Environment
@@ -917,6 +1390,47 @@ export interface components {
             packages: components["schemas"]["Package"][];
             python: string;
         };
+        /**
+         * Execution
+         * @description One request to run code.
+         */
+        Execution: {
+            cell: string;
+            code: string;
+            /** @default null */
+            count: number | null;
+            /** @default null */
+            ended_at: string | null;
+            /** @default 0 */
+            first: number;
+            /** @default 1 */
+            generation: number;
+            id: string;
+            kernel: string;
+            /** @default 0 */
+            last: number;
+            person: string;
+            queued_at: string;
+            /** @default  */
+            reason: string;
+            /** @default null */
+            started_at: string | null;
+            status: components["schemas"]["ExecutionStatus"];
+        };
+        /**
+         * ExecutionPage
+         * @description Newest first.
+         */
+        ExecutionPage: {
+            items: components["schemas"]["Execution"][];
+            /** @default null */
+            next: number | null;
+        };
+        /**
+         * ExecutionStatus
+         * @enum {unknown}
+         */
+        ExecutionStatus: "aborted" | "error" | "ok" | "queued" | "running";
         /**
          * Figures
          * @description What a cluster does just now.
@@ -940,6 +1454,23 @@ export interface components {
             workers: number;
         };
         /**
+         * FileRevision
+         * @description A state of a notebook file that git keeps.
+         */
+        FileRevision: {
+            at: string;
+            author: string;
+            blob: string;
+            id: string;
+            message: string;
+            path: string;
+        };
+        /** Finding */
+        Finding: {
+            name: string;
+            what: string;
+        };
+        /**
          * Frame
          * @description One line of the user's own code in a traceback.
          */
@@ -954,6 +1485,58 @@ export interface components {
             function: string;
             line: number;
             source: string;
+        };
+        /**
+         * FramePage
+         * @description What an execution said, in order, as Jupyter's messages.
+         */
+        FramePage: {
+            end: boolean;
+            items: components["schemas"]["NumberedMessage"][];
+            lost: number;
+            next: number;
+        };
+        /**
+         * Freed
+         * @description What making room did, or would do.
+         */
+        Freed: {
+            blobs: number;
+            kept_size: number;
+            kept_versions: number;
+            /** @default  */
+            note: string;
+            size: number;
+            versions: number;
+        };
+        /** FsckRequest */
+        FsckRequest: {
+            /** @default  */
+            path: string;
+        };
+        /** Grant */
+        Grant: {
+            person: string;
+            role: string;
+        };
+        /** GrantRequest */
+        GrantRequest: {
+            person: string;
+            /**
+             * @default
+             * @enum {unknown}
+             */
+            role: "" | "operator" | "owner" | "runner" | "viewer";
+        };
+        /**
+         * Health
+         * @description What a look at everything found.
+         */
+        Health: {
+            blobs: number;
+            findings: components["schemas"]["Finding"][];
+            size: number;
+            versions: number;
         };
         /** Job */
         Job: {
@@ -975,6 +1558,7 @@ export interface components {
              * @default {
              *       "attempts": 1,
              *       "backoff": 10,
+             *       "cluster": "",
              *       "timeout": 3600
              *     }
              */
@@ -995,6 +1579,38 @@ export interface components {
         /** JobList */
         JobList: {
             items: components["schemas"]["Job"][];
+        };
+        /** Kept */
+        Kept: {
+            snapshot: string | null;
+        };
+        /** Kernel */
+        Kernel: {
+            cluster: string;
+            /** @default null */
+            died: components["schemas"]["Death"] | null;
+            /** @default  */
+            ended: string;
+            full: boolean;
+            generation: number;
+            grants: components["schemas"]["Grant"][];
+            id: string;
+            language: string;
+            latest: number;
+            memory: number;
+            oldest: number;
+            owner: string;
+            path: string;
+            people: components["schemas"]["Present"][];
+            queue: components["schemas"]["Waiting"][];
+            role: string | null;
+            servers: number;
+            spec: string;
+            state: string;
+        };
+        /** KernelList */
+        KernelList: {
+            items: components["schemas"]["Kernel"][];
         };
         /** LastRun */
         LastRun: {
@@ -1044,6 +1660,20 @@ export interface components {
             progress_text: string;
             text: string;
         };
+        /** MergeRequest */
+        MergeRequest: {
+            /** @default :1 */
+            base: string;
+            /** @default {} */
+            contents: {
+                [key: string]: Record<string, unknown>;
+            };
+            /** @default :2 */
+            mine: string;
+            path: string;
+            /** @default :3 */
+            theirs: string;
+        };
         /**
          * NotebookCell
          * @description A code cell as the document has it now.
@@ -1053,6 +1683,42 @@ export interface components {
             /** @default  */
             name: string;
             source: string;
+        };
+        /** NotebookDiff */
+        NotebookDiff: {
+            base: Record<string, unknown>;
+            diff: Record<string, unknown>[];
+            same: boolean;
+        };
+        /** NotebookHistory */
+        NotebookHistory: {
+            cells: components["schemas"]["CellRevision"][];
+            in_conflict: boolean;
+            revisions: components["schemas"]["FileRevision"][];
+            snapshots: components["schemas"]["WorkSnapshot"][];
+        };
+        /** NotebookMerge */
+        NotebookMerge: {
+            base: Record<string, unknown>;
+            conflicts: number;
+            decisions: Record<string, unknown>[];
+            merged: Record<string, unknown>;
+        };
+        /** NotebookPath */
+        NotebookPath: {
+            path: string;
+        };
+        /** NumberedMessage */
+        NumberedMessage: {
+            /** @default [] */
+            buffers: string[];
+            /** @default iopub */
+            channel: string;
+            content: Record<string, unknown>;
+            header: Record<string, unknown>;
+            metadata: Record<string, unknown>;
+            number: number;
+            parent_header: Record<string, unknown>;
         };
         /** ObserveRequest */
         ObserveRequest: {
@@ -1187,8 +1853,19 @@ export interface components {
             attempts: number;
             /** @default 10 */
             backoff: number;
+            /** @default  */
+            cluster: string;
             /** @default 3600 */
             timeout: number;
+        };
+        /**
+         * Present
+         * @description Somebody who has the kernel open.
+         */
+        Present: {
+            pages: number;
+            person: string;
+            role: string;
         };
         /**
          * Preview
@@ -1288,6 +1965,8 @@ export interface components {
             cell: string;
             cells: components["schemas"]["NotebookCell"][];
             /** @default null */
+            cluster: string | null;
+            /** @default null */
             description: string | null;
             /** @default [] */
             edits: components["schemas"]["ParameterEdit"][];
@@ -1317,6 +1996,39 @@ export interface components {
             /** @default null */
             run: components["schemas"]["Run"] | null;
             version: components["schemas"]["Version"];
+        };
+        /** RadarRequest */
+        RadarRequest: {
+            path: string;
+            /** @default  */
+            remote: string;
+            /** @enum {unknown} */
+            sharing: "notebook" | "off" | "repository";
+        };
+        /** RadarView */
+        RadarView: {
+            /** @default  */
+            problem: string;
+            remote: string;
+            remotes: string[];
+            seen: components["schemas"]["Seen"][];
+            /** @enum {unknown} */
+            sharing: "notebook" | "off" | "repository";
+        };
+        /**
+         * Ran
+         * @description What a kernel ran when it died.
+         */
+        Ran: {
+            cell: string;
+            execution: string;
+            line: string;
+            person: string;
+        };
+        /** RestoreRequest */
+        RestoreRequest: {
+            path: string;
+            revision: string;
         };
         /**
          * Revision
@@ -1365,6 +2077,7 @@ export interface components {
              * @default {
              *       "attempts": 1,
              *       "backoff": 10,
+             *       "cluster": "",
              *       "timeout": 3600
              *     }
              */
@@ -1492,6 +2205,21 @@ export interface components {
             tz: string;
         };
         /**
+         * Seen
+         * @description A cell that a colleague changed.
+         */
+        Seen: {
+            after: number | null;
+            at: string;
+            both: boolean;
+            cell: string;
+            index: number | null;
+            source: string;
+            /** @enum {unknown} */
+            what: "added" | "edited" | "removed";
+            who: string;
+        };
+        /**
          * Snapshot
          * @description What a kernel ran, and what it holds.
          */
@@ -1514,6 +2242,17 @@ export interface components {
             runner: components["schemas"]["RunnerStatus"];
             user: string;
             version: string;
+        };
+        /**
+         * Usage
+         * @description What a store holds.
+         */
+        Usage: {
+            blobs: number;
+            folder: string;
+            notebooks: number;
+            size: number;
+            versions: number;
         };
         /**
          * Version
@@ -1558,6 +2297,24 @@ export interface components {
             items: components["schemas"]["Version"][];
         };
         /**
+         * Waiting
+         * @description A turn in the queue.
+         */
+        Waiting: {
+            cell: string;
+            /** @default null */
+            estimate: number | null;
+            execution: string;
+            line: string;
+            person: string;
+            position: number;
+            queued_at: string;
+            /** @default null */
+            started_at: string | null;
+            /** @default null */
+            wait: number | null;
+        };
+        /**
          * Warn
          * @description Something the analysis had to assume.
          */
@@ -1566,6 +2323,13 @@ export interface components {
             cell: string;
             code: string;
             message: string;
+        };
+        /** WorkSnapshot */
+        WorkSnapshot: {
+            at: string;
+            author: string;
+            base: string;
+            id: string;
         };
         /**
          * Workers
@@ -2446,6 +3210,762 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_kernels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KernelList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_kernel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kernel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kernel"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_executions: {
+        parameters: {
+            query?: {
+                cell?: string;
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                kernel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionPage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kernel: string;
+                execution: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_frames: {
+        parameters: {
+            query: {
+                execution: string;
+                after?: number;
+            };
+            header?: never;
+            path: {
+                kernel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FramePage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kernel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kernel"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    interrupt_kernel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kernel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActionRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    who: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kernel: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Binding"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restart_kernel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kernel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActionRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shutdown_kernel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kernel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActionRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    blame_notebook: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlameList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    commit_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommitRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Committed"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    convert_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConvertRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConvertedNotebook"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diff_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiffRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookDiff"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    notebook_history: {
+        parameters: {
+            query: {
+                path: string;
+                cell?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookHistory"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    merge_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookMerge"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_radar: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RadarView"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_radar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RadarRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RadarView"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snapshot_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotebookPath"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_store: {
+        parameters: {
+            query?: {
+                path?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_store: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FsckRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    collect_store: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CollectRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Freed"];
                 };
             };
             /** @description Refused */

@@ -102,7 +102,7 @@ function ChipButton(props: {
       <span className="slipway-Chip-name">{name || trans.__('No cluster')}</span>
       {detail && <span className="slipway-Chip-detail">{detail}</span>}
       {differs && (
-        <span className="slipway-Chip-warning" aria-label={trans.__('Packages differ')}>
+        <span className="slipway-Chip-warning" role="img" aria-label={trans.__('Packages differ')}>
           !
         </span>
       )}

@@ -1,7 +1,9 @@
 /** All of the clusters' front end that works while the page is open, made when it is first needed. */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { IStatusBar } from '@jupyterlab/statusbar';
 
+import { CommandIDs } from '../tokens';
 import { type Context, SlipwayWidget } from '../ui/context';
 import { Actions, addNotices } from './actions';
 import { Attaching } from './attaching';
@@ -11,13 +13,15 @@ import { Dashboard } from './dashboard';
 import { LogsView } from './logsPage';
 import { Clusters } from './model';
 import { ClustersSection } from './section';
+import { statusItem } from './status';
 import { NotebookWork } from './work';
 
 export class ClusterDesk {
   constructor(
     app: JupyterFrontEnd,
     private readonly context: Context,
-    notebooks: INotebookTracker
+    notebooks: INotebookTracker,
+    statusBar: IStatusBar | null
   ) {
     const { api, overview, trans } = context;
     this.clusters = new Clusters(api, overview);
@@ -26,6 +30,18 @@ export class ClusterDesk {
       this.works.get(panel)
     );
     addNotices(context, this.clusters, this.attaching, this.actions);
+    context.commands.commandExecuted.connect((_, { id }) => {
+      if (id === CommandIDs.refresh) {
+        void this.clusters.refresh();
+      }
+    }, this);
+    statusBar?.registerStatusItem('slipway:clusters', {
+      item: statusItem(context, this.clusters),
+      align: 'left',
+      rank: 89,
+      isActive: () => this.clusters.live.length > 0,
+      activeStateChanged: this.clusters.changed
+    });
     this.clusters.start();
   }
 

@@ -29,6 +29,7 @@ export class Clusters implements IDisposable {
   ) {
     this.poll = new FreshPoll('slipway:clusters', () => this.fetch(), { interval: IDLE, max: 120_000 });
     overview.hinted.connect(this.onHint, this);
+    overview.changed.connect(this.onOverview, this);
   }
 
   /** Something below is not what it was. */
@@ -129,6 +130,13 @@ export class Clusters implements IDisposable {
 
   private onHint(_: Overview, hint: Changed): void {
     if (hint.kind === 'cluster') {
+      void this.poll.refresh();
+    }
+  }
+
+  /** The server is there again: no need to wait until the next look. */
+  private onOverview(overview: Overview): void {
+    if (this.error && !overview.error) {
       void this.poll.refresh();
     }
   }

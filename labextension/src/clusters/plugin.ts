@@ -2,6 +2,7 @@
 import type { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import { type ICommandPalette, type IToolbarWidgetRegistry, WidgetTracker } from '@jupyterlab/apputils';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { IStatusBar } from '@jupyterlab/statusbar';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
@@ -23,11 +24,14 @@ export function addClusters(
   notebooks: INotebookTracker,
   toolbars: IToolbarWidgetRegistry | null,
   restorer: ILayoutRestorer | null,
-  palette: ICommandPalette | null
+  palette: ICommandPalette | null,
+  statusBar: IStatusBar | null
 ): () => Promise<Widget> {
   let made: Promise<ClusterDesk> | null = null;
   const desk = () =>
-    (made ??= import('./desk').then(({ ClusterDesk }) => new ClusterDesk(app, context, notebooks)));
+    (made ??= import('./desk').then(
+      ({ ClusterDesk }) => new ClusterDesk(app, context, notebooks, statusBar)
+    ));
   addCommands(app, context, notebooks, desk, palette);
   addPages(app, context, desk, restorer, palette);
   toolbars?.addFactory<NotebookPanel>('Notebook', 'slipway-cluster', panel => chipHost(panel, desk));

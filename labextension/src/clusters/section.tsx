@@ -135,6 +135,7 @@ function Row(props: { cluster: Cluster; figures: LiveFigures }): JSX.Element {
   const { trans, commands, locale, overview } = useContext();
   const { cluster, figures } = props;
   const { name, owner, currency, cost } = cluster;
+  const up = isUp(cluster.state);
   const facts = [
     engineWords(cluster.engine),
     workersWords(cluster, trans),
@@ -153,13 +154,18 @@ function Row(props: { cluster: Cluster; figures: LiveFigures }): JSX.Element {
         {facts.map(fact => (
           <span key={fact}>{fact}</span>
         ))}
+        {!up && <RowActions cluster={cluster} />}
       </div>
       <Situation
         cluster={cluster}
         keep={() => void commands.execute(CommandIDs.keepCluster, { cluster: name })}
       />
-      {isUp(cluster.state) && <Gauges cluster={name} figures={figures} />}
-      <RowActions cluster={cluster} />
+      {up && (
+        <div className="slipway-Cluster-live">
+          <Gauges cluster={name} figures={figures} />
+          <RowActions cluster={cluster} />
+        </div>
+      )}
     </li>
   );
 }

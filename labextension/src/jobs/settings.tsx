@@ -145,6 +145,7 @@ function Carrying({ model, job }: { model: JobModel; job: Job }): JSX.Element {
       sound={Object.values(answers).every(answer => answer.ok)}
       change={() => ({
         policy: {
+          ...policy,
           timeout: Number(text.timeout),
           attempts: Number(text.attempts),
           backoff: Number(text.backoff)

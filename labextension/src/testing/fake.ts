@@ -23,7 +23,7 @@ export function aJob(change: Partial<Job> = {}): Job {
     schedule: null,
     recent: [],
     fingerprint: 'f',
-    policy: { timeout: 3600, attempts: 1, backoff: 10 },
+    policy: { timeout: 3600, attempts: 1, backoff: 10, cluster: '' },
     ...change
   };
 }
@@ -41,7 +41,7 @@ export function aRun(change: Partial<Run> = {}): Run {
     schedule: null,
     due: null,
     attempt: 1,
-    policy: { timeout: 3600, attempts: 1, backoff: 10 },
+    policy: { timeout: 3600, attempts: 1, backoff: 10, cluster: '' },
     started_at: '2026-11-25T10:00:01Z',
     ended_at: null,
     digest: '',
@@ -130,6 +130,7 @@ export function anApi(answers: {
   runs?: Partial<Api['runs']>;
   publish?: Partial<Api['publish']>;
   clusters?: Partial<Api['clusters']>;
+  kernels?: Partial<Api['kernels']>;
 }): Api {
   return answers as unknown as Api;
 }

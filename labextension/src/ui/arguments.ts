@@ -39,6 +39,18 @@ export const A_CELL = schema(
   },
   ['notebook', 'cell']
 );
+const notebook = { type: 'string', description: "The notebook's path on the server" };
+const revision = { type: 'string', description: "A commit, branch or tag; '@name': what a colleague shares" };
+
+export const A_NOTEBOOK = schema({ path: notebook });
+export const A_REVISION = schema({ path: notebook, revision }, ['path', 'revision']);
+export const A_COMPARISON = schema({
+  path: notebook,
+  base: revision,
+  other: { type: 'string', description: 'The same; the file on disk when left out' },
+  unsaved: { type: 'boolean', description: 'Compare what is open and not saved' },
+  title: { type: 'string', description: 'What the page says about it' }
+});
 export const A_LINK = schema({
   search: { type: 'string', description: 'The query of a link, such as ?slipway=run/ID' },
   command: { type: 'string', description: 'Or the command that opens the page' },

@@ -11,10 +11,18 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 CONFIG = "dask.config"
+CLIENT = "distributed.client"
+TOPIC = "slipway-cell"
+"""Where the scheduler is told which cell a client runs; its plugin listens."""
+TELL_WITHIN = 0.25
+"""Seconds that a cell waits for that."""
+PULL = "SLIPWAY_PULL_LIMIT"
+"""Variable: the most bytes that one result may bring into this process."""
+PULL_LIMIT = 1 << 30
 CONNECT_WITHIN = 10
 """Seconds."""
 
@@ -23,10 +31,14 @@ class ClusterEnded(ConnectionError):
     """The Dask cluster that this notebook uses is no more."""
 
 
+class TooMuch(MemoryError):
+    """A result that is too large for this process was computed, and left where it is."""
+
+
 class Attached:
     """Which cluster this process uses; changed when it is attached to another."""
 
-    name = address = ""
+    name = address = cell = ""
     client: Any = None
 
 
@@ -39,10 +51,9 @@ def attach(name: str, environ: dict[str, str]) -> Lazy:
     if Attached.client is not None and not same:
         Attached.client.close()
         Attached.client = None
-    if CONFIG in sys.modules:
-        _configure(sys.modules[CONFIG])
-    elif not any(isinstance(one, _WhenImported) for one in sys.meta_path):
-        sys.meta_path.insert(0, _WhenImported())
+    for module, act in ((CONFIG, _configure), (CLIENT, _extend)):
+        _when_imported(module, act)
+    _follow_cells()
     return Lazy()
 
 
@@ -119,13 +130,106 @@ def _configure(config: Any) -> None:
     config.set(scheduler=Lazy())
 
 
+def _extend(module: Any) -> None:
+    """Every client of this process says which cell it runs, and weighs results before it brings them here."""
+    client = module.Client
+    if hasattr(client, "_slipway"):
+        return
+    gather, graph = client._gather, client._graph_to_futures
+
+    async def _gather(self: Any, futures: Any, *args: Any, **kwargs: Any) -> Any:
+        await _weigh(self, futures)
+        return await gather(self, futures, *args, **kwargs)
+
+    def _graph_to_futures(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _tell_cell(self)
+        return graph(self, *args, **kwargs)
+
+    client._gather, client._graph_to_futures, client._slipway = _gather, _graph_to_futures, True
+
+
+def _tell_cell(client: Any) -> None:
+    """Once a cell and client, before its first tasks."""
+    if getattr(client, "_slipway_cell", "") == Attached.cell or client.asynchronous:
+        return
+    import asyncio
+    import concurrent.futures
+
+    client._slipway_cell = Attached.cell
+    said = client.scheduler.log_event(topic=TOPIC, msg={"client": client.id, "cell": Attached.cell})
+    telling = asyncio.run_coroutine_threadsafe(said, client.loop.asyncio_loop)
+    try:
+        telling.result(TELL_WITHIN)
+    except (OSError, concurrent.futures.TimeoutError):  # the cell matters more than that it can be followed
+        telling.cancel()
+
+
+async def _weigh(client: Any, futures: Any) -> None:
+    """
+    Raises:
+        TooMuch: they are larger than the limit; nothing has been fetched
+    """
+    from distributed.utils_comm import unpack_remotedata
+
+    limit = int(os.environ.get(PULL) or PULL_LIMIT)
+    wanted = unpack_remotedata(futures, byte_keys=True)[1]
+    for future in wanted:
+        await future._state.wait()
+    # A number is not weighed: that would cost a question for each of thousands of small results.
+    keys = [one.key for one in wanted if one.status == "finished" and one.type not in (int, float, bool, type(None))]
+    if not keys:
+        return
+    sizes = await client.scheduler.nbytes(keys=keys, summary=False)
+    total = sum(sizes.values())
+    if total > limit:
+        raise TooMuch(
+            f"This result has {_size(total)}; more than {_size(limit)} is not brought into the notebook unasked. "
+            f"Take a sample or an aggregate of it on the cluster (.head(), .sample(), .mean()), keep it there "
+            f"(.persist()), or go on: %cluster --pull '{_size(total, up=True)}', then run the cell again."
+        )
+
+
+def _size(count: int, *, up: bool = False) -> str:
+    unit, name = (1 << 30, "GiB") if count >= 1 << 30 else (1 << 20, "MiB")
+    return f"{-(-count // unit)} {name}" if up else f"{count / unit:.1f} {name}"
+
+
+def _follow_cells() -> None:
+    """Which cell runs: JupyterLab names it in each request."""
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive else None
+    kernel = getattr(shell, "kernel", None)
+    if shell is None or kernel is None:
+        return
+
+    def slipway_dask_cell(*_: Any) -> None:
+        parent = kernel.get_parent()
+        Attached.cell = parent.get("metadata", {}).get("cellId") or parent.get("header", {}).get("cell_id") or ""
+
+    registered = shell.events.callbacks["pre_run_cell"]
+    if not any(getattr(one, "__name__", "") == slipway_dask_cell.__name__ for one in registered):
+        shell.events.register("pre_run_cell", slipway_dask_cell)
+    # The code that attaches may itself run in a cell.
+    slipway_dask_cell()
+
+
+def _when_imported(module: str, act: Callable[[Any], None]) -> None:
+    if module in sys.modules:
+        act(sys.modules[module])
+    elif not any(isinstance(one, _WhenImported) and one.module == module for one in sys.meta_path):
+        sys.meta_path.insert(0, _WhenImported(module, act))
+
+
 class _WhenImported(importlib.abc.MetaPathFinder):
-    """Configures Dask right after its configuration is imported."""
+    """Acts on one module right after it is imported."""
+
+    def __init__(self, module: str, act: Callable[[Any], None]) -> None:
+        self.module, self._act = module, act
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: object = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != CONFIG:
+        if fullname != self.module:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
@@ -135,7 +239,7 @@ class _WhenImported(importlib.abc.MetaPathFinder):
 
         def exec_module(module: Any) -> None:
             load(module)
-            _configure(module)
+            self._act(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

@@ -17,14 +17,16 @@ import cloudpickle
 from distributed import Client, Scheduler, Security
 from distributed.core import Status
 
-from jupyter_slipway.clusters import packages, scheduler
+from jupyter_slipway.clusters import following, packages, scheduler
+from jupyter_slipway.clusters.following import Following
 from jupyter_slipway.clusters.host import certificates
 from jupyter_slipway.clusters.hosts import Launch
+from jupyter_slipway.clusters.reach import greet
 from jupyter_slipway.errors import Unavailable, Unprocessable
 
 CONNECT_WITHIN = 10.0
 # A scheduler of somebody else has no Slipway: what is asked of it goes there as it is.
-for one in (scheduler, packages):
+for one in (following, scheduler, packages):
     cloudpickle.register_pickle_by_value(one)
 
 
@@ -47,6 +49,13 @@ class Deployed:
             certificates(self._directory, security)
         self._cluster = await kind(**kwargs)
         logging.getLogger("distributed").setLevel(logging.INFO)
+        own = getattr(self._cluster, "scheduler", None)
+        if isinstance(own, Scheduler):
+            following = Following()
+            own.add_plugin(following)
+            await following.start(own)
+        else:
+            await (await self._speaking()).register_plugin(Following())
         self.address = self._cluster.scheduler_address
         self.dashboard = self._dashboard()
         await self.scale(launch.workers.minimum, launch.workers.maximum)
@@ -108,6 +117,8 @@ class Connected:
 
     async def open(self, tell: Callable[[str, float | None], None]) -> None:
         tell("the scheduler to answer", 0.3)
+        if self.address.startswith("gateway://"):
+            importlib.import_module("dask_gateway.comm")  # teaches Dask this kind of address
         paths = self._launch.certificates
         security = Security(
             tls_ca_file=paths.get("ca"),
@@ -115,9 +126,12 @@ class Connected:
             tls_client_key=paths.get("key"),
             require_encryption=self.address.startswith("tls://"),
         )
-        self._client = await Client(
-            self.address, security=security, asynchronous=True, set_as_default=False, timeout=CONNECT_WITHIN
-        )
+        await greet(self.address, security.get_connection_args("client").get("ssl_context"))
+        async with asyncio.timeout(CONNECT_WITHIN):
+            self._client = await Client(
+                self.address, security=security, asynchronous=True, set_as_default=False, timeout=CONNECT_WITHIN
+            )
+            await self._client.register_plugin(Following())
 
     async def on_scheduler(self, name: str, **arguments: Any) -> Any:
         if name == "packages":

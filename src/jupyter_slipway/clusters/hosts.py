@@ -123,7 +123,7 @@ def ended(directory: Path) -> Ended | None:
     return None
 
 
-async def ask(record: hosting.Record, op: str, *, within: float = ANSWER_WITHIN, **arguments: Any) -> Any:
+async def ask(record: hosting.Record, op: str, *, within: float | None = None, **arguments: Any) -> Any:
     """What the host answers to `op`; see `host.Host`.
 
     Raises:
@@ -131,7 +131,7 @@ async def ask(record: hosting.Record, op: str, *, within: float = ANSWER_WITHIN,
         Unavailable: it does not answer in time, or another process answers in its place
     """
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(within or ANSWER_WITHIN):
             content = await _exchange(record, msgspec.json.encode({"token": record.token, "op": op, **arguments}))
         answer = msgspec.json.decode(content, type=Answer)
     except (OSError, TimeoutError, EOFError, msgspec.MsgspecError) as error:

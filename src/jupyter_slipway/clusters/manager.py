@@ -377,8 +377,9 @@ class Manager:
         try:
             backend = self._backends[cluster.backend]
             ref = await backend.create(cluster.name, cluster.options, self._directory / cluster.name)
-        except SlipwayError as error:
-            self._write(row, life.gone(cluster, ClusterState.FAILED, error.message))
+        except (SlipwayError, OSError) as error:
+            said = error.message if isinstance(error, SlipwayError) else f"it could not be stored: {error}"
+            self._write(row, life.gone(cluster, ClusterState.FAILED, said))
             raise
         try:
             return self._write(row, cluster, ref=ref).cluster

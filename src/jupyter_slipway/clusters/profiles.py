@@ -242,7 +242,8 @@ def size_of(options: Mapping[str, Any]) -> Size:
 
 def fitted(options: dict[str, Any]) -> dict[str, Any]:
     """A built-in profile on a machine that is smaller than it: fewer cores, less memory, at last fewer workers."""
-    workers = dict(options["workers"])
+    # Without a number of workers it is one server.
+    workers = dict(options.get("workers", {"minimum": 1, "maximum": 1}))
     memory, machine = sizes.parse(options["memory"]), sizes.machine_memory()
     workers["maximum"] = max(1, min(workers["maximum"], machine // (2 * sizes.SMALLEST)))
     workers["minimum"] = min(workers["minimum"], workers["maximum"])
@@ -250,7 +251,8 @@ def fitted(options: dict[str, Any]) -> dict[str, Any]:
         step = sizes.SMALLEST
         memory = max(step, int(machine * 0.9 / workers["maximum"]) // step * step)
     cores = min(options["cores"], sizes.machine_cores())
-    return options | {"workers": workers, "cores": cores, "memory": sizes.words(memory)}
+    size = {"cores": cores, "memory": sizes.words(memory)}
+    return options | size | ({"workers": workers} if "workers" in options else {})
 
 
 def _fits(size: Size) -> None:

@@ -49,33 +49,18 @@ def clients_of(dask_scheduler: Any, holder: str) -> list[Any]:
 
 
 def progress(dask_scheduler: Any, holder: str, cell: str = "") -> dict[str, Any] | None:
-    """As `clusters.model.Progress`: of what the holder wants and the tasks that this needs; None: nothing is live."""
-    seen: set[Any] = set()
-    todo = [task for client in clients_of(dask_scheduler, holder) for task in client.wants_what]
-    while todo:
-        task = todo.pop()
-        if task not in seen:
-            seen.add(task)
-            todo.extend(task.dependencies)
-    live = [task for task in seen if task.state in LIVE]
-    if not live:
-        return None
-    stages: dict[str, int] = {}
-    for task in live:
-        stages[task.prefix.name] = stages.get(task.prefix.name, 0) + 1
-    return {
-        "done": len(seen) - len(live),
-        "total": len(seen),
-        "stage": max(stages, key=lambda name: stages[name]),
-        "failed": sum(task.state == "erred" for task in seen),
-    }
+    """As `clusters.model.Progress`: of what the holder, or only one cell of it, has asked for; None: nothing."""
+    found: dict[str, Any] | None = dask_scheduler.plugins["slipway"].progress(holder, cell)
+    return found
 
 
 def cancel(dask_scheduler: Any, holder: str, cell: str = "") -> int:
     """Forget what the holder wants and is not done; how many tasks already run on a worker and end by themselves."""
+    following = dask_scheduler.plugins["slipway"]
     running = 0
     for client in clients_of(dask_scheduler, holder):
-        keys = [task.key for task in client.wants_what if task.state in LIVE]
+        live = following.keys(client.client_key, holder, cell)
+        keys = [task.key for task in client.wants_what if task.key in live]
         if not keys:
             continue
         before = {task.key for worker in dask_scheduler.workers.values() for task in worker.processing}

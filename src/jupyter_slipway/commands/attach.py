@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jupyter_slipway.client import Client
     from jupyter_slipway.clusters.model import Cluster
 
-USAGE = "%cluster NAME to use one, %cluster to see it, %cluster --detach to let it go."
+USAGE = "%cluster NAME to use one, %cluster to see it, %cluster --detach to let it go, %cluster --pull SIZE."
 
 
 def cluster(shell: Any, words: list[str]) -> None:
@@ -31,6 +31,9 @@ def cluster(shell: Any, words: list[str]) -> None:
         SlipwayError: refused, or the cluster failed
     """
     given = _parsed(words)
+    if given["pull"]:
+        _pull(given["pull"])
+        return
     with connect() as client:
         if given["detach"]:
             _detach(shell, client)
@@ -68,6 +71,14 @@ def _detach(shell: Any, client: Client) -> None:
     startup.attach(shell, {}, "")
     _remember({})
     console().print(f"This kernel no longer uses {name}.")
+
+
+def _pull(size: str) -> None:
+    from jupyter_slipway.clusters import sizes
+
+    limit = sizes.parse(size, "--pull")
+    os.environ["SLIPWAY_PULL_LIMIT"] = str(limit)
+    console().print(f"Results of up to {sizes.words(limit)} are brought into this kernel.")
 
 
 def _show(client: Client) -> None:
@@ -136,6 +147,7 @@ def _parsed(words: list[str]) -> dict[str, Any]:
     @click.command(add_help_option=False)
     @click.argument("name", required=False)
     @click.option("--detach", is_flag=True)
+    @click.option("--pull")
     def command(**given: Any) -> dict[str, Any]:
         return given
 

@@ -176,11 +176,18 @@ class Schedules:
 
     # ── for the runner ──────────────────────────────────────────────────────────────────────────────────────
 
+    def jobs(self) -> frozenset[str]:
+        """The jobs whose schedules are not paused."""
+        with self.database.read() as connection:
+            return frozenset(connection.execute(select(table.c.job).where(table.c.enabled == 1)).scalars())
+
     def fire(self, now: float, submit: Submit) -> float | None:
         """Submit what is due at `now` (epoch seconds); when the next is due, None when nothing ever is.
 
         `submit` may be called again with the same schedule and due time, and must then do nothing.
         """
+        import cronsim  # noqa: F401  10 ms, which the first due time must not wait for
+
         due = select(table).where(table.c.enabled == 1, table.c.next_due <= now).order_by(table.c.next_due)
         with self.database.read() as connection:
             rows = connection.execute(due).mappings().all()

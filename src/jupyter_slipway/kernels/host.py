@@ -252,6 +252,9 @@ class Host:
             header |= {"username": one["person"], "session": one["session"], "cell_id": one["cell"] or None}
             turn = Turn(identity, one["person"], one["session"], one["cell"], "", True, header, [])
             turn.started_at = one.get("started_at")
+            # Its page may come back, and lacks at least this.
+            self._lately[identity] = Lately(turn.session, header, one["number"])
+            self.sessions[turn.session] = {"person": turn.person, "seen": one["number"]}
             self._drop(turn, why, "error" if turn.started_at else "aborted")
         self._say("iopub", "status", {"execution_state": "restarting"}, {})
 

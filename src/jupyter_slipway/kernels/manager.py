@@ -386,6 +386,12 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
         kernel.owner = asking() or local_user()
         return kernel, name, kernel_id
 
+    async def _add_kernel_when_ready(self, kernel_id: str, kernel: Any, starting: Any) -> None:
+        await super()._add_kernel_when_ready(kernel_id, kernel, starting)
+        if kernel_id not in self._kernels:
+            # It did not start; as long as it is pending, Jupyter cannot shut down the others.
+            self._pending_kernels.pop(kernel_id, None)
+
     async def _finish_kernel_start(self, kernel_id: str) -> None:
         if not self._kernels[kernel_id].hosted:
             await super()._finish_kernel_start(kernel_id)

@@ -19,13 +19,13 @@ from jupyter_slipway.files import atomic_write
 from jupyter_slipway.notebooks import radar, snapshots
 from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import Cell, diff_notebooks
-from jupyter_slipway.notebooks.git import Repository, Revision
+from jupyter_slipway.notebooks.git import Repository, FileRevision
 from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.history import Blame, CellHistory, CellRevision
 from jupyter_slipway.notebooks.merge import decide, merge_notebooks
 from jupyter_slipway.notebooks.radar import Choices, Seen, Sharing
 from jupyter_slipway.notebooks.revisions import DISK, Revisions, plain
-from jupyter_slipway.notebooks.snapshots import Snapshot
+from jupyter_slipway.notebooks.snapshots import WorkSnapshot
 from jupyter_slipway.settings import local_user
 from jupyter_slipway.web import Asker, Endpoint
 
@@ -85,11 +85,11 @@ class NotebookMerge(Struct, frozen=True):
 
 
 class NotebookHistory(Struct, frozen=True):
-    revisions: list[Revision]
+    revisions: list[FileRevision]
     """Commits that changed the notebook, newest first."""
     cells: list[CellRevision]
     """Of the cell that was asked for."""
-    snapshots: list[Snapshot]
+    snapshots: list[WorkSnapshot]
     """Of one's own uncommitted work."""
     in_conflict: bool
     """Whether a merge left it to be settled."""

@@ -11,11 +11,12 @@ import asyncio
 import errno
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import nbformat
 from jupyter_server.services.contents.fileio import FileManagerMixin
@@ -24,16 +25,17 @@ from jupytext.config import notebook_formats
 from jupytext.formats import NOTEBOOK_EXTENSIONS
 from jupytext.kernels import set_kernelspec_from_language
 from tornado.web import HTTPError
-from traitlets import Unicode
 
-from jupyter_slipway.errors import SlipwayError
-from jupyter_slipway.notebooks import sightings, writing
-from jupyter_slipway.notebooks.documents import FULL, Documents, Opened
+from jupyter_slipway.errors import BadRequest, SlipwayError
+from jupyter_slipway.notebooks import writing
+from jupyter_slipway.notebooks.documents import FULL, Documents
 from jupyter_slipway.notebooks.merge import merge_notebooks
-from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook
+from jupyter_slipway.notebooks.sightings import Sightings, state_of
+from jupyter_slipway.notebooks.text import FORMATS, Notebook
 
-T = TypeVar("T")
 TEXTS = frozenset(NOTEBOOK_EXTENSIONS) - {".ipynb", ".qmd"}
+DEFAULT = {".md": "markdown", ".markdown": "markdown", ".Rmd": "rmarkdown"}
+"""The format of a text whose notebook names none, by its suffix; percent for all others."""
 LARGEST = 512 * 2**20
 """Bytes of an .ipynb: more, once read, takes several times that much memory of the server."""
 
@@ -54,29 +56,20 @@ class KeepsOutputs:
     """What the two kinds of manager, with and without an event loop, have in common."""
 
     home: Path
-    new_text_notebook = Unicode("py:percent").tag(config=True)
-
-    root_dir: str
-    checkpoints: Any
-    notary: Any
-    log: Any
-    _get_os_path: Callable[[str], str]
-    perm_to_403: Callable[[str], Any]
-    use_atomic_writing: bool
+    """Slipway's."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.documents = Documents(Path(self.root_dir).absolute(), self.home, merged)
-        self.sightings = sightings.Sightings()
-        checkpoints = self.checkpoints
-        if isinstance(checkpoints, FileManagerMixin):
-            _write_whole(checkpoints)
+        self.sightings = Sightings()
+        if isinstance(self.checkpoints, FileManagerMixin):
+            self.checkpoints._copy = self._copy_whole
 
     @contextmanager
     def atomic_writing(self, os_path: str, text: bool = True, encoding: str = "utf-8", **options: Any) -> Iterator[Any]:
         """The server's own truncates in place: a kill in between leaves an empty file."""
         if not self.use_atomic_writing:
-            with super().atomic_writing(os_path, text=text, encoding=encoding, **options) as file:  # type: ignore[misc]
+            with super().atomic_writing(os_path, text=text, encoding=encoding, **options) as file:
                 yield file
             return
         form: dict[str, Any] = {"mode": "w", "encoding": encoding, "newline": "\n"} if text else {"mode": "wb"}
@@ -84,11 +77,11 @@ class KeepsOutputs:
             yield file
 
     def text_file(self, path: str) -> Path | None:
-        """Where a text notebook lies; None for a file that cannot be one."""
+        """Where a text notebook lies, or would; None for what cannot be one."""
         file = Path(self._get_os_path(path))
         return file if file.suffix in TEXTS else None
 
-    def open_text(self, file: Path, path: str, config: Any) -> Opened | None:
+    def open_text(self, file: Path, path: str, config: Any) -> Notebook | None:
         """None when it is left to jupytext: paired, or in a format without markers."""
         opened = self.documents.open(file, config)
         if opened is None or is_paired(opened.notebook, path, config):
@@ -96,62 +89,246 @@ class KeepsOutputs:
         notebook = nbformat.from_dict(opened.notebook)
         set_kernelspec_from_language(notebook)
         self.notary.mark_cells(notebook, opened.trusted)
-        return opened._replace(notebook=notebook)
+        return notebook
 
-    def save_text(self, file: Path, notebook: Notebook, path: str, config: Any) -> None:
-        trusted = self.notary.check_cells(notebook)
-        self.documents.save(file, notebook, format_for(notebook, file), trusted=trusted, config=config)
-
-    def is_text(self, model: dict[str, Any], path: str, config: Any) -> bool:
-        """Whether a notebook that is to be saved is kept as a text with its outputs beside it."""
+    def save_text(self, model: dict[str, Any], path: str, config: Any) -> bool:
+        """False when it is left to jupytext: not a text, paired, or in a format without markers."""
         file = self.text_file(path)
-        if file is None or format_for(model["content"], file) not in FORMATS:
+        if file is None or is_paired(model["content"], path, config):
             return False
-        return not is_paired(model["content"], path, config)
+        format_name = format_for(model["content"], file)
+        if format_name not in FORMATS:
+            return False
+        self.run_pre_save_hooks(model=model, path=path)
+        notebook = nbformat.from_dict(model["content"])
+        trusted = self.notary.check_cells(notebook)
+        self.documents.save(file, notebook, format_name, trusted=trusted, config=config)
+        return True
+
+    def saved_text(self, saved: dict[str, Any], path: str) -> dict[str, Any]:
+        self.run_post_save_hooks(model=saved, os_path=self._get_os_path(path))
+        self.emit(data={"action": "save", "path": path})
+        return saved
+
+    def before_look(self, path: str, more: dict[str, Any]) -> None:
+        """Somebody asks for a file's hash: so do pages before they save, and ask the person when it is another."""
+        if more.get("require_hash"):
+            file = Path(self._get_os_path(path))
+            self.sightings.report(file)
+            if file.suffix in TEXTS:
+                self.documents.report(file)
+
+    def before_open(self, path: str) -> tuple[Path, Any]:
+        """An .ipynb, and the state it is in.
+
+        Raises:
+            BadRequest: it is too large
+        """
+        file = Path(self._get_os_path(path))
+        state = state_of(file)
+        if file.suffix == ".ipynb" and state and state[1] > LARGEST:
+            raise BadRequest(
+                f"{file.name} has {state[1] / 2**20:,.0f} MB: too much for one notebook.",
+                hint="Clear outputs with 'jupyter nbconvert --clear-output --inplace', then open it. It was not touched.",
+            )
+        return file, state
+
+    def opened_notebook(self, model: dict[str, Any], opened: tuple[Path, Any]) -> dict[str, Any]:
+        if model["type"] == "notebook" and opened[0].suffix == ".ipynb":
+            self.sightings.open(*opened, model["content"])
+        return model
+
+    def new_text(self, ext: str) -> tuple[str, dict[str, Any]]:
+        """The suffix and the content of a new text notebook, asked for as '.py' or '.md:myst'."""
+        suffix, _, format_name = ext.partition(":")
+        format_name = format_name or DEFAULT.get(suffix, "percent")
+        form = {"extension": suffix, "format_name": format_name}
+        notebook = nbformat.v4.new_notebook(metadata={"jupytext": {"text_representation": form}})
+        return suffix, {"type": "notebook", "format": "json", "content": notebook}
+
+    def _copy_whole(self, src: str, dest: str) -> Any:
+        """Checkpoints are made and restored like any other file: whole."""
+
+        def copy() -> None:
+            with self.perm_to_403(dest), open(src, "rb") as old, writing.replacing(Path(dest)) as new:
+                shutil.copyfileobj(old, new)
+
+        return asyncio.to_thread(copy) if inspect.iscoroutinefunction(type(self).get) else copy()
 
 
 class AsyncTextNotebooks(KeepsOutputs):
     async def get(
         self, path: str, content: bool = True, type: str | None = None, format: str | None = None, **more: Any
     ) -> Any:
-        get: Callable[..., Awaitable[Any]] = partial(super().get, format=format)  # type: ignore[misc]
         path = path.strip("/")
-        file = self.text_file(path)
-        with speaking(path):
+        get = partial(super().get, path, format=format, **more)
+        with speaking(path, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
-                if more.get("require_hash") and not content and file:
-                    await asyncio.to_thread(self.documents.report, file)
-                return await get(path, content=content, type=type, **more)
-            config = await self.get_config(path)  # type: ignore[attr-defined]
-            if file is None:
-                return self.sightings.seen(
-                    Path(self._get_os_path(path)), await get(path, content=content, type=type, **more)
-                )
-            # Before the text: what is said of a file may be older than its content, not newer.
-            model = await get(path, content=False, type="notebook", **more)
-            opened = await asyncio.to_thread(self.open_text, file, path, config)
-            if opened is None:
-                return await get(path, content=content, type=type, **more)
-            return model | {"type": "notebook", "content": opened.notebook, "format": "json", "mimetype": None}
+                await asyncio.to_thread(self.before_look, path, more)
+                return await get(content=content, type=type)
+            if file := self.text_file(path):
+                # First what is said of the file: that may be older than its content, not newer.
+                model = await get(content=False, type="notebook")
+                config = await self.get_config(path)
+                notebook = await asyncio.to_thread(self.open_text, file, path, config)
+                if notebook is not None:
+                    return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
+            opened = self.before_open(path)
+            return self.opened_notebook(await get(content=content, type=type), opened)
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
-        save: Callable[..., Awaitable[Any]] = super().save  # type: ignore[misc]
         path = path.strip("/")
         with speaking(path):
             if model.get("type") != "notebook" or not model.get("content"):
-                return await save(model, path)
-            config = await self.get_config(path)  # type: ignore[attr-defined]
-            if not self.is_text(model, path, config):
-                return await save(model, path)
-            self.run_pre_save_hooks(model=model, path=path)  # type: ignore[attr-defined]
-            notebook = nbformat.from_dict(model["content"])
-            file = Path(self._get_os_path(path))
-            await asyncio.to_thread(self.save_text, file, notebook, path, config)
-            saved = await self.get(path, content=False)
-            self.run_post_save_hooks(model=saved, os_path=str(file))  # type: ignore[attr-defined]
-            self.emit(data={"action": "save", "path": path})  # type: ignore[attr-defined]
+                return await super().save(model, path)
+            config = await self.get_config(path)
+            if await asyncio.to_thread(self.save_text, model, path, config):
+                return self.saved_text(await self.get(path, content=False), path)
+            token = self.sightings.check(Path(self._get_os_path(path)), model["content"])
+            saved = await super().save(model, path)
+            self.sightings.saved(token, Path(self._get_os_path(path)))
             return saved
+
+    async def rename_file(self, old_path: str, new_path: str) -> None:
+        with speaking(old_path):
+            await super().rename_file(old_path, new_path)
+            places = (Path(self._get_os_path(path.strip("/"))) for path in (old_path, new_path))
+            await asyncio.to_thread(self.documents.rename, *places)
+
+    async def new_untitled(self, path: str = "", type: str = "", ext: str = "") -> Any:
+        if type != "notebook" or ext.partition(":")[0] not in TEXTS:
+            return await super().new_untitled(path, type, ext)
+        suffix, model = self.new_text(ext)
+        config = await self.get_config(path)
+        name = self.increment_notebook_filename(config, self.untitled_notebook + suffix, path)
+        return await self.new(model, f"{path.strip('/')}/{name}")
+
+    async def get_config(self, path: str, use_cache: bool = False) -> Any:
+        try:
+            return await super().get_config(path, use_cache)
+        except HTTPError as error:
+            if not use_cache:
+                raise
+            self.log.warning("%s", error.log_message)  # a folder is listed whatever lies in it
+            return self
+
+    async def load_config_file(self, config_file: str | None, **more: Any) -> Any:
+        if is_code(config_file):
+            self.log.warning("%s is code: it is not run. Use jupytext.toml.", config_file)
+            return None
+        return await super().load_config_file(config_file, **more)
 
 
 class TextNotebooks(KeepsOutputs):
-    pass
+    def get(
+        self, path: str, content: bool = True, type: str | None = None, format: str | None = None, **more: Any
+    ) -> Any:
+        path = path.strip("/")
+        get = partial(super().get, path, format=format, **more)
+        with speaking(path, reading=True):
+            if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
+                self.before_look(path, more)
+                return get(content=content, type=type)
+            if file := self.text_file(path):
+                model = get(content=False, type="notebook")
+                notebook = self.open_text(file, path, self.get_config(path))
+                if notebook is not None:
+                    return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
+            opened = self.before_open(path)
+            return self.opened_notebook(get(content=content, type=type), opened)
+
+    def save(self, model: dict[str, Any], path: str = "") -> Any:
+        path = path.strip("/")
+        with speaking(path):
+            if model.get("type") != "notebook" or not model.get("content"):
+                return super().save(model, path)
+            if self.save_text(model, path, self.get_config(path)):
+                return self.saved_text(self.get(path, content=False), path)
+            token = self.sightings.check(Path(self._get_os_path(path)), model["content"])
+            saved = super().save(model, path)
+            self.sightings.saved(token, Path(self._get_os_path(path)))
+            return saved
+
+    def rename_file(self, old_path: str, new_path: str) -> None:
+        with speaking(old_path):
+            super().rename_file(old_path, new_path)
+            self.documents.rename(*(Path(self._get_os_path(path.strip("/"))) for path in (old_path, new_path)))
+
+    def new_untitled(self, path: str = "", type: str = "", ext: str = "") -> Any:
+        if type != "notebook" or ext.partition(":")[0] not in TEXTS:
+            return super().new_untitled(path, type, ext)
+        suffix, model = self.new_text(ext)
+        name = self.increment_notebook_filename(self.get_config(path), self.untitled_notebook + suffix, path)
+        return self.new(model, f"{path.strip('/')}/{name}")
+
+    def get_config(self, path: str, use_cache: bool = False) -> Any:
+        try:
+            return super().get_config(path, use_cache)
+        except HTTPError as error:
+            if not use_cache:
+                raise
+            self.log.warning("%s", error.log_message)
+            return self
+
+    def load_config_file(self, config_file: str | None, **more: Any) -> Any:
+        if is_code(config_file):
+            self.log.warning("%s is code: it is not run. Use jupytext.toml.", config_file)
+            return None
+        return super().load_config_file(config_file, **more)
+
+
+def merged(base: Notebook, mine: Notebook, theirs: Notebook) -> Notebook | None:
+    """All that both did; None when they did different things to one place."""
+    result = merge_notebooks(base, mine, theirs)
+    return None if result.conflicts else result.notebook
+
+
+def is_paired(notebook: Notebook, path: str, config: Any) -> bool:
+    """Whether jupytext writes it to several files."""
+    return len(notebook_formats(notebook, config, path)) > 1
+
+
+def format_for(notebook: Notebook, file: Path) -> str:
+    """The format to write a notebook in: the one it was read from, else the usual one."""
+    said = notebook["metadata"].get("jupytext", {}).get("text_representation", {})
+    if said.get("extension") == file.suffix and said.get("format_name"):
+        return str(said["format_name"])
+    return DEFAULT.get(file.suffix, "percent")
+
+
+def is_code(config_file: str | None) -> bool:
+    """A repository's configuration that is a program: never run here."""
+    return config_file is not None and config_file.endswith(".py")
+
+
+@contextmanager
+def speaking(path: str, *, reading: bool = False) -> Iterator[None]:
+    """Our refusals as the server says them; and what others below say as 500 as what it is."""
+    try:
+        yield
+    except SlipwayError as error:
+        raise HTTPError(error.status, f"{error.message} {error.hint}".strip()) from error
+    except HTTPError as error:
+        if error.status_code != 500:
+            raise
+        raise _meant(error, path, reading) from error
+    except OSError as error:
+        raise _meant(error, path, reading) from error
+
+
+def _meant(error: BaseException, path: str, reading: bool) -> BaseException:
+    """What a person can do something about, found among the causes of an error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, HTTPError) and cause.status_code != 500:
+            return HTTPError(cause.status_code, cause.log_message)
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return HTTPError(503, f"{path} is not saved: the disk is full. Make room, then save again.")
+        if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return HTTPError(403, f"{path} may not be written: {cause.filename or 'its folder'} may not be.")
+        if isinstance(cause, Exception) and not isinstance(cause, (HTTPError, OSError)):
+            if reading or isinstance(cause, ValueError):
+                said = (str(cause) or type(cause).__name__).splitlines()[0][:200]
+                return HTTPError(400, f"{path} cannot be {'read' if reading else 'saved'} as a notebook: {said}.")
+        cause = cause.__cause__ or cause.__context__
+    return error

@@ -168,6 +168,12 @@ class Documents:
         if store is target and store.folder.is_dir():
             store.rename(path, moved)
 
+    def succeed(self, new: Path, old: Path) -> None:
+        """Let a notebook that was made from another, beside it, have its versions too."""
+        store, path = self.store(new)
+        if store.folder.is_dir():
+            store.succeed(path, self.store(old)[1])
+
     def store(self, file: Path) -> tuple[Store, str]:
         """Where the outputs of a file are kept, and what the file is called there."""
         folder = layout.store_of(file, self._root)

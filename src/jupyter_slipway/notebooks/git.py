@@ -35,7 +35,7 @@ class Person(Struct, frozen=True):
     email: str
 
 
-class Revision(Struct, frozen=True):
+class FileRevision(Struct, frozen=True):
     """A state of a notebook file that git keeps."""
 
     id: str
@@ -183,7 +183,7 @@ class Repository:
                 hint="Nothing has been committed yet." if empty else "Name a commit, a branch or a tag.",
             ) from error
 
-    def history(self, name: str, *, start: str = "HEAD", limit: int = 100) -> list[Revision]:
+    def history(self, name: str, *, start: str = "HEAD", limit: int = 100) -> list[FileRevision]:
         """The commits that changed the file, newest first, through renames."""
         found = []
         for revision in self._changes(name, start):
@@ -192,7 +192,7 @@ class Repository:
                 break
         return found
 
-    def _changes(self, name: str, start: str) -> Iterator[Revision]:
+    def _changes(self, name: str, start: str) -> Iterator[FileRevision]:
         import pygit2
 
         if self._git.head_is_unborn and start == "HEAD":
@@ -331,7 +331,7 @@ def _name_before(commit: pygit2.Commit, name: str) -> str | None:
     return None
 
 
-def _revision(commit: pygit2.Commit, blob: str, name: str) -> Revision:
+def _revision(commit: pygit2.Commit, blob: str, name: str) -> FileRevision:
     author = commit.author
     at = datetime.fromtimestamp(author.time, timezone(timedelta(minutes=author.offset))).astimezone(UTC)
-    return Revision(str(commit.id), blob, name, author.name, at, commit.message.partition("\n")[0])
+    return FileRevision(str(commit.id), blob, name, author.name, at, commit.message.partition("\n")[0])

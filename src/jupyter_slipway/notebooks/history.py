@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.notebooks.diff import Cell, same_cells
-from jupyter_slipway.notebooks.git import Repository, Revision
+from jupyter_slipway.notebooks.git import Repository, FileRevision
 
 KEPT = 256
 """Read revisions that are remembered: they never change."""
@@ -24,7 +24,7 @@ KEPT = 256
 class CellRevision(Struct, frozen=True):
     """A revision in which a cell became what `source` says."""
 
-    revision: Revision
+    revision: FileRevision
     index: int
     source: str
 
@@ -35,7 +35,7 @@ class Blame(Struct, frozen=True):
     index: int
     cell: str
     """Its id; empty when it has none."""
-    revision: Revision | None
+    revision: FileRevision | None
     """What made it what it is; None: it is not committed yet, or its past is longer than what was looked at."""
     committed: bool
 
@@ -59,7 +59,7 @@ class CellHistory:
         """
         found: list[CellRevision] = []
         newer, at = cells, index
-        last: tuple[Revision, int, str] | None = None
+        last: tuple[FileRevision, int, str] | None = None
         for revision, older in self._revisions(repository, name, limit):
             place = _place(newer, older, at)
             source = None if place is None else str(older[place]["source"])
@@ -76,7 +76,7 @@ class CellHistory:
 
     def blame(self, repository: Repository, name: str, cells: Sequence[Cell], limit: int) -> list[Blame]:
         """For each cell of the file on disk the revision that made it what it is."""
-        by: dict[int, Revision] = {}
+        by: dict[int, FileRevision] = {}
         committed: set[int] | None = None
         following = {index: index for index in range(len(cells))}
         newer: Sequence[Cell] = cells
@@ -96,7 +96,7 @@ class CellHistory:
             for index, cell in enumerate(cells)
         ]
 
-    def _revisions(self, repository: Repository, name: str, limit: int) -> Iterator[tuple[Revision, list[Cell]]]:
+    def _revisions(self, repository: Repository, name: str, limit: int) -> Iterator[tuple[FileRevision, list[Cell]]]:
         for revision in repository.history(name, limit=limit):
             try:
                 yield revision, self._of(repository, revision)
@@ -104,7 +104,7 @@ class CellHistory:
                 # A revision that is no notebook, such as one with conflict marks, changed no cell that can be named.
                 continue
 
-    def _of(self, repository: Repository, revision: Revision) -> list[Cell]:
+    def _of(self, repository: Repository, revision: FileRevision) -> list[Cell]:
         key = (revision.blob, revision.path)
         with self._lock:
             if key in self._cells:

@@ -38,7 +38,7 @@ class Revisions:
             NotFound: there is none, or it is no notebook
         """
         file = self._root / path.strip("/")
-        if not file.resolve().is_relative_to(self._root.resolve()) or "\0" in path:
+        if "\0" in path or not file.resolve().is_relative_to(self._root.resolve()):
             raise Forbidden(f"{path} is outside of the server's folder.", hint="Open a notebook below it.")
         if not is_notebook(file.name) or not file.is_file():
             raise NotFound(f"There is no notebook {path}.", hint="It may have been renamed or deleted.")

@@ -17,11 +17,12 @@ from jupyter_slipway.notebooks.git import Person, Repository
 SNAPSHOTS = "refs/slipway/snapshots"
 KEPT = 200
 """Snapshots in a chain; then a new one begins, and git's own garbage collection takes the old."""
-BASE = "Base: "
+BASE, AT = "Base: ", "At: "
+"""Lines of the message. git's own time counts whole seconds: too coarse to tell who of two wrote first."""
 SUBJECT = "Uncommitted work"
 
 
-class Snapshot(Struct, frozen=True):
+class WorkSnapshot(Struct, frozen=True):
     id: str
     """The commit's."""
     base: str
@@ -45,7 +46,7 @@ def take(
     name = ref(kind, user, repository.branch)
     last = repository.reference(name)
     head = repository.head
-    message = f"{SUBJECT}\n\n{BASE}{head or ''}\n"
+    message = f"{SUBJECT}\n\n{BASE}{head or ''}\n{AT}{datetime.now(UTC).isoformat()}\n"
     if last is None:
         return repository.commit_beside(name, head, files, message, by, None)
     before = _read(repository, last)
@@ -56,13 +57,13 @@ def take(
     return repository.commit_beside(name, head, files, message, by, last)
 
 
-def latest(repository: Repository, name: str) -> Snapshot | None:
+def latest(repository: Repository, name: str) -> WorkSnapshot | None:
     """The newest snapshot of a ref."""
     last = repository.reference(name)
     return None if last is None else _read(repository, last)
 
 
-def chain(repository: Repository, name: str, limit: int) -> Iterator[Snapshot]:
+def chain(repository: Repository, name: str, limit: int) -> Iterator[WorkSnapshot]:
     """The snapshots of a ref, newest first."""
     last = repository.reference(name)
     if last is None:
@@ -74,13 +75,17 @@ def chain(repository: Repository, name: str, limit: int) -> Iterator[Snapshot]:
         yield snapshot
 
 
-def _read(repository: Repository, id: str) -> Snapshot | None:
+def _read(repository: Repository, id: str) -> WorkSnapshot | None:
     commit = repository.commit(id)
     subject, _, rest = commit.message.partition("\n")
     if subject != SUBJECT:
         return None
-    base = next((line.removeprefix(BASE).strip() for line in rest.splitlines() if line.startswith(BASE)), "")
-    return Snapshot(id, base, datetime.fromtimestamp(commit.author.time, UTC), commit.author.name)
+    told = {line[: line.find(" ") + 1]: line[line.find(" ") + 1 :] for line in rest.splitlines()}
+    try:
+        at = datetime.fromisoformat(told.get(AT, ""))
+    except ValueError:
+        at = datetime.fromtimestamp(commit.author.time, UTC)
+    return WorkSnapshot(id, told.get(BASE, ""), at, commit.author.name)
 
 
 def _word(name: str) -> str:

@@ -124,13 +124,17 @@ class Store:
         versions = (*head.versions, Seen(text_id, time.time(), by))[-RING:]
         self._write_head(msgspec.structs.replace(head, versions=versions))
 
-    def rename(self, old: str, new: str, *, converted: bool = False) -> None:
+    def rename(self, old: str, new: str) -> None:
         """Let `new` go on where `old`, a file or a folder, ended."""
         for head in [one for one in self.heads() if one.path == old or one.path.startswith(f"{old}/")]:
-            moved = new + head.path[len(old) :]
-            was = head.path if converted else head.was
-            self._write_head(msgspec.structs.replace(head, path=moved, was=was))
+            self._write_head(msgspec.structs.replace(head, path=new + head.path[len(old) :]))
             layout.head_path(self.folder, head.path).unlink(missing_ok=True)
+
+    def succeed(self, new: str, old: str) -> None:
+        """Let `new`, which was made from `old`, have its versions too."""
+        before, head = self.head(old), self.head(new)
+        self._write_head(Head(new, (*before.versions, *head.versions)[-RING:], old))
+        layout.head_path(self.folder, old).unlink(missing_ok=True)
 
     def heads(self) -> Iterator[Head]:
         for stored in sorted((self.folder / "heads").glob("*.json")):

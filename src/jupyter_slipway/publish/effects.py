@@ -68,7 +68,7 @@ class _Reader:
     def visit(self, node: ast.AST) -> None:
         kind = type(node)
         if kind is ast.Name:
-            self.name(node)  # type: ignore[arg-type]
+            self.name(node)  # type: ignore[arg-type]  # a Name: mypy does not see it through `kind`
             return
         if kind is ast.Constant:
             return

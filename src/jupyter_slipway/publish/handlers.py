@@ -68,6 +68,8 @@ class PublishRequest(PlanRequest, frozen=True, kw_only=True):
     proof_id: str | None = None
     """An ended proof of the same plan: its environment and verdict are registered."""
     schedule: ScheduleRequest | None = None
+    cluster: str | None = None
+    """Name of the cluster that its runs compute on, '' for none; None: as the job has it."""
     run: bool = False
 
 
@@ -156,6 +158,9 @@ class Publish:
             self._schedules.preview(body.schedule.cron, body.schedule.tz)  # refused before anything is registered
         registered = self._registry.publish(draft, description=body.description)
         version = registered.version
+        if body.cluster is not None:
+            policy = msgspec.structs.replace(self._registry.job(version.job).policy, cluster=body.cluster)
+            self._registry.change(version.job, policy=policy)
         if body.schedule is not None:
             self._jobs.set_schedule(asker, version.job, body.schedule)
         run = self._jobs.start_run(asker, RunRequest(version.job, version.number)) if body.run else None

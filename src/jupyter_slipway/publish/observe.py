@@ -238,6 +238,7 @@ class Content:
         self.put("function", getattr(value, "__qualname__", ""))
         if code is None:
             return
+        self.module_behind(value)
         self.code(code)
         self.walk(value.__defaults__)
         self.walk(value.__kwdefaults__)
@@ -266,7 +267,9 @@ class Content:
         self.put("class", value.__qualname__)
         if not self.exact:
             self.named(value, "a class")
-        elif value.__module__ == "__main__":
+            return
+        self.module_behind(value)
+        if value.__module__ == "__main__":
             for name, item in list(vars(value).items()):
                 if not name.startswith("__") or callable(item):
                     self.put(name)
@@ -282,6 +285,13 @@ class Content:
             if not name.startswith("__") and not callable(item) and not isinstance(item, types.ModuleType):
                 self.put(name)
                 self.walk(item)
+
+    def module_behind(self, value: Any) -> None:
+        """`from helper import tidy`: what `tidy` remembers in its module is seen through `tidy`."""
+        home = value.__module__ or ""
+        module = None if home in ("__main__", "__mp_main__") else sys.modules.get(home)
+        if isinstance(module, types.ModuleType) and not module_of_library(module):
+            self.walk(module)
 
     def named(self, value: Any, what: str) -> None:
         """A library's function or class is what its name says; the user's own may be defined anew elsewhere."""

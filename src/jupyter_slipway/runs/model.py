@@ -66,6 +66,8 @@ class Policy(Struct, frozen=True):
     """Tries in all."""
     backoff: float = 10.0
     """Seconds before the second try, doubled for each further one."""
+    cluster: str = ""
+    """Name of the cluster that it computes on; '' for none."""
 
     def checked(self) -> Policy:
         """This policy, when it can be carried out.

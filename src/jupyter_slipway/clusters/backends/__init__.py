@@ -16,6 +16,9 @@ HERE = "jupyter_slipway.clusters.backends"
 OURS = {
     "dask-local": "dask_local:DaskLocal",
     "dask-address": "dask_address:DaskAddress",
+    "dask-gateway": "dask_gateway:DaskGateway",
+    "dask-jobqueue": "dask_jobqueue:DaskJobqueue",
+    "dask-kubernetes": "dask_kubernetes:DaskKubernetes",
     "spark-local": "spark_local:SparkLocal",
     "spark-connect": "spark_connect:SparkConnect",
     "memory": "memory:Memory",

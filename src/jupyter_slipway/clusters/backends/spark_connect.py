@@ -16,6 +16,7 @@ from msgspec import Struct
 from jupyter_slipway.clusters import spark_address, spark_calls, spark_holders
 from jupyter_slipway.clusters.backends.base import Ref
 from jupyter_slipway.clusters.model import Attachment, ClusterState, Figures, Progress, Status, Workers
+from jupyter_slipway.clusters.secret_files import read_secret
 from jupyter_slipway.clusters.spark_attachment import attachment
 from jupyter_slipway.errors import Conflict, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.files import atomic_write, private_directory
@@ -107,7 +108,7 @@ class SparkConnect:
         except (OSError, TimeoutError) as error:
             why = str(error) or f"no answer within {ANSWERS_WITHIN:.0f} seconds"
             return Status(ClusterState.FAILED, reason=f"nothing answers at {launch.address.endpoint}: {why}")
-        return Status(ClusterState.RUNNING, working=bool(spark_holders.notes(directory)))
+        return Status(ClusterState.RUNNING, workers=1, working=bool(spark_holders.notes(directory)))
 
     async def scale(self, ref: Ref, workers: Workers) -> None:
         raise Unprocessable("This server is not Slipway's: it has the size that it has.", hint="Ask who runs it.")
@@ -122,7 +123,9 @@ class SparkConnect:
     async def figures(self, ref: Ref) -> Figures:
         """Of what Slipway's own notebooks and runs do there; what else the server does, it does not tell."""
         notes = spark_holders.notes(Path(ref["directory"])).values()
-        return Figures(tasks=sum(note.total - note.done for note in notes), done=sum(note.done for note in notes))
+        return Figures(
+            workers=1, tasks=sum(note.total - note.done for note in notes), done=sum(note.done for note in notes)
+        )
 
     async def progress(self, ref: Ref, holder: str, cell: str = "") -> Progress | None:
         return spark_holders.progress(Path(ref["directory"]), holder, cell)
@@ -183,24 +186,7 @@ def _used(ref: Ref) -> Launch:
 
 
 def _token(launch: Launch) -> str:
-    """
-    Raises:
-        Unprocessable: the file is not there, or others can read it
-    """
-    if not launch.token_file:
-        return ""
-    path = Path(launch.token_file).expanduser()
-    try:
-        with open(path) as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
-                raise Unprocessable(
-                    f"token_file: others can read {path}.", hint=f"Make it yours alone: chmod 600 {path}"
-                )
-            return file.read().strip()
-    except OSError as error:
-        raise Unprocessable(
-            f"token_file: {path} cannot be read: {error.strerror}.", hint="Look at the path."
-        ) from error
+    return read_secret(launch.token_file, "token_file") if launch.token_file else ""
 
 
 def _environ(launch: Launch, person: str) -> dict[str, str]:

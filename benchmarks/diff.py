@@ -1,0 +1,146 @@
+"""What comparing and merging notebooks costs, beside nbdime on the same notebooks in the same run.
+
+Run by `make bench`, or alone: `python benchmarks/diff.py`. CPU time of one process, the best of several; nbdime once
+where it takes more than a second. 500 cells run again with other outputs must take 5 ms and a hundredth of nbdime's
+time in process, and 60 ms as a command beyond what starting Python and its command line costs at all; 5,000 cells must
+take no more than the tenfold of 500 by much. Commands are measured from start to end with all that they import.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbdime import diff_notebooks as nbdime_diff
+from nbdime import merge_notebooks as nbdime_merge
+from nbdime import patch
+from nbdime.diff_utils import to_diffentry_dicts
+
+from jupyter_slipway.notebooks.diff import diff_notebooks
+from jupyter_slipway.notebooks.driver import to_json
+from jupyter_slipway.notebooks.merge import decide, merge_notebooks
+
+IN_PROCESS, RATIO = 0.005, 100
+SLOW = 1.0
+Notebook = dict[str, Any]
+
+
+def notebook(cells: int, run: int = 0, *, ids: bool = True) -> Notebook:
+    """Code cells of four lines that print a line or two; `run` changes what they print."""
+    made = []
+    for k in range(cells):
+        chance = random.Random(k + 10_000 * run)
+        cell: dict[str, Any] = {
+            "cell_type": "code",
+            "metadata": {},
+            "source": f"import pandas\ndf_{k} = load({k})\nprint(df_{k}.mean())\n# step {k}",
+            "execution_count": k + 1 + run * cells,
+            "outputs": [{"output_type": "stream", "name": "stdout", "text": f"mean of {k}\n{chance.random()}\n"}],
+        }
+        made.append(cell | ({"id": f"c{k}"} if ids else {}))
+    return {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5 if ids else 4}
+
+
+def edited(base: Notebook, every: int, seed: int) -> Notebook:
+    """Every so many cells a line changed, one cell new and one gone."""
+    made = copy.deepcopy(base)
+    chance = random.Random(seed)
+    for k in range(seed % every, len(made["cells"]), every):
+        made["cells"][k]["source"] += f"\nscore_{seed} = {chance.randrange(99)}"
+    made["cells"].insert(len(made["cells"]) // (seed + 2), notebook(1)["cells"][0] | {"id": f"new{seed}"})
+    del made["cells"][len(made["cells"]) // (seed + 3) + 2]
+    return made
+
+
+def spent(work: Callable[[], Any]) -> float:
+    """CPU seconds: the best of up to seven."""
+    best = None
+    for _ in range(7):
+        start = time.process_time()
+        work()
+        took = time.process_time() - start
+        best = took if best is None else min(best, took)
+        if took > SLOW:
+            break
+    assert best is not None
+    return best
+
+
+def command(*words: str) -> float:
+    """CPU seconds of a process from start to end: the best of seven."""
+    best = None
+    for _ in range(7):
+        quiet = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+        pid = os.posix_spawn(words[0], words, os.environ, file_actions=[quiet])
+        usage = os.wait4(pid, 0)[2]
+        took = usage.ru_utime + usage.ru_stime
+        best = took if best is None else min(best, took)
+    assert best is not None
+    return best
+
+
+def line(what: str, ours: float, theirs: float | None = None) -> None:
+    ratio = "" if theirs is None else f"{theirs * 1000:10.1f} ms   {theirs / ours:6.0f} x"
+    print(f"{what:<46}{ours * 1000:10.1f} ms {ratio}")
+
+
+def compared(what: str, a: Notebook, b: Notebook, *, peer: bool = True) -> tuple[float, float | None]:
+    assert patch(a, to_diffentry_dicts(diff_notebooks(a, b))) == b
+    ours = spent(lambda: diff_notebooks(a, b))
+    nodes = nbformat.from_dict(a), nbformat.from_dict(b)
+    theirs = spent(lambda: nbdime_diff(*nodes)) if peer else None
+    line(f"diff    {what}", ours, theirs)
+    return ours, theirs
+
+
+def merged(what: str, base: Notebook, mine: Notebook, theirs: Notebook) -> None:
+    ours = spent(lambda: merge_notebooks(base, mine, theirs))
+    nodes = [nbformat.from_dict(one) for one in (base, mine, theirs)]
+    peer = spent(lambda: nbdime_merge(*nodes))
+    line(f"merge   {what}", ours, peer)
+    line(f"merge   {what}, nbdime's decisions", spent(lambda: decide(base, mine, theirs)), peer)
+
+
+def commands(folder: Path) -> None:
+    names = [str(folder / name) for name in ("a.ipynb", "b.ipynb")]
+    for name, content in zip(names, (notebook(500), notebook(500, 1)), strict=True):
+        Path(name).write_bytes(to_json(content))
+    ours = command(sys.executable, "-m", "jupyter_slipway.cli", "diff", *names)
+    theirs = command(sys.executable, "-m", "nbdime", "diff", *names)
+    start = command(sys.executable, "-c", "import click")
+    read = command(sys.executable, "-c", f"import json\nfor name in {json.dumps(names)}: json.load(open(name))")
+    line("command diff    500 cells run again", ours, theirs)
+    line("        of which Python and its command line", start)
+    line("        reading the two files takes", read)
+
+
+def main() -> None:
+    logging.disable()
+    print(f"{'':<46}{'Slipway':>13}{'nbdime':>14}")
+    compared("500 cells, few edits", notebook(500), edited(notebook(500), 100, 1))
+    compared("500 cells, few edits, no ids", notebook(500, ids=False), edited(notebook(500, ids=False), 100, 1))
+    ours, theirs = compared("500 cells run again", notebook(500), notebook(500, 1))
+    five_thousand, _ = compared("5,000 cells run again", notebook(5000), notebook(5000, 1), peer=False)
+    compared("5,000 cells, few edits", notebook(5000), edited(notebook(5000), 100, 1), peer=False)
+    base = notebook(1000)
+    merged("1,000 cells, few edits", base, edited(base, 100, 1), edited(base, 100, 2))
+    merged("1,000 cells, many edits", base, edited(base, 5, 1), edited(base, 5, 2))
+    with tempfile.TemporaryDirectory() as folder:
+        commands(Path(folder))
+    print(f"5,000 cells take {five_thousand / ours:.1f} times as long as 500.")
+    if ours > IN_PROCESS or (theirs or 0) < RATIO * ours:
+        print(f"missed: {IN_PROCESS * 1000:.0f} ms and {RATIO} times nbdime for 500 cells")
+
+
+if __name__ == "__main__":
+    main()

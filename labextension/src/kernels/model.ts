@@ -1,0 +1,179 @@
+/** One shared kernel as last heard: who is here, whose turn it is, and the last execution of each cell. */
+import type { Kernel, KernelMessage } from '@jupyterlab/services';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import { type Api, type ApiError, asApiError, type Changed, type Execution, type SharedKernel, type Waiting } from '../api';
+import type { Overview } from '../panel/model';
+import { FreshPoll } from '../ui/poll';
+
+/** Heals lost hints. */
+const IDLE = 30_000;
+/** While something runs: positions and estimates change. */
+const BUSY = 2_000;
+/** How many executions are known. */
+const KNOWN = 200;
+
+export class LiveKernel implements IDisposable {
+  constructor(
+    private readonly api: Api,
+    private readonly overview: Overview,
+    readonly connection: Kernel.IKernelConnection
+  ) {
+    this.poll = new FreshPoll(`slipway:kernel-${connection.id}`, () => this.fetch(), {
+      interval: IDLE,
+      max: 120_000
+    });
+    connection.iopubMessage.connect(this.onMessage, this);
+    overview.hinted.connect(this.onHint, this);
+    void this.poll.start();
+  }
+
+  get changed(): ISignal<this, void> {
+    return this.changedSignal;
+  }
+
+  /** Why something was refused, in words. */
+  get refused(): ISignal<this, string> {
+    return this.refusedSignal;
+  }
+
+  /** null before the first answer, and for a kernel that has no host: nobody shares such a one. */
+  kernel: SharedKernel | null = null;
+  /** Newest first. */
+  executions: readonly Execution[] = [];
+  /** Whether the server has answered once. */
+  known = false;
+  error: ApiError | null = null;
+
+  /** Whoever looks at this page. */
+  get me(): string {
+    return this.overview.status?.user ?? '';
+  }
+
+  get isDisposed(): boolean {
+    return this.poll.isDisposed;
+  }
+
+  /** A cell's last execution; undefined when none is known. */
+  last(cell: string): Execution | undefined {
+    return this.lasts.get(cell);
+  }
+
+  waiting(execution: string): Waiting | undefined {
+    return this.kernel?.queue.find(one => one.execution === execution);
+  }
+
+  refresh(): Promise<void> {
+    return this.poll.refresh();
+  }
+
+  dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this.connection.iopubMessage.disconnect(this.onMessage, this);
+    this.overview.hinted.disconnect(this.onHint, this);
+    this.poll.dispose();
+    Signal.clearData(this);
+  }
+
+  private onHint(_: Overview, change: Changed): void {
+    if (change.kind === 'kernel' && change.id === this.connection.id) {
+      void this.refresh();
+    }
+  }
+
+  private onMessage(_: Kernel.IKernelConnection, message: KernelMessage.IIOPubMessage): void {
+    const type: string = message.header.msg_type;
+    const parent = message.parent_header as Partial<KernelMessage.IHeader> & { cell_id?: string };
+    if (type === 'slipway_refused') {
+      this.refusedSignal.emit(String((message.content as { why?: string }).why ?? ''));
+    } else if (type === 'execute_input' && parent.cell_id && parent.msg_id) {
+      this.began(parent, message as KernelMessage.IExecuteInputMsg);
+    } else if (type === 'status' && parent.msg_type === 'execute_request') {
+      const { execution_state: state } = (message as KernelMessage.IStatusMsg).content;
+      if (state === 'idle') {
+        void this.refresh();
+      }
+    }
+  }
+
+  /** Shown before the server's table knows of it. */
+  private began(
+    parent: Partial<KernelMessage.IHeader> & { cell_id?: string },
+    { content, header }: KernelMessage.IExecuteInputMsg
+  ): void {
+    const id = parent.msg_id!;
+    const known = this.executions.find(one => one.id === id);
+    const now = header.date;
+    const fresh: Execution = {
+      kernel: this.connection.id,
+      person: parent.username ?? '',
+      cell: parent.cell_id!,
+      code: content.code,
+      queued_at: now,
+      generation: this.kernel?.generation ?? 1,
+      first: 0,
+      last: 0,
+      reason: '',
+      ...known,
+      id,
+      count: content.execution_count,
+      status: 'running',
+      started_at: known?.started_at ?? now,
+      ended_at: null
+    };
+    this.take([fresh, ...this.executions.filter(one => one.id !== id)]);
+    this.pace(true);
+    this.changedSignal.emit();
+    void this.refresh();
+  }
+
+  private async fetch(): Promise<void> {
+    const { id } = this.connection;
+    try {
+      const [kernel, { items }] = await Promise.all([
+        this.api.kernels.get(id),
+        this.api.kernels.executions(id, { limit: KNOWN })
+      ]);
+      this.kernel = kernel;
+      this.take(items);
+      this.error = null;
+    } catch (error) {
+      this.error = asApiError(error);
+      if (this.error.status === 404) {
+        // Not hosted, or ended: nothing to share.
+        this.kernel = null;
+      } else {
+        throw error;
+      }
+    } finally {
+      this.known = true;
+      this.pace(Boolean(this.kernel?.queue.length));
+      this.changedSignal.emit();
+    }
+  }
+
+  private take(executions: readonly Execution[]): void {
+    this.executions = executions;
+    this.lasts.clear();
+    for (const one of executions) {
+      if (one.cell && !this.lasts.has(one.cell)) {
+        this.lasts.set(one.cell, one);
+      }
+    }
+  }
+
+  private pace(busy: boolean): void {
+    const interval = busy ? BUSY : IDLE;
+    if (!this.isDisposed && this.poll.frequency.interval !== interval) {
+      this.poll.frequency = { ...this.poll.frequency, interval };
+    }
+  }
+
+  private readonly poll: FreshPoll;
+  private readonly lasts = new Map<string, Execution>();
+  private readonly changedSignal = new Signal<this, void>(this);
+  private readonly refusedSignal = new Signal<this, string>(this);
+}

@@ -1,0 +1,169 @@
+"""An .ipynb becoming a text notebook with its outputs beside it, and back. Nothing it holds is lost on the way.
+
+The new file is written and read again before the old one goes; the list of versions goes on under the new name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import nbformat
+from jupytext.languages import _SCRIPT_EXTENSIONS, default_language_from_metadata_and_ext
+from msgspec import Struct
+
+from jupyter_slipway.errors import BadRequest, Conflict, NotFound, Unprocessable
+from jupyter_slipway.notebooks import text, writing
+from jupyter_slipway.notebooks.documents import Documents
+from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, cell_key, joined
+
+Format = Literal["percent", "myst", "markdown", "ipynb"]
+
+
+class Converted(Struct, frozen=True):
+    """What a conversion made."""
+
+    source: Path
+    target: Path
+    cells: int
+    outputs: int
+
+
+def form_of(said: str) -> Format:
+    """
+    Raises:
+        BadRequest: no notebook has such a form
+    """
+    for form in get_args(Format):
+        if form == said:
+            return cast(Format, form)
+    raise BadRequest(f"{said!r} is no form of a notebook.", hint=f"Say one of {', '.join(get_args(Format))}.")
+
+
+def convert(documents: Documents, source: Path, form: Format, *, keep: bool = False) -> Converted:
+    """Write a notebook in another form beside itself, under its own name.
+
+    Args:
+        keep: leave the old file where it is
+
+    Raises:
+        NotFound: there is no such notebook
+        BadRequest: it cannot be read
+        Conflict: there is a file of the new name
+        Unprocessable: it would not come back as it is; nothing was changed
+    """
+    if not source.is_file():
+        raise NotFound(f"There is no notebook {source.name}.", hint="Give the path of an .ipynb or a text notebook.")
+    notebook, trusted = _read(documents, source)
+    target = source.with_suffix(_suffix(notebook, form))
+    if target == source:
+        raise BadRequest(f"{source.name} is {form} already.", hint="Choose another format.")
+    if target.exists():
+        raise Conflict(f"There is a {target.name} already.", hint="Rename or delete one of the two.")
+    try:
+        if form == "ipynb":
+            _write_ipynb(target, notebook)
+        else:
+            _write_text(documents, target, notebook, form, trusted)
+        _check(documents, source, target, notebook)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            target.unlink()
+        raise
+    documents.succeed(target, source)
+    if not keep:
+        os.unlink(source)
+    outputs = sum(len(cell.get("outputs", ())) for cell in notebook["cells"])
+    return Converted(source, target, len(notebook["cells"]), outputs)
+
+
+def _read(documents: Documents, file: Path) -> tuple[Notebook, bool]:
+    if file.suffix != ".ipynb":
+        opened = documents.open(file)
+        if opened is None:
+            raise BadRequest(
+                f"{file.name} is in a format without cell markers.", hint=f"These are read: {', '.join(FORMATS)}."
+            )
+        return opened.notebook, opened.trusted
+    try:
+        # Upgraded to ids where it has none; what follows is the same for all.
+        notebook = nbformat.read(file, as_version=4)
+    except Exception as error:  # its parsers raise many kinds; each means that this is no notebook
+        said = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise BadRequest(f"{file.name} cannot be read: {said}.", hint="Restore it from git.") from error
+    from nbformat.sign import NotebookNotary
+
+    return notebook, bool(NotebookNotary().check_signature(notebook))
+
+
+def _suffix(notebook: Notebook, form: Format) -> str:
+    if form == "ipynb":
+        return ".ipynb"
+    if form != "percent":
+        return ".md"
+    language = default_language_from_metadata_and_ext(notebook["metadata"], ".ipynb") or "python"
+    known = (suffix for suffix, script in _SCRIPT_EXTENSIONS.items() if script["language"] == language.lower())
+    suffix = {"r": ".R"}.get(language.lower()) or next(known, None)
+    if suffix is None:
+        raise Unprocessable(f"There is no text format for {language}.", hint="Choose 'myst' or 'markdown'.")
+    return suffix
+
+
+def _write_text(documents: Documents, target: Path, notebook: Notebook, form: str, trusted: bool) -> None:
+    notebook["metadata"].pop(OURS, None)
+    options = dict(notebook["metadata"].get("jupytext", {}))
+    options.pop("formats", None)  # what it was paired with before
+    options["text_representation"] = {"extension": target.suffix, "format_name": form}
+    notebook["metadata"]["jupytext"] = options
+    documents.save(target, notebook, form, trusted=trusted)
+
+
+def _write_ipynb(target: Path, notebook: Notebook) -> None:
+    metadata = {key: value for key, value in notebook["metadata"].items() if key != OURS}
+    options = {key: value for key, value in metadata.pop("jupytext", {}).items() if key not in TEXT_ONLY}
+    if options:
+        metadata["jupytext"] = options
+    cells = [
+        {**cell, "metadata": {key: value for key, value in cell["metadata"].items() if key != OURS}}
+        for cell in notebook["cells"]
+    ]
+    whole = nbformat.from_dict({**notebook, "metadata": metadata, "cells": cells})
+    writing.write(target, (nbformat.writes(whole, version=nbformat.NO_CONVERT) + "\n").encode())
+
+
+TEXT_ONLY = ("text_representation", "main_language", "notebook_metadata_filter", "cell_metadata_filter")
+"""What jupytext notes of a text."""
+
+
+def _check(documents: Documents, source: Path, target: Path, notebook: Notebook) -> None:
+    """
+    Raises:
+        Unprocessable: the new file is not what the old one is
+    """
+    again, _ = _read(documents, target)
+    for one, other in zip(notebook["cells"], again["cells"], strict=True):
+        if cell_key(one) != cell_key(other) or _results(one) != _results(other):
+            raise Unprocessable(
+                f"{source.name} would not come back from {target.name} as it is: cell {one.get('id')!r} differs.",
+                hint="Nothing was changed.",
+            )
+    if target.suffix != ".ipynb":
+        # On another machine there is only the text.
+        alone = text.parse(text.decode(target.read_bytes(), target.name).text, target.name)
+        was, now = ([(cell["cell_type"], joined(cell["source"]).strip()) for cell in one["cells"]] for one in (again, alone))
+        if was != now:
+            place = next((n for n, (one, other) in enumerate(zip(was, now, strict=False)) if one != other), len(now))
+            raise Unprocessable(
+                f"Cell {place + 1} of {source.name} would be another one, read from {target.name} alone.",
+                hint="Nothing was changed. A line of it looks like the beginning of a cell: choose another format.",
+            )
+
+
+def _results(cell: Any) -> Any:
+    outputs = [
+        {key: joined(value) if key == "text" else value for key, value in output.items()}
+        for output in cell.get("outputs", ())
+    ]
+    return cell.get("execution_count"), outputs, cell.get("attachments") or {}

@@ -1,0 +1,112 @@
+"""Text notebooks over REST: convert one, and look after what is kept beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from jupyter_slipway.errors import Forbidden
+from jupyter_slipway.events import Changed, Events
+from jupyter_slipway.notebooks.upkeep import Freed, Health, Usage
+from jupyter_slipway.web import Asker, Endpoint
+
+if TYPE_CHECKING:
+    from jupyter_slipway.notebooks.documents import Documents
+    from jupyter_slipway.notebooks.store import Store
+
+
+class ConvertRequest(Struct, frozen=True):
+    notebook: str
+    """Relative to the server's root."""
+    format: str = "percent"
+    """'percent', 'myst', 'markdown' or 'ipynb'."""
+    keep: bool = False
+    """Leave the old file where it is."""
+
+
+class ConvertedNotebook(Struct, frozen=True):
+    notebook: str
+    """The new file, relative to the server's root."""
+    cells: int
+    outputs: int
+    message: str
+
+
+class StoreQuery(Struct, frozen=True):
+    path: str = ""
+    """A notebook or folder of the project; the server's root when empty."""
+
+
+class CollectRequest(Struct, frozen=True):
+    path: str = ""
+    dry_run: bool = False
+    """Only say what would go."""
+
+
+class FsckRequest(Struct, frozen=True):
+    path: str = ""
+
+
+class Notebooks:
+    """The text notebooks of this server's folder."""
+
+    def __init__(self, root: Path, home: Path, events: Events) -> None:
+        self._root, self._home, self._events = root, home, events
+
+    async def convert_notebook(self, asker: Asker, body: ConvertRequest) -> ConvertedNotebook:
+        """Write a notebook as text with its outputs beside it, or as .ipynb again."""
+        made = await asyncio.to_thread(self._convert, body)
+        self._events.announce(Changed("notebook", made.notebook))
+        return made
+
+    async def get_store(self, asker: Asker, query: StoreQuery) -> Usage:
+        """How much is kept beside the text notebooks of a project."""
+        from jupyter_slipway.notebooks import upkeep
+
+        return await asyncio.to_thread(upkeep.usage, self._store(query.path))
+
+    async def collect_store(self, asker: Asker, body: CollectRequest) -> Freed:
+        """Take out outputs that no commit and none of the last versions needs."""
+        from jupyter_slipway.notebooks import upkeep
+
+        return await asyncio.to_thread(upkeep.collect, self._store(body.path), dry_run=body.dry_run)
+
+    async def check_store(self, asker: Asker, body: FsckRequest) -> Health:
+        """Read all that is kept, and say what is not whole."""
+        from jupyter_slipway.notebooks import upkeep
+
+        return await asyncio.to_thread(upkeep.examine, self._store(body.path))
+
+    def _convert(self, body: ConvertRequest) -> ConvertedNotebook:
+        from jupyter_slipway.notebooks.convert import convert, form_of
+
+        made = convert(self._documents(), self._file(body.notebook), form_of(body.format), keep=body.keep)
+        path = made.target.relative_to(self._root).as_posix()
+        message = f"{made.source.name} is {made.target.name} now: {made.cells} cells, {made.outputs} outputs."
+        return ConvertedNotebook(path, made.cells, made.outputs, message)
+
+    def _documents(self) -> Documents:
+        from jupyter_slipway.notebooks.documents import Documents
+
+        return Documents(self._root, self._home)
+
+    def _store(self, path: str) -> Store:
+        file = self._file(path)
+        return self._documents().store(file / "any" if file.is_dir() else file)[0]
+
+    def _file(self, path: str) -> Path:
+        file = self._root / path.strip("/")
+        if "\0" in path or not file.resolve().is_relative_to(self._root.resolve()):
+            raise Forbidden(f"{path!r} is outside of the server's folder.", hint="Name a notebook below it.")
+        return file
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/notebooks/convert", Notebooks.convert_notebook, "write"),
+    Endpoint("GET", "/notebooks/store", Notebooks.get_store, "read"),
+    Endpoint("POST", "/notebooks/store/gc", Notebooks.collect_store, "write"),
+    Endpoint("POST", "/notebooks/store/fsck", Notebooks.check_store, "write"),
+)

@@ -1,0 +1,164 @@
+"""Cells of shared notebooks, run by the server: no page is open in any of these tests."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from jupyter_slipway.kernels import hosts
+from tests.kernels.servers import NO_POOL, Server, serving
+
+TOGETHER = "--ServerApp.jpserver_extensions=jupyter_server_ydoc=True"
+FILES = "--ServerApp.jpserver_extensions=jupyter_server_fileid=True"
+
+
+class Shared:
+    """A notebook on a server with shared documents."""
+
+    def __init__(self, server: Server, *sources: str) -> None:
+        self.server = server
+        self.path = server.root / f"shared-{secrets.token_hex(3)}.ipynb"
+        cells = [nbformat.v4.new_code_cell(source, id=f"c{number}") for number, source in enumerate(sources)]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        self.path.write_text(json.dumps(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells)))
+        asked = {"format": "json", "type": "notebook"}
+        session = server.ask("PUT", f"api/collaboration/session/{self.path.name}", asked)
+        self.room = f"json:notebook:{session['fileId']}"
+        self.kernel = server.start_kernel()
+
+    def run(self, cell: int, person: str = "ada", **more: Any) -> Any:
+        body = {"document_id": self.room, "cell_id": f"c{cell}"} | more
+        return self.server.ask("POST", f"api/kernels/{self.kernel}/execute", body, person)
+
+    def refused(self, cell: int, person: str = "ada", **more: Any) -> tuple[int, dict[str, Any]]:
+        body = {"document_id": self.room, "cell_id": f"c{cell}"} | more
+        return self.server.refused("POST", f"api/kernels/{self.kernel}/execute", body, person)
+
+    def on_disk(self, cell: int) -> dict[str, Any]:
+        return dict(json.loads(self.path.read_text())["cells"][cell])
+
+    def until(self, cell: int, found: Any, seconds: float = 90.0) -> dict[str, Any]:
+        """The cell in the file, once `found` says so of it."""
+        ends = time.monotonic() + seconds
+        while not found(told := self.on_disk(cell)):
+            assert time.monotonic() < ends, told
+            time.sleep(0.1)
+        return told
+
+
+def text(cell: dict[str, Any]) -> str:
+    return "".join("".join(one["text"]) for one in cell["outputs"] if one["output_type"] == "stream")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root, home = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("home")
+    with serving(root, home, TOGETHER, FILES, NO_POOL) as found:
+        yield found
+    hosts.end_all(home)
+
+
+def test_outputs_reach_the_file_as_a_page_would_have_saved_them(server):
+    shared = Shared(
+        server, "print('a')\nprint('b')\n{'n': 3}", "1 / 0", "from IPython.display import JSON\nJSON({'n': 3})"
+    )
+
+    assert shared.run(0)["status"] == "ok"
+    assert shared.refused(1)[0] == 422
+    assert shared.run(2)["status"] == "ok"
+
+    printed = shared.until(0, lambda cell: cell["execution_count"])
+    assert printed["execution_count"] == 1
+    assert [one["output_type"] for one in printed["outputs"]] == ["stream", "execute_result"]
+    assert text(printed) == "a\nb\n"
+    assert printed["outputs"][1]["execution_count"] == 1
+    failed = shared.until(1, lambda cell: cell["execution_count"])
+    assert (failed["outputs"][0]["ename"], failed["outputs"][0]["output_type"]) == ("ZeroDivisionError", "error")
+    counted = shared.until(2, lambda cell: cell["execution_count"])["outputs"][0]["data"]["application/json"]
+    assert (counted, type(counted["n"])) == ({"n": 3}, int)
+    nbformat.validate(nbformat.read(shared.path, as_version=4))
+
+
+def test_a_cell_changes_what_another_shows(server):
+    shared = Shared(
+        server,
+        "from IPython.display import display\nbar = display('waiting', display_id='bar')\nprint('after it')",
+        "bar.update('done')",
+    )
+    shared.run(0)
+    shared.run(1)
+
+    outputs = shared.until(0, lambda cell: "done" in str(cell["outputs"]))["outputs"]
+    assert [one["output_type"] for one in outputs] == ["display_data", "stream"]
+
+
+def test_who_runs_a_cell_answers_what_it_asks(server):
+    shared = Shared(server, "name = input('Name? ')\nprint('hello', name)")
+    run = shared.run(0, wait=False)["execution"]
+    ask = f"api/kernels/{shared.kernel}/execute/{run}/input"
+    ends = time.monotonic() + 90
+    while (refused := server.refused("POST", ask, {"value": "me"}, "bob"))[0] != 403:
+        assert time.monotonic() < ends, refused
+    while True:
+        assert time.monotonic() < ends
+        try:
+            server.ask("POST", ask, {"value": "Ada"})
+            break
+        except OSError:
+            time.sleep(0.1)
+
+    assert text(shared.until(0, lambda cell: cell["execution_count"])) == "Name? Ada\nhello Ada\n"
+
+
+def test_a_viewer_is_told_that_they_may_not(server):
+    shared = Shared(server, "x = 1")
+    server.ask("PUT", f"slipway/api/kernels/{shared.kernel}/grants", {"person": "vera", "role": "viewer"})
+
+    status, told = shared.refused(0, "vera")
+
+    assert status == 403
+    assert told["message"] == "You are a viewer of this kernel: to run takes runner. ada can grant it."
+    assert shared.on_disk(0)["outputs"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"cell_id": "nowhere"}, 404),
+        ({"document_id": "json:notebook:nowhere"}, 404),
+        ({"document_id": "nonsense"}, 404),
+        ({"cell_id": 3}, 400),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_words(server, asked, status):
+    assert (refused := Shared(server, "x = 1").refused(0, **asked))[0] == status
+    assert refused[1]["message"]
+
+
+def test_a_killed_server_loses_no_line(tmp_path):
+    root, home = tmp_path / "root", tmp_path / "home"
+    root.mkdir()
+    home.mkdir()
+    code = "import time\nfor tick in range(24):\n    print('tick', tick, flush=True)\n    time.sleep(0.2)"
+    try:
+        with serving(root, home, TOGETHER, FILES, NO_POOL) as first:
+            shared = Shared(first, code, "print('then', tick)")
+            shared.run(0, wait=False)
+            shared.run(1, wait=False)
+            time.sleep(1.0)
+            first.kill()
+        with serving(root, home, TOGETHER, FILES, NO_POOL, port=first.port):
+            ran = shared.until(1, lambda cell: cell["outputs"])
+            assert text(ran) == "then 23\n"
+            assert text(shared.until(0, lambda cell: cell["execution_count"])) == "".join(
+                f"tick {tick}\n" for tick in range(24)
+            )
+    finally:
+        hosts.end_all(home)
