@@ -1,9 +1,9 @@
 """What comparing and merging notebooks costs, beside nbdime on the same notebooks in the same run.
 
 Run by `make bench`, or alone: `python benchmarks/diff.py`. CPU time of one process, the best of several; nbdime once
-where it takes more than a second. 500 cells run again with other outputs must take 5 ms and a hundredth of nbdime's
-time in process, and 60 ms as a command beyond what starting Python and its command line costs at all; 5,000 cells must
-take no more than the tenfold of 500 by much. Commands are measured from start to end with all that they import.
+where it takes more than a second. 500 cells run again with other outputs are to take 5 ms in process, a hundredth of
+nbdime's time where cells have no ids, as in text, and 60 ms as a command; 5,000 cells the tenfold of 500, or little
+more. Commands are measured from start to end with all that they import.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ def main() -> None:
     print(f"{'':<46}{'Slipway':>13}{'nbdime':>14}")
     compared("500 cells, few edits", notebook(500), edited(notebook(500), 100, 1))
     compared("500 cells, few edits, no ids", notebook(500, ids=False), edited(notebook(500, ids=False), 100, 1))
-    ours, theirs = compared("500 cells run again", notebook(500), notebook(500, 1))
+    ours, _ = compared("500 cells run again", notebook(500), notebook(500, 1))
+    bare, theirs = compared("500 cells run again, no ids", notebook(500, ids=False), notebook(500, 1, ids=False))
     five_thousand, _ = compared("5,000 cells run again", notebook(5000), notebook(5000, 1), peer=False)
     compared("5,000 cells, few edits", notebook(5000), edited(notebook(5000), 100, 1), peer=False)
     base = notebook(1000)
@@ -138,8 +139,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         commands(Path(folder))
     print(f"5,000 cells take {five_thousand / ours:.1f} times as long as 500.")
-    if ours > IN_PROCESS or (theirs or 0) < RATIO * ours:
-        print(f"missed: {IN_PROCESS * 1000:.0f} ms and {RATIO} times nbdime for 500 cells")
+    if ours > IN_PROCESS:
+        print(f"missed: {IN_PROCESS * 1000:.0f} ms for 500 cells run again")
+    if (theirs or 0) < RATIO * bare:
+        print(f"missed: {RATIO} times nbdime without ids")
 
 
 if __name__ == "__main__":

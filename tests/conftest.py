@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from jupyter_slipway.kernels import hosts
 from jupyter_slipway.runs import runner
 from tests.stores import postgres, store
 
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(items):
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """SLIPWAY_HOME of this test alone; jobs run in the kernel's environment, so that no index is needed.
 
-    A runner that was started in it is stopped.
+    A runner that was started in it is stopped, and so are kernels.
     """
     home = tmp_path_factory.mktemp("slipway")
     monkeypatch.setenv("SLIPWAY_HOME", str(home))
@@ -32,6 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     for name in ("SLIPWAY_DATABASE", "SLIPWAY_URL", "SLIPWAY_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     yield home
+    hosts.end_all(home)
     runner.stop(home)
 
 

@@ -5,16 +5,17 @@ import {
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { ICommandPalette, ISessionContextDialogs, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
-import { INotebookTracker } from '@jupyterlab/notebook';
+import { INotebookCellExecutor, INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Api } from './api';
 import { addClusters } from './clusters/plugin';
+import { addKernels } from './kernels/plugin';
 import { addCompare } from './notebooks/compare-plugin';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
@@ -28,7 +29,16 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'Publishes a notebook cell as a registered job, and shows jobs and runs.',
   autoStart: true,
   requires: [INotebookTracker, IRenderMimeRegistry, IEditorServices, IEditorLanguageRegistry],
-  optional: [ITranslator, ICommandPalette, IStatusBar, ILayoutRestorer, IRouter, IToolbarWidgetRegistry],
+  optional: [
+    ITranslator,
+    ICommandPalette,
+    IStatusBar,
+    ILayoutRestorer,
+    IRouter,
+    IToolbarWidgetRegistry,
+    ISessionContextDialogs,
+    INotebookCellExecutor
+  ],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
@@ -40,7 +50,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     statusBar: IStatusBar | null,
     restorer: ILayoutRestorer | null,
     router: IRouter | null,
-    toolbars: IToolbarWidgetRegistry | null
+    toolbars: IToolbarWidgetRegistry | null,
+    dialogs: ISessionContextDialogs | null,
+    executor: INotebookCellExecutor | null
   ) => {
     const { commands, serviceManager } = app;
     const tongue = translator ?? nullTranslator;
@@ -57,6 +69,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     addPages(app, context, { rendermime, editors, translator: tongue }, notebooks, restorer, router);
     addCompare(app, context, notebooks, { rendermime, editors, translator: tongue }, palette);
     const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette, statusBar);
+    addKernels(app, context, toolbars, dialogs, executor);
     addPanel(app, context, restorer, statusBar, [clusters]);
     const category = context.trans.__('Slipway');
     for (const command of [CommandIDs.open, CommandIDs.publish, CommandIDs.refresh]) {

@@ -20,7 +20,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.application import ExtensionApp
 from tornado import web
 from tornado.ioloop import IOLoop, PeriodicCallback
-from traitlets import Enum, Integer, Unicode
+from traitlets import Enum, Float, Integer, Unicode
 from traitlets.config import Config
 
 from jupyter_slipway import __version__
@@ -200,6 +200,12 @@ class SlipwayApp(ExtensionApp):
         help="'locked': each version runs in an environment built from its lock. 'kernel': in the kernel's own.",
     ).tag(config=True)
     concurrency = Integer(0, help="Runs at once; 0: as many as there are processors.").tag(config=True)
+    profiles = Unicode("", help="File of clusters' profiles; 'profiles.yaml' in the home when empty.").tag(config=True)
+    cluster_workers = Integer(0, help="Workers of one person's running clusters; 0: no limit.").tag(config=True)
+    cluster_memory = Unicode("", help="Memory of one person's running clusters, such as '64 GiB'.").tag(config=True)
+    cluster_idle = Float(0.0, help="Minutes after which an idle cluster is stopped; 0: SLIPWAY_CLUSTER_IDLE.").tag(
+        config=True
+    )
 
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
         """Before the server makes its contents manager: let it be one that keeps outputs beside texts."""
@@ -220,6 +226,10 @@ class SlipwayApp(ExtensionApp):
             "database": self.database or (home and f"sqlite:///{home}/slipway.db"),
             "environments": self.environments,
             "concurrency": self.concurrency,
+            "profiles": self.profiles,
+            "cluster_workers": self.cluster_workers,
+            "cluster_memory": self.cluster_memory,
+            "cluster_idle": self.cluster_idle,
         }
         self._chosen = msgspec.structs.replace(settings, **{name: value for name, value in chosen.items() if value})
         # Tornado's own limit of 10 MB closes a page's websocket without a word.

@@ -69,6 +69,67 @@ def test_settings_say_how_and_when_a_job_runs(page, lab, notebook):
     expect(schedule.get_by_text("Paused")).to_be_visible()
 
 
+def test_a_run_is_ended_on_time_and_tried_again_as_the_settings_say(page, lab, notebook):
+    job = f"slow-{secrets.token_hex(2)}"
+    publish_text(page, lab, job, "import time\nprint('begun', flush=True)\ntime.sleep(60)")
+    open_lab(page, lab, notebook)
+    command(page, "slipway:open-job", job=job, tab="settings")
+    runs = current_page(page).get_by_role("form", name="Runs")
+    runs.get_by_label("Time-out in seconds").fill("0")
+    runs.get_by_role("button", name="Save").click()
+    expect(current_page(page).get_by_role("alert")).to_contain_text("timeout cannot be 0")
+    for label, value in (("Time-out in seconds", "1.5"), ("Attempts", "2"), ("Back-off in seconds", "0.5")):
+        runs.get_by_label(label).fill(value)
+    runs.get_by_role("button", name="Save").click()
+    expect(runs.get_by_text("Saved.")).to_be_visible()
+
+    command(page, "slipway:open-job", job=job, tab="overview")
+    current_page(page).get_by_role("button", name="Run", exact=True).click()
+    current_page(page).get_by_role("button", name="Run v1").click()
+    run = until_ended(page, lab, job)
+    shown = current_page(page)
+    expect(shown.get_by_text("2 of 2")).to_be_visible()
+    expect(shown.get_by_text("The run was ended after its time-out of 1.5 seconds.")).to_be_visible()
+    assert (run["state"], run["attempt"], run["error"]["kind"]) == ("failed", 2, "timeout")
+
+
+def publish_text(page, lab, job: str, source: str) -> None:
+    body = {"notebook": "slow.ipynb", "cells": [{"id": "c0", "source": source}], "cell": "c0", "name": job}
+    address = f"{lab.url}/slipway/api/publish/versions"
+    answer = page.request.post(address, data=body, headers={"Authorization": f"token {lab.token}"})
+    assert answer.status == 201, answer.text()
+
+
+def until_ended(page, lab, job: str, seconds: float = 60) -> dict:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = page.request.get(f"{lab.url}/slipway/api/runs?job={job}&token={lab.token}").json()["items"]
+        if found and found[0]["state"] in ("succeeded", "failed", "cancelled"):
+            return found[0]
+        page.wait_for_timeout(200)
+    pytest.fail(f"the run of {job} did not end")
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_the_dialog_fits_a_narrow_window_and_both_directions(page, lab, notebook, direction):
+    open_lab(page, lab, notebook)
+    cell(page, "score").locator(".cm-content").click()
+    page.set_viewport_size({"width": 480, "height": 800})
+    page.evaluate("direction => { document.documentElement.dir = direction; }", direction)
+    command(page, "slipway:publish-cell", job=f"delays-{secrets.token_hex(2)}")
+    dialog = page.get_by_role("dialog", name="Publish cell as job")
+    expect(dialog.locator(".slipway-Source")).to_be_visible()
+    box = dialog.locator(".jp-Dialog-content").bounding_box()
+    body = "element => element.scrollWidth <= element.clientWidth"
+
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 480
+    assert dialog.locator(".jp-Dialog-body").evaluate(body)
+    for button in ("Cancel", "Publish"):
+        expect(dialog.get_by_role("button", name=button, exact=True)).to_be_in_viewport()
+    page.screenshot(path=f"test-results/dialog-480-{direction}.png")
+
+
 def test_a_text_notebook_keeps_its_badge_and_another_page_sees_what_happens(page, lab, text_notebook):
     job = f"sums-{secrets.token_hex(2)}"
     open_text(page, lab, text_notebook)

@@ -116,8 +116,8 @@ def kernel_of(url: str, token: str) -> Iterator[str]:
 def test_a_servers_kernel_is_given_its_client_without_a_cell(home: Path, tmp_path: Path) -> None:
     with serving(tmp_path, home) as server, kernel_of(server.http._url, server.http._token) as kernel:
         slipway = Client(server.http)
-        with pytest.raises(Conflict, match="etl is"):
-            slipway.new_cluster(ClusterRequest("etl", "small", SIZE))
+        slipway.new_cluster(ClusterRequest("etl", "small", SIZE))
+        with pytest.raises(Conflict, match="etl is starting"):
             slipway.attach("etl", kernel)
         slipway.settle("etl")
 

@@ -79,7 +79,7 @@ def test_a_scheduler_with_tls_is_greeted_with_its_certificates() -> None:
 def test_a_scheduler_of_another_authority_says_that_it_is_the_certificate() -> None:
     theirs, mine = Security.temporary(), Security.temporary()
 
-    with pytest.raises(Unavailable, match="certificate of tls://.* is not of the authority in 'ca'"):
+    with pytest.raises(Unavailable, match=r"certificate of tls://.* is not of the authority in 'ca'"):
         with_scheduler(theirs, lambda address: reach.greet(address, context(mine)))
 
 

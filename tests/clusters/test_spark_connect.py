@@ -150,9 +150,9 @@ def test_its_certificate_is_not_trusted(backend: SparkConnect, tmp_path: Path) -
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(a_certificate(tmp_path / "server.pem"))
     context.set_alpn_protocols(["h2"])
-    with answering(b"", context) as port, pytest.raises(Unprocessable, match="has no certificate that is trusted here"):
-        options = {"address": f"sc://localhost:{port}/;use_ssl=true"}
-        asyncio.run(backend.create("theirs", options, tmp_path / "theirs"))
+    refused = "has no certificate that is trusted here"
+    with answering(b"", context) as port, pytest.raises(Unprocessable, match=refused):
+        asyncio.run(backend.create("theirs", {"address": f"sc://localhost:{port}/;use_ssl=true"}, tmp_path / "theirs"))
 
 
 def a_certificate(path: Path) -> Path:

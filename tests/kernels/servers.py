@@ -72,7 +72,8 @@ class Server:
             f"--ServerApp.port={self.port}",
             f"--ServerApp.root_dir={root}",
         ]
-        command += [f"--ServerApp.{name}={value}" for name, value in CLASSES.items()]
+        given = " ".join(options)
+        command += [f"--ServerApp.{name}={value}" for name, value in CLASSES.items() if f".{name}=" not in given]
         command += ["--ServerApp.jpserver_extensions=jupyter_slipway=True", "--ServerApp.port_retries=0"]
         command += ["--allow-root", "--no-browser", *options]
         self.log = home / f"server-{self.port}.log"
@@ -97,16 +98,21 @@ class Server:
         request = urllib.request.Request(f"{self.url}/{path}", data=data, method=method)
         request.add_header("Authorization", f"token {person}-token")
         request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read()
-            return json.loads(text) if text else None
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                text = answer.read()
+                return json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            error.said = error.read()
+            error.add_note(error.said.decode())
+            raise
 
     def refused(self, method: str, path: str, body: Any = None, person: str = "ada") -> tuple[int, dict[str, Any]]:
         """Status and words of a refusal."""
         try:
             answer = self.ask(method, path, body, person)
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"{}")
+            return error.code, json.loads(error.said or b"{}")
         raise AssertionError(answer)
 
     def start_kernel(self, person: str = "ada", name: str = "python3", path: str = "") -> str:

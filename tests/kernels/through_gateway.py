@@ -6,8 +6,9 @@ import sys
 
 import nbformat
 from jupyter_server.gateway.gateway_client import GatewayClient
-from jupyter_server.gateway.managers import GatewayKernelClient, GatewayKernelManager
 from nbclient import NotebookClient
+
+from jupyter_slipway.kernels.gateway import ServerKernels
 
 
 def main(url: str, token: str) -> None:
@@ -16,9 +17,8 @@ def main(url: str, token: str) -> None:
     client = NotebookClient(
         nbformat.v4.new_notebook(cells=cells),
         kernel_name="python3",
-        kernel_manager_class=GatewayKernelManager,
+        kernel_manager_class=ServerKernels,
     )
-    assert GatewayKernelClient
     done = client.execute()
     print(done.cells[-1].outputs[0]["text"])
 

@@ -185,3 +185,23 @@ def test_a_daemon_that_keeps_the_stream_open_does_not_keep_the_run(tmp_path, nes
 
     assert end.ended - end.started < 4
     assert log(directory) == "end\n"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 12 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", folder], capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_log_that_fills_the_disk_ends_and_leaves_room_for_the_end_to_be_told(small_disk, nest):
+    directory = laid_out(small_disk / "a", "import sys\nfor n in range(200_000): print(n, 'x' * 100)\nsys.exit(3)")
+    nest.ensure(directory)
+
+    assert end_of(directory).code == 3
+    assert log(directory).endswith("[slipway] The disk is full. What follows is not kept.\n")
+    assert 10 * 2**20 < (directory / "log").stat().st_size < 12 * 2**20

@@ -33,14 +33,14 @@ function made(state: Cluster['state'] = 'running', change: object = {}) {
   const api = anApi({ clusters: answers });
   const clusters = new Clusters(api, new Overview(api));
   const { kernel } = aKernel();
-  const { panel, status, kernelChanged } = aPanel(kernel);
+  const { panel, ...signals } = aPanel(kernel);
   const notebooks = {
     forEach: (act: (one: NotebookPanel) => void) => act(panel),
     widgetAdded: new Signal({})
   } as unknown as INotebookTracker;
   const contents = { localPath: (path: string) => path } as Contents.IManager;
   const attaching = new Attaching(api, clusters, contents, notebooks, trans);
-  return { answers, attach, detach, attaching, clusters, panel, server, status, kernelChanged };
+  return { answers, attach, detach, attaching, clusters, panel, server, ...signals };
 }
 
 function aPanel(kernel: Kernel.IKernelConnection) {
@@ -51,9 +51,14 @@ function aPanel(kernel: Kernel.IKernelConnection) {
   };
   const status = new Signal<unknown, string>(sessionContext);
   const kernelChanged = new Signal<unknown, unknown>(sessionContext);
-  Object.assign(sessionContext, { statusChanged: status, kernelChanged });
+  const connection = new Signal<unknown, string>(sessionContext);
+  Object.assign(sessionContext, {
+    statusChanged: status,
+    kernelChanged,
+    connectionStatusChanged: connection
+  });
   const panel = { sessionContext, context: { path: 'a/flights.ipynb' } } as unknown as NotebookPanel;
-  return { panel, status, kernelChanged };
+  return { panel, status, kernelChanged, connection };
 }
 
 it('attaches at once to a cluster that runs, and compares the packages', async () => {
@@ -102,14 +107,19 @@ it('is attached to nothing when the cluster may not start', async () => {
 });
 
 it('attaches a restarted kernel anew', async () => {
-  const { attaching, attach, clusters, panel, status } = made();
+  const { attaching, attach, clusters, panel, status, connection } = made();
   await fetched(clusters);
   await attaching.attach(panel, 'etl-dask');
   status.emit('restarting');
+  expect(attaching.pending(panel)).toBe(true);
+  // Of the process that is just ending.
+  status.emit('busy');
   status.emit('idle');
-  status.emit('idle');
+  expect(attach).toHaveBeenCalledOnce();
+  connection.emit('connected');
 
   await vi.waitFor(() => expect(attach).toHaveBeenCalledTimes(2));
+  await vi.waitFor(() => expect(attaching.pending(panel)).toBe(false));
 });
 
 it('takes the cluster along to another kernel', async () => {

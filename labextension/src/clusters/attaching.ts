@@ -57,6 +57,12 @@ export class Attaching {
     return kernel ? this.nameOf(kernel.id) : '';
   }
 
+  /** Whether its kernel is just being given what it needs: what runs before computes elsewhere. */
+  pending(panel: NotebookPanel): boolean {
+    const id = kernelOf(panel)?.id ?? '';
+    return this.lost.has(id) || this.giving.has(id);
+  }
+
   /** How its packages differ from the cluster's; undefined while nobody knows. */
   comparison(panel: NotebookPanel): PackageComparison | undefined {
     const kernel = kernelOf(panel);
@@ -123,22 +129,28 @@ export class Attaching {
   private watch(panel: NotebookPanel): void {
     const { sessionContext } = panel;
     const restarted = (_: ISessionContext, status: Kernel.Status) => this.onStatus(panel, status);
+    const connected = (_: ISessionContext, status: Kernel.ConnectionStatus) =>
+      this.onConnection(panel, status);
     const changed = (_: ISessionContext, change: Session.ISessionConnection.IKernelChangedArgs) =>
       void this.onKernel(panel, change);
     sessionContext.statusChanged.connect(restarted, this);
     sessionContext.kernelChanged.connect(changed, this);
+    sessionContext.connectionStatusChanged.connect(connected, this);
   }
 
   /** A restarted kernel has lost its environment. */
   private onStatus(panel: NotebookPanel, status: Kernel.Status): void {
     const kernel = kernelOf(panel);
-    if (!kernel || !this.of(panel)) {
-      return;
-    }
-    if (status === 'restarting' || status === 'autorestarting') {
+    if (kernel && this.of(panel) && (status === 'restarting' || status === 'autorestarting')) {
       this.lost.add(kernel.id);
-    } else if (this.lost.has(kernel.id) && (status === 'idle' || status === 'unknown' || status === 'busy')) {
-      this.lost.delete(kernel.id);
+      this.changedSignal.emit();
+    }
+  }
+
+  /** Its page connects anew only when the new process is there; the old one is still busy and idle until it ends. */
+  private onConnection(panel: NotebookPanel, status: Kernel.ConnectionStatus): void {
+    const kernel = kernelOf(panel);
+    if (kernel && status === 'connected' && this.lost.delete(kernel.id)) {
       this.again(panel, this.of(panel));
     }
   }
@@ -166,7 +178,14 @@ export class Attaching {
   }
 
   private async give({ kernel, name, path }: Wish): Promise<void> {
-    await this.clusters.attach(name, kernel.id, path);
+    this.giving.add(kernel.id);
+    this.changedSignal.emit();
+    try {
+      await this.clusters.attach(name, kernel.id, path);
+    } finally {
+      this.giving.delete(kernel.id);
+      this.changedSignal.emit();
+    }
     this.fresh.add(kernel);
     this.changedSignal.emit();
     this.onClusters();
@@ -234,6 +253,8 @@ export class Attaching {
   private readonly wishes = new Map<string, Wish>();
   /** Kernels that lost their environment and have not answered since. */
   private readonly lost = new Set<string>();
+  /** Kernels that the server is just preparing. */
+  private readonly giving = new Set<string>();
   /** Kernels whose packages are not compared yet. */
   private readonly fresh = new Set<Kernel.IKernelConnection>();
   private readonly comparisons = new Map<string, PackageComparison>();

@@ -28,7 +28,12 @@ function show(cluster: Cluster | null, comparison?: PackageComparison, progress:
   const handed = context();
   const clusters = new Clusters(handed.api, handed.overview);
   clusters.items = cluster ? [cluster] : [];
-  const attaching = { changed: new Signal({}), of: () => cluster?.name ?? '', comparison: () => comparison };
+  const attaching = {
+    changed: new Signal({}),
+    of: () => cluster?.name ?? '',
+    pending: () => false,
+    comparison: () => comparison
+  };
   const work = { changed: new Signal({}), progress };
   Widget.attach(
     new Chip(handed, {

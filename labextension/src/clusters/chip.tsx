@@ -60,14 +60,17 @@ function ChipButton(props: {
   const name = attaching.of(panel);
   const cluster = clusters.find(name);
   const comparison = attaching.comparison(panel);
+  const pending = attaching.pending(panel);
   const detail = cluster
-    ? work.progress
-      ? `${work.progress.done}/${work.progress.total}`
-      : cluster.state === 'starting' && cluster.progress !== null
-        ? `${clusterStateWords(cluster.state, trans)} ${percent(cluster.progress, locale)}`
-        : isUp(cluster.state)
-          ? workersWords(cluster, trans)
-          : clusterStateWords(cluster.state, trans)
+    ? pending
+      ? trans.__('Attaching…')
+      : work.progress
+        ? `${work.progress.done}/${work.progress.total}`
+        : cluster.state === 'starting' && cluster.progress !== null
+          ? `${clusterStateWords(cluster.state, trans)} ${percent(cluster.progress, locale)}`
+          : isUp(cluster.state)
+            ? workersWords(cluster, trans)
+            : clusterStateWords(cluster.state, trans)
     : '';
   const differs = comparison !== undefined && !comparison.equal;
   const title = !name

@@ -140,7 +140,7 @@ function Row(props: { cluster: Cluster; figures: LiveFigures }): JSX.Element {
     engineWords(cluster.engine),
     workersWords(cluster, trans),
     hourlyNow(cluster, trans, locale),
-    cost >= 0.005 ? trans.__('%1 so far', money(cost, currency, locale)) : ''
+    cost >= 0.005 ? trans.__('%1 so far', money(Math.round(cost * 100) / 100, currency, locale)) : ''
   ].filter(Boolean);
   return (
     <li className="slipway-Row slipway-Cluster" data-state={cluster.state}>

@@ -117,8 +117,6 @@ class Connected:
 
     async def open(self, tell: Callable[[str, float | None], None]) -> None:
         tell("the scheduler to answer", 0.3)
-        if self.address.startswith("gateway://"):
-            importlib.import_module("dask_gateway.comm")  # teaches Dask this kind of address
         paths = self._launch.certificates
         security = Security(
             tls_ca_file=paths.get("ca"),
@@ -126,7 +124,10 @@ class Connected:
             tls_client_key=paths.get("key"),
             require_encryption=self.address.startswith("tls://"),
         )
-        await greet(self.address, security.get_connection_args("client").get("ssl_context"))
+        if self.address.startswith("gateway://"):
+            importlib.import_module("dask_gateway.comm")  # teaches Dask this kind of address
+        else:
+            await greet(self.address, security.get_connection_args("client").get("ssl_context"))
         async with asyncio.timeout(CONNECT_WITHIN):
             self._client = await Client(
                 self.address, security=security, asynchronous=True, set_as_default=False, timeout=CONNECT_WITHIN

@@ -163,7 +163,7 @@ class Profiles:
         except FileNotFoundError:
             return {}
         try:
-            return msgspec.yaml.decode(text, type=dict[str, Written | None])
+            return msgspec.yaml.decode(text, type=dict[str, Written | None] | None) or {}
         except msgspec.MsgspecError as error:
             raise Unprocessable(f"{self._file} cannot be used: {error}.", hint="Ask who administers it.") from error
 

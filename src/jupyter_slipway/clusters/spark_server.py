@@ -169,6 +169,10 @@ class Host:
             self._end(java)
 
     def _watch(self, java: subprocess.Popen[bytes]) -> None:
+        if self.server.state == "running":
+            with suppress(Unavailable):
+                # The first question is slow: better now than when somebody waits for the answer.
+                Pages(self.server.ui).jobs("running")
         looked = time.monotonic()
         while self.server.state == "running" and java.poll() is None and not self.asked_to_end.wait(0.5):
             if time.monotonic() - looked > LOOK_EVERY:

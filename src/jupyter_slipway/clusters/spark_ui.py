@@ -14,8 +14,8 @@ from typing import Any
 from jupyter_slipway.clusters.model import Progress
 from jupyter_slipway.errors import Unavailable
 
-WITHIN = 5.0
-"""Seconds."""
+WITHIN = 15.0
+"""Seconds; the first question loads a thousand classes, on a busy machine for long."""
 OPERATION = "SparkConnect_OperationTag_"
 """Begins the tag that all Spark jobs of one query carry."""
 

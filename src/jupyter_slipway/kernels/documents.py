@@ -90,8 +90,10 @@ class Documents:
             NotFound: its file is gone
         """
         found = None
-        with suppress(KeyError, ValueError, FileNotFoundError, HTTPError):
-            found = await self._collaboration.get_document(room_id=room, copy=False, create=True)
+        files = self._collaboration.serverapp.web_app.settings["file_id_manager"]
+        if room.count(":") >= 2 and files.get_path(room.split(":", 2)[2]) is not None:
+            with suppress(HTTPError):  # its file was deleted
+                found = await self._collaboration.get_document(room_id=room, copy=False, create=True)
         if found is None or not hasattr(found, "ycells"):
             raise NotFound(f"There is no shared notebook {room!r}.", hint="Open the notebook again.")
         return found

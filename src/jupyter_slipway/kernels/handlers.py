@@ -23,6 +23,7 @@ from jupyter_slipway.kernels.executions import Executions, binds, estimate, mome
 from jupyter_slipway.kernels.host import Config
 from jupyter_slipway.kernels.link import RESTART, Link
 from jupyter_slipway.kernels.model import (
+    Asked,
     Binding,
     Death,
     Execution,
@@ -325,9 +326,15 @@ def _queue(turns: list[dict[str, Any]], durations: Mapping[str, list[float]], *,
             started_at=moment(one["started_at"]) if one["started_at"] else None,
             estimate=estimates[position],
             wait=wait,
+            session=one["session"],
+            asks=_asked(one.get("asks")),
         )
         for position, (one, wait) in enumerate(zip(turns, waits(estimates, since), strict=True))
     )
+
+
+def _asked(content: dict[str, Any] | None) -> Asked | None:
+    return Asked(str(content.get("prompt", "")), bool(content.get("password"))) if content else None
 
 
 def _role(link: Link, person: str) -> tuple[Role | None, str]:

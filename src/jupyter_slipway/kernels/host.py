@@ -152,6 +152,7 @@ class Host:
         self._process: KernelProcess | None = None
         self._watch: Watch | None = None
         self._ready = asyncio.Event()
+        self._restarting = asyncio.Lock()
         self._heard_output = False
         self._answers_info = False
         self._held: list[tuple[str, list[bytes]]] = []
@@ -311,6 +312,8 @@ class Host:
             return
         # Its last words are still on their way through the sockets.
         await asyncio.sleep(0.05)
+        if process is not self._process:
+            return  # somebody restarted it meanwhile
         process.drain()
         process.kill()
         process.close()
@@ -341,6 +344,12 @@ class Host:
         Raises:
             Refused: it does not come up
         """
+        # Of two who restart at once, the second would start a kernel that nobody knows of.
+        async with self._restarting:
+            await self._restarted(person)
+        await self._until_ready()
+
+    async def _restarted(self, person: str) -> None:
         self.fact("restarted", person=person)
         old, self._process = self._process, None
         self._clear(f"{person or 'Somebody'} restarted the kernel.", "aborted")
@@ -353,7 +362,6 @@ class Host:
         # Not 'restarting', by which JupyterLab means: it has died.
         self._become("starting", said=True)
         self._restart_process()
-        await self._until_ready()
 
     async def _until_ready(self) -> None:
         """
@@ -433,6 +441,9 @@ class Host:
             turn.status = content.get("status", "error")
             turn.count = content.get("execution_count", turn.count)
             asyncio.get_running_loop().call_later(LATE_IDLE, self._late, turn)
+        elif kind == "input_request":
+            turn.asks = json.loads(parts[3])
+            self._tell_state()
         elif kind == "execute_input":
             turn.count = json.loads(parts[3]).get("execution_count")
         elif kind == "status" and json.loads(parts[3]).get("execution_state") == "idle":
@@ -519,6 +530,9 @@ class Host:
         self._know_session(session, person)
         if kind == "input_reply" and not (self.turns.running and self.turns.running.person == person):
             return
+        if kind == "input_reply" and self.turns.running is not None:
+            self.turns.running.asks = None
+            self._tell_state()
         if kind == "kernel_info_request" and self._info is not None and self.turns.running is not None:
             self._answer_info(header)
             return
@@ -681,6 +695,7 @@ class Host:
     def _left(self, reader: Reader) -> None:
         self.readers.discard(reader)
         self._count_people()
+        self._tell_state()
         self._used_at = time.monotonic()
 
     def _count_people(self) -> None:
@@ -851,23 +866,27 @@ class Host:
 def unended(facts: Path) -> dict[str, dict[str, Any]]:
     """By id: the executions that were asked for and never ended."""
     found: dict[str, dict[str, Any]] = {}
-    with suppress(FileNotFoundError):
-        for line in facts.read_bytes().splitlines():
-            with suppress(ValueError, KeyError):
-                fact = json.loads(line)
-                if fact["fact"] == "queued":
-                    found[fact["id"]] = {**fact, "code": fact["code"][:200]}
-                elif fact["fact"] == "started":
-                    found[fact["id"]]["started_at"] = fact["at"]
-                elif fact["fact"] == "ended":
-                    found.pop(fact["id"], None)
+    for path in (facts.with_name(f"{facts.name}.old"), facts):
+        with suppress(FileNotFoundError):
+            for line in path.read_bytes().splitlines():
+                with suppress(ValueError, KeyError):  # torn, or of one whose beginning was rotated away
+                    _follow(found, json.loads(line))
     return found
+
+
+def _follow(found: dict[str, dict[str, Any]], fact: dict[str, Any]) -> None:
+    if fact["fact"] == "queued":
+        found[fact["id"]] = {**fact, "code": fact["code"][:200]}
+    elif fact["fact"] == "started":
+        found[fact["id"]]["started_at"] = fact["at"]
+    elif fact["fact"] == "ended":
+        found.pop(fact["id"], None)
 
 
 def _told(turn: Turn) -> dict[str, Any]:
     first = next((line for line in turn.code.splitlines() if line.strip()), "")
     told = {"id": turn.id, "person": turn.person, "session": turn.session, "cell": turn.cell, "line": first[:200]}
-    return told | {"queued_at": turn.queued_at, "started_at": turn.started_at, "count": turn.count}
+    return told | {"queued_at": turn.queued_at, "started_at": turn.started_at, "count": turn.count, "asks": turn.asks}
 
 
 def new_header(kind: str, session: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from jupyter_slipway import hosting
-from jupyter_slipway.files import private_directory
+from jupyter_slipway.files import atomic_write, private_directory
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels.host import CONFIG, ENDED, Config
 
@@ -121,13 +121,26 @@ def ended(directory: Path) -> dict[str, Any] | None:
 
 
 def tidy(home: Path) -> None:
-    """Forget what ended long ago, and end what the killed left behind."""
-    for directory in killed(home):
-        sweep(directory)
+    """Forget what ended long ago, and note which kernels ended with the machine or its server."""
+    for directory, record in killed(home).items():
+        if record.boot != hosting.boot_id() or record.about.get("warm"):
+            _bury(directory, record)
     for directory in directories(home):
         done = ended(directory)
         if done is not None and time.time() - done["at"] > KEPT:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _bury(directory: Path, record: Record) -> None:
+    """Of a host that nobody starts anew: what it said is kept for a while, if it was anybody's."""
+    with _alone(directory):
+        sweep(directory)
+        if record.about.get("warm"):
+            shutil.rmtree(directory, ignore_errors=True)
+            return
+        done = {"at": time.time(), "reason": "The machine was started anew.", "about": record.about}
+        atomic_write(directory / ENDED, msgspec.json.encode(done))
+        (directory / hosting.RECORD).unlink(missing_ok=True)
 
 
 def sweep(directory: Path) -> list[int]:

@@ -164,6 +164,8 @@ class Link:
                 self.over = "It was shut down."
             except Unavailable as error:
                 self.over = error.message
+            except (ValueError, TypeError, OSError) as error:
+                self.over = f"What it was started with cannot be read: {error}."
 
     def _break(self) -> None:
         self._fail_calls("Its host was lost; the kernel starts anew.")

@@ -276,6 +276,7 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
         self._work: set[asyncio.Task[Any]] = set()
         self.pool_of_warm = Pool(self.home, self.pool, self.log.warning)
         self._adopt()
+        IOLoop.current().add_callback(asyncio.to_thread, hosts.tidy, self.home)
         self._looking = PeriodicCallback(self._look, LOOK)
         IOLoop.current().add_callback(self._looking.start)
 

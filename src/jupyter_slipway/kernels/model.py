@@ -52,6 +52,13 @@ class ExecutionPage(Struct, frozen=True):
     """Ask again `before` this; None: there are no older ones."""
 
 
+class Asked(Struct, frozen=True):
+    """What a running cell asks of its person."""
+
+    prompt: str
+    password: bool
+
+
 class Waiting(Struct, frozen=True):
     """A turn in the queue."""
 
@@ -68,6 +75,10 @@ class Waiting(Struct, frozen=True):
     """Seconds that it takes, by its last runs; None: it never ran."""
     wait: float | None = None
     """Seconds until it begins, by the estimates of those before it; None: one of them never ran."""
+    session: str = ""
+    """Of the page that asked for it; 'document/…' when the server runs it in a shared notebook."""
+    asks: Asked | None = None
+    """What it asks, and nobody has answered."""
 
 
 class Present(Struct, frozen=True):

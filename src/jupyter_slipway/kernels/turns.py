@@ -30,6 +30,8 @@ class Turn:
     status: str = ""
     """Of its reply: 'ok', 'error', 'aborted'; '' before."""
     count: int | None = None
+    asks: dict[str, Any] | None = None
+    """The content of its `input_request`, while nobody has answered."""
     idle: bool = False
 
     @property

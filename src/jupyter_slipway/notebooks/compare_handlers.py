@@ -19,7 +19,7 @@ from jupyter_slipway.files import atomic_write
 from jupyter_slipway.notebooks import radar, snapshots
 from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import Cell, diff_notebooks
-from jupyter_slipway.notebooks.git import Repository, FileRevision
+from jupyter_slipway.notebooks.git import FileRevision, Repository
 from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.history import Blame, CellHistory, CellRevision
 from jupyter_slipway.notebooks.merge import decide, merge_notebooks

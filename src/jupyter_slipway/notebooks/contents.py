@@ -184,8 +184,8 @@ class AsyncTextNotebooks(KeepsOutputs):
             config = await self.get_config(path)
             if await asyncio.to_thread(self.save_text, model, path, config):
                 return self.saved_text(await self.get(path, content=False), path)
-            token = self.sightings.check(Path(self._get_os_path(path)), model["content"])
-            saved = await super().save(model, path)
+            token, notebook = self.sightings.check(Path(self._get_os_path(path)), model["content"])
+            saved = await super().save({**model, "content": notebook}, path)
             self.sightings.saved(token, Path(self._get_os_path(path)))
             return saved
 
@@ -244,8 +244,8 @@ class TextNotebooks(KeepsOutputs):
                 return super().save(model, path)
             if self.save_text(model, path, self.get_config(path)):
                 return self.saved_text(self.get(path, content=False), path)
-            token = self.sightings.check(Path(self._get_os_path(path)), model["content"])
-            saved = super().save(model, path)
+            token, notebook = self.sightings.check(Path(self._get_os_path(path)), model["content"])
+            saved = super().save({**model, "content": notebook}, path)
             self.sightings.saved(token, Path(self._get_os_path(path)))
             return saved
 

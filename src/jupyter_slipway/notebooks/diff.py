@@ -355,7 +355,7 @@ def _runs(a: Sequence[Any], low_a: int, high_a: int, b: Sequence[Any], low_b: in
     rows, columns = high_a - low_a, high_b - low_b
     if not rows and not columns:
         return
-    if (rows <= 1 and columns <= 1) or not rows or not columns:
+    if (rows == 1 and columns == 1) or set(a[low_a:high_a]).isdisjoint(b[low_b:high_b]):
         yield low_a, high_a, low_b, high_b
         return
     anchors = _once(a, low_a, high_a, b, low_b, high_b)

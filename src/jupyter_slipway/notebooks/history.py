@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.notebooks.diff import Cell, same_cells
-from jupyter_slipway.notebooks.git import Repository, FileRevision
+from jupyter_slipway.notebooks.git import FileRevision, Repository
 
 KEPT = 256
 """Read revisions that are remembered: they never change."""

@@ -15,9 +15,9 @@ from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-TOKEN = re.compile(r"\w+|[^\w\s]")
+TOKEN = re.compile(r"\w+")
 ALIKE = 0.6
-"""Cells near their expected place that share this part of their tokens are one cell, edited."""
+"""Cells near their expected place that share this part of their words are one cell, edited."""
 ALIKE_ANYWHERE = 0.75
 """The same, for a cell that was edited and moved as well."""
 HARDLY_ALIKE = 0.2
@@ -203,7 +203,7 @@ def _tree(cell: CellText) -> str | None:
 
 
 def _tokens(cell: CellText) -> frozenset[str]:
-    return frozenset(TOKEN.findall(cell.source))
+    return frozenset(TOKEN.findall(cell.source) or cell.source.split())
 
 
 def _likeness(old: frozenset[str], new: frozenset[str]) -> float:

@@ -28,15 +28,13 @@ class Sightings:
         notebook["metadata"][OURS] = {"version": token}
         self._note(token, file, state)
 
-    def check(self, file: Path, notebook: Any) -> str:
-        """The document's token, which is taken from it with all else that is ours.
+    def check(self, file: Path, notebook: Any) -> tuple[str, Any]:
+        """The document's token, and the notebook without it and without all else that is ours.
 
         Raises:
             Conflict: the file is in another state than the document has seen, and nobody was told
         """
-        token = str(notebook["metadata"].pop(OURS, {}).get("version", ""))
-        for cell in notebook["cells"]:
-            cell["metadata"].pop(OURS, None)
+        token = str(notebook["metadata"].get(OURS, {}).get("version", ""))
         opened, state = self._seen.get(token, (None, None))
         now = state_of(file)
         if opened == file and now is not None and now != state and self._told.get(file) != now:
@@ -45,7 +43,7 @@ class Sightings:
                 f"{file.name} changed on disk since it was opened here. Nothing was written.",
                 hint="Reload it to see what changed, or save once more to put yours in its place.",
             )
-        return token
+        return token, _bare({**notebook, "cells": [_bare(cell) for cell in notebook["cells"]]})
 
     def report(self, file: Path) -> None:
         """Whoever is about to save asked what is on disk now, and decides by it."""
@@ -71,3 +69,7 @@ def state_of(file: Path) -> State | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _bare(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "metadata": {key: one for key, one in value["metadata"].items() if key != OURS}}

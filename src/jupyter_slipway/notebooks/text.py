@@ -391,10 +391,13 @@ def _kept_pieces(
         after_was = was[old + 1]["id"] if old + 1 < len(was) else None
         same = old >= 0 and cell_key(cell) == cell_key(was[old])
         follows = same_next = follows and after == after_was
-        if not same or (not same_next and joined(cell["source"]).endswith("\n")):
+        inner = after is not None and after_was is not None
+        ends_blank = _source(cell).endswith("\n")
+        if not same or (ends_blank and not same_next and not inner):
             kept.append(("", False))
         else:
-            kept.append((pieces[old], same_next or "lines_to_next_cell" in cell["metadata"] and after is not None))
+            said = "lines_to_next_cell" in cell["metadata"] or ends_blank
+            kept.append((pieces[old], same_next or (said and inner)))
         # What precedes code sees no further than that code.
         follows = same if _has_code(cell) else same and follows
     return kept[::-1]

@@ -415,7 +415,7 @@ def capture(outputs: Outputs) -> None:
     import builtins
 
     display = display_into(outputs)
-    builtins.display = display  # type: ignore[attr-defined]
+    builtins.display = display  # type: ignore[attr-defined]  # IPython puts it there, too
 
     def publish(data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
         outputs.show_data(dict(data), metadata)
@@ -431,7 +431,7 @@ def capture(outputs: Outputs) -> None:
 
     def progress_bars(module: Any) -> None:
         # Widgets need a browser; the plain bars go to the log, where the run's progress is read.
-        from tqdm import std  # type: ignore[import-untyped,unused-ignore]
+        from tqdm import std  # type: ignore[import-untyped,unused-ignore]  # has no types, or is not installed
 
         module.tqdm = module.tqdm_notebook = std.tqdm
         module.trange = module.tnrange = std.trange
@@ -441,6 +441,7 @@ def capture(outputs: Outputs) -> None:
         "matplotlib.pyplot": pyplot,
         "tqdm.notebook": progress_bars,
     }
+    # A finder needs no more than `find_spec`; the type wants a loader's methods, too.
     sys.meta_path.insert(0, AfterImport(changes))  # type: ignore[arg-type]
 
 

@@ -33,6 +33,8 @@ LOOK = 0.2
 """Seconds between two looks for RUNDIR/cancel."""
 FULL_DISK_PATIENCE = 600.0
 """Seconds during which a full disk may get room again before the end of the attempt is given up as lost."""
+SPARE = 1 << 20
+"""Bytes that a log which has filled the disk gives back, so that the end of the run can be told."""
 PR_SET_PDEATHSIG = 1
 
 libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -63,15 +65,19 @@ class Log:
         self.file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         self.room = limit
         self.limit = limit
+        self.filled_the_disk = False
 
     def write(self, data: bytes) -> None:
-        """Keep `data`; what is beyond the limit, or finds the disk full, is dropped and the run goes on."""
+        """Keep `data`; what is beyond the limit, or finds the disk full, is dropped and the run goes on.
+
+        A long log that finds it full filled it, most likely: it ends there, and gives some room back.
+        """
         if self.room <= 0:
             return
         kept = data[: self.room]
         self.room -= len(kept)
         self._append(kept)
-        if self.room <= 0:
+        if self.room <= 0 and not self.filled_the_disk:
             note = f"\n[slipway] The log has reached {self.limit:,} bytes. What follows is not kept.\n"
             self._append(note.encode())
 
@@ -82,6 +88,11 @@ class Log:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
+            size = os.fstat(self.file).st_size
+            if size > 4 * SPARE and not self.filled_the_disk:
+                self.room, self.filled_the_disk = 0, True
+                os.ftruncate(self.file, size - SPARE)
+                self._append(b"\n[slipway] The disk is full. What follows is not kept.\n")
 
 
 class Attempt:

@@ -99,11 +99,13 @@ def resource(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     if options.get("gpus"):
         size["nvidia.com/gpu"] = str(options["gpus"])
     worker["resources"] = {"requests": size, "limits": size}
-    scheduler = _container("scheduler", image, ["dask", "scheduler"])
+    scheduler = _container("scheduler", image, ["dask", "scheduler", "--host", "0.0.0.0"])
     scheduler["ports"] = [
         {"name": "tcp-comm", "containerPort": 8786, "protocol": "TCP"},
         {"name": "http-dashboard", "containerPort": 8787, "protocol": "TCP"},
     ]
+    healthy = {"httpGet": {"port": "http-dashboard", "path": "/health"}, "initialDelaySeconds": 5, "periodSeconds": 10}
+    scheduler["readinessProbe"] = scheduler["livenessProbe"] = healthy
     selector = {"dask.org/cluster-name": name, "dask.org/component": "scheduler"}
     ports = [
         {"name": one["name"], "port": one["containerPort"], "protocol": "TCP", "targetPort": one["name"]}

@@ -1,0 +1,85 @@
+/** Above a notebook whose kernel died: of what, while who ran which cell, and what can be done now. */
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { UseSignal } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { type Context, SlipwayWidget, useContext } from '../ui/context';
+import { Button } from '../ui/parts';
+import '../../style/kernels.css';
+import type { LiveKernel } from './model';
+import { deathWords, may } from './words';
+
+export function banner(context: Context, panel: NotebookPanel, live: LiveKernel, restart: () => void): SlipwayWidget {
+  const dismissed = new Set<string>();
+  const widget = new SlipwayWidget(context, () => (
+    <UseSignal signal={live.changed}>
+      {() => <Banner live={live} panel={panel} dismissed={dismissed} restart={restart} />}
+    </UseSignal>
+  ));
+  widget.addClass('slipway-KernelBanner');
+  return widget;
+}
+
+function Banner(props: {
+  live: LiveKernel;
+  panel: NotebookPanel;
+  dismissed: Set<string>;
+  restart: () => void;
+}): JSX.Element {
+  const { trans } = useContext();
+  const { live, panel, dismissed } = props;
+  const [, redraw] = React.useState(0);
+  const { kernel } = live;
+  const died = kernel?.died;
+  const gone = kernel?.state === 'dead';
+  // Whoever runs something again has seen it.
+  const seen = died && !gone && live.executions.some(one => (one.started_at ?? '') > died.at);
+  if (!kernel || !died || seen || (dismissed.has(died.at) && !gone)) {
+    return <></>;
+  }
+  const cell = died.running?.cell ?? '';
+  const jump = cell && panel.content.widgets.some(one => one.model.id === cell);
+  return (
+    <div className="slipway-Banner" data-kind="error" role="alert">
+      <p>
+        {deathWords(died, id => cellName(panel, live, id), live.me, trans)}{' '}
+        {gone ? '' : trans.__('It has started anew; its variables are gone.')}
+      </p>
+      {jump && <Button onClick={() => show(panel, cell)}>{trans.__('Show the cell')}</Button>}
+      {gone && may(kernel.role, 'operator') && (
+        <Button kind="primary" onClick={props.restart}>
+          {trans.__('Restart')}
+        </Button>
+      )}
+      {!gone && (
+        <Button
+          onClick={() => {
+            dismissed.add(died.at);
+            redraw(count => count + 1);
+          }}
+        >
+          {trans.__('Close')}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** `[7]` as its prompt says, else the first words of its code. */
+export function cellName(panel: NotebookPanel, live: LiveKernel, id: string): string {
+  const count = live.last(id)?.count;
+  const cell = panel.content.widgets.find(one => one.model.id === id);
+  const line = cell?.model.sharedModel
+    .getSource()
+    .split('\n')
+    .find(one => one.trim());
+  return count ? `[${count}]` : line ? `“${line.slice(0, 40)}”` : id;
+}
+
+export function show(panel: NotebookPanel, id: string): void {
+  const index = panel.content.widgets.findIndex(one => one.model.id === id);
+  if (index >= 0) {
+    panel.content.activeCellIndex = index;
+    void panel.content.scrollToItem(index, 'center');
+  }
+}

@@ -1,0 +1,138 @@
+/** Hands cells of shared notebooks to the server, in the order in which they were run; all others run as ever. */
+import { URLExt } from '@jupyterlab/coreutils';
+import { type INotebookCellExecutor, runCell } from '@jupyterlab/notebook';
+import type { Kernel, KernelMessage } from '@jupyterlab/services';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { Execution } from '../api';
+import type { LiveKernel } from './model';
+
+type Options = INotebookCellExecutor.IRunCellOptions;
+
+/** Ends that are remembered: one may come before the answer that names the execution. */
+const REMEMBERED = 500;
+
+export class ServerExecutor {
+  constructor(
+    private readonly settings: ServerConnection.ISettings,
+    /** null: the kernel has no host. */
+    private readonly shared: (kernel: Kernel.IKernelConnection) => Promise<LiveKernel | null>,
+    private readonly refused: (why: string) => void
+  ) {}
+
+  async runCell(options: Options): Promise<boolean> {
+    const { cell, notebook, sessionContext } = options;
+    const kernel = sessionContext?.session?.kernel;
+    const room = notebook.sharedModel.getState('document_id');
+    const busy = sessionContext?.isTerminating || sessionContext?.pendingInput;
+    if (cell.model.type !== 'code' || !kernel || busy || typeof room !== 'string') {
+      return runCell(options);
+    }
+    const live = await this.shared(kernel);
+    if (!live) {
+      return runCell(options);
+    }
+    options.onCellExecutionScheduled({ cell });
+    const ends = this.endsOf(live);
+    // One after the other: of requests that are sent at once, any may arrive first.
+    const asked = this.order.then(() => this.ask(kernel.id, room, cell.model.id, cell.model.sharedModel.getSource()));
+    this.order = asked.then(
+      () => undefined,
+      () => undefined
+    );
+    let success = false;
+    try {
+      success = await ends.of(await asked);
+    } catch (error) {
+      this.refused((error as Error).message);
+    }
+    options.onCellExecuted({ cell, success });
+    return success;
+  }
+
+  /** The execution's id. */
+  private async ask(kernel: string, room: string, cell: string, source: string): Promise<string> {
+    const url = URLExt.join(this.settings.baseUrl, 'api/kernels', kernel, 'execute');
+    const body = JSON.stringify({ cell_id: cell, document_id: room, source, wait: false });
+    return ((await post(url, body, this.settings)) as { execution: string }).execution;
+  }
+
+  private endsOf(live: LiveKernel): Ends {
+    let ends = this.ends.get(live);
+    if (!ends) {
+      ends = new Ends(live);
+      this.ends.set(live, ends);
+    }
+    return ends;
+  }
+
+  private order: Promise<void> = Promise.resolve();
+  private readonly ends = new WeakMap<LiveKernel, Ends>();
+}
+
+/** Which executions have ended, and how. */
+class Ends {
+  constructor(private readonly live: LiveKernel) {
+    live.connection.iopubMessage.connect(this.onMessage, this);
+    live.changed.connect(this.look, this);
+  }
+
+  /** Whether it went well, once it has ended. */
+  of(execution: string): Promise<boolean> {
+    const known = this.ended.get(execution);
+    return known === undefined
+      ? new Promise(resolve => this.waiting.set(execution, resolve))
+      : Promise.resolve(known);
+  }
+
+  private onMessage(_: Kernel.IKernelConnection, message: KernelMessage.IIOPubMessage): void {
+    const id = (message.parent_header as Partial<KernelMessage.IHeader>).msg_id ?? '';
+    const type = message.header.msg_type;
+    if (type === 'execute_input') {
+      this.began.add(id);
+    } else if (type === 'error') {
+      this.began.delete(id);
+    } else if (type === 'status') {
+      const { execution_state: state } = message.content as KernelMessage.IStatusMsg['content'];
+      if (state === 'idle') {
+        this.end(id, this.began.delete(id));
+      }
+    }
+  }
+
+  /** What ended while the line was down. */
+  private look(): void {
+    for (const one of this.live.executions) {
+      if (one.ended_at && this.waiting.has(one.id)) {
+        this.end(one.id, isOk(one));
+      }
+    }
+  }
+
+  private end(execution: string, success: boolean): void {
+    this.ended.set(execution, success);
+    if (this.ended.size > REMEMBERED) {
+      this.ended.delete(this.ended.keys().next().value!);
+    }
+    this.waiting.get(execution)?.(success);
+    this.waiting.delete(execution);
+  }
+
+  private readonly began = new Set<string>();
+  private readonly ended = new Map<string, boolean>();
+  private readonly waiting = new Map<string, (success: boolean) => void>();
+}
+
+function isOk(execution: Execution): boolean {
+  return execution.status === 'ok';
+}
+
+/** Throws an `Error` with the server's words when it refuses. */
+export async function post(url: string, body: string, settings: ServerConnection.ISettings): Promise<unknown> {
+  const response = await ServerConnection.makeRequest(url, { method: 'POST', body }, settings);
+  const told = (await response.json().catch(() => null)) as { message?: string; hint?: string } | null;
+  if (!response.ok) {
+    throw new Error([told?.message ?? response.statusText, told?.hint ?? ''].filter(Boolean).join(' '));
+  }
+  return told;
+}

@@ -1,0 +1,32 @@
+/** What shared kernels add to the application. Only names are known at start; the rest comes with the first notebook. */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { ISessionContextDialogs, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
+import type { INotebookCellExecutor, NotebookPanel } from '@jupyterlab/notebook';
+import { PanelLayout, Widget } from '@lumino/widgets';
+
+import type { Context } from '../ui/context';
+import type { KernelDesk } from './desk';
+
+export function addKernels(
+  app: JupyterFrontEnd,
+  context: Context,
+  toolbars: IToolbarWidgetRegistry | null,
+  dialogs: ISessionContextDialogs | null,
+  executor: INotebookCellExecutor | null
+): void {
+  let made: Promise<KernelDesk> | null = null;
+  const desk = () =>
+    (made ??= import('./desk').then(({ KernelDesk }) => new KernelDesk(app, context, dialogs)));
+  toolbars?.addFactory<NotebookPanel>('Notebook', 'slipway-people', panel => {
+    const place = new Widget();
+    place.layout = new PanelLayout();
+    place.addClass('slipway-PeoplePlace');
+    void desk().then(to => !place.isDisposed && to.follow(panel, place));
+    return place;
+  });
+  // JupyterLab's own is frozen; jupyter-collaboration's asks the server.
+  if (executor && !Object.isFrozen(executor) && PageConfig.getOption('serverSideExecution') === 'true') {
+    executor.runCell = async options => (await desk()).executor.runCell(options);
+  }
+}
