@@ -1,4 +1,7 @@
-"""`jupyter slipway demo`: the whole way once, on real data: run the notebook, publish its last cell, run the job."""
+"""`jupyter slipway demo`: the whole way once, on real data: run the notebook, publish its last cell, run the job.
+
+Then the same on a cluster: a second notebook computes on one by name, and so does its job.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +19,29 @@ from rich.rule import Rule
 
 from jupyter_slipway import publishing, views
 from jupyter_slipway.client import Client
+from jupyter_slipway.clusters.handlers import ClusterRequest
+from jupyter_slipway.clusters.views import cluster_view
 from jupyter_slipway.errors import NotFound
 from jupyter_slipway.publish.model import Plan
 
 JOB = "delay-model"
 CELL = "evaluation"
 NOTEBOOK = "flight_delays.py"
+CLUSTER = "flights"
+ON_DASK = ("flights-on-dask", "flights_on_dask.py", "summary")
+"""Job, notebook and cell of what computes on it."""
 SETTINGS = ({"TEST_MONTH": 11}, {"ORIGIN": "EWR", "MAX_ITER": 100})
 """Values that the job is run with, beside those of the notebook."""
 
 
-def notebook_source() -> Path:
-    """The example notebook: of a working copy, else as the distribution installed it.
+def notebook_source(name: str = NOTEBOOK) -> Path:
+    """An example notebook: of a working copy, else as the distribution installed it.
 
     Raises:
         NotFound: it is in neither
     """
-    installed = [Path(folder, NOTEBOOK) for folder in jupyter_path("slipway")]
-    for path in (Path(__file__).parents[2] / "binder" / NOTEBOOK, *installed):
+    installed = [Path(folder, name) for folder in jupyter_path("slipway")]
+    for path in (Path(__file__).parents[2] / "binder" / name, *installed):
         if path.is_file():
             return path
     raise NotFound("The example notebook is not installed.", hint="Install jupyter-slipway[demo].")
@@ -44,12 +52,13 @@ def demonstrate(folder: Path | None, *, once: bool) -> None:
     console = Console(highlight=False)
     folder = (folder or Path(tempfile.mkdtemp(prefix="slipway-demo-"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    notebook = folder / NOTEBOOK
-    if not notebook.exists():
-        shutil.copyfile(notebook_source(), notebook)
+    for name in (NOTEBOOK, ON_DASK[1]):
+        if not (folder / name).exists():
+            shutil.copyfile(notebook_source(name), folder / name)
     with Client.connect(folder) as client:
-        _publish(client, console, notebook)
+        _publish(client, console, folder / NOTEBOOK)
         _run(client, console)
+        _on_a_cluster(client, console, folder)
     if not once:
         _open(console, folder)
 
@@ -76,6 +85,30 @@ def _run(client: Client, console: Console) -> None:
     for run in started:
         console.print(views.run_view(client.wait(run.id)))
         console.print(f"In JupyterLab: /lab?slipway=run/{run.id}\n", style="dim")
+
+
+def _on_a_cluster(client: Client, console: Console, folder: Path) -> None:
+    """The notebook's kernel finds the cluster in its environment, as the job's process will."""
+    job, notebook, cell = ON_DASK
+    console.print(Rule("A notebook computes on a cluster by name, and so does its job"))
+    if CLUSTER not in (one.name for one in client.clusters()):
+        client.new_cluster(ClusterRequest(CLUSTER, start=False))
+    client.start_cluster(CLUSTER)
+    with console.status("starting") as status:
+        found = client.settle(CLUSTER, lambda one: status.update(f"{one.name}: {one.state}, waits for {one.waiting}"))
+        console.print(cluster_view(found))
+        given = client.attach(CLUSTER, "demo").attachment
+        os.environ.update(given.environ)
+        try:
+            asked = publishing.request(client, folder / notebook, cell, name=job, execute=True)
+        finally:
+            for name in given.environ:
+                os.environ.pop(name, None)
+        client.publish(publishing.registration(asked, cluster=CLUSTER))
+        client.detach(CLUSTER, "demo")
+    console.print(views.run_view(client.wait(client.run(job).id)))
+    figures = client.figures(CLUSTER)
+    console.print(f"{figures.done} tasks done by {figures.workers} workers of {CLUSTER}.\n", style="dim")
 
 
 def _open(console: Console, folder: Path) -> None:

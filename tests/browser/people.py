@@ -8,12 +8,13 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from playwright.sync_api import Error
 
 from jupyter_slipway.kernels import hosts
 from tests.kernels.servers import CLASSES, free_port
@@ -121,9 +122,10 @@ class Person:
         until = time.monotonic() + 120
         while True:
             try:
-                self.page.goto(f"{self.server.url}/lab/workspaces/{self.name}{secrets.token_hex(2)}/tree/{path}?token={self.name}-token")
+                workspace = f"{self.name}{secrets.token_hex(2)}"
+                self.page.goto(f"{self.server.url}/lab/workspaces/{workspace}/tree/{path}?token={self.name}-token")
                 break
-            except Exception:
+            except Error:
                 assert time.monotonic() < until, (self.server.home / "server.log").read_text()[-3000:]
                 time.sleep(0.5)
         self.ready()
@@ -135,9 +137,8 @@ class Person:
     def ready(self) -> None:
         self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         self.page.locator(".slipway-PeopleButton").wait_for()
-        self.page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.connectionStatus === 'connected'"
-        )
+        kernel = "window.jupyterapp.shell.currentWidget?.sessionContext.session?.kernel"
+        self.page.wait_for_function(f"() => {kernel}?.connectionStatus === 'connected'")
 
     def cell(self, number: int) -> Any:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
@@ -155,6 +156,12 @@ class Person:
 
     def prompt(self, number: int) -> Any:
         return self.cell(number).locator(".jp-InputPrompt")
+
+    def until_on_disk(self, holds: Callable[[], bool]) -> None:
+        until = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < until
+            self.page.wait_for_timeout(200)
 
     def close(self) -> None:
         self.context.close()

@@ -127,7 +127,6 @@ def test_the_dialog_fits_a_narrow_window_and_both_directions(page, lab, notebook
     assert dialog.locator(".jp-Dialog-body").evaluate(body)
     for button in ("Cancel", "Publish"):
         expect(dialog.get_by_role("button", name=button, exact=True)).to_be_in_viewport()
-    page.screenshot(path=f"test-results/dialog-480-{direction}.png")
 
 
 def test_a_text_notebook_keeps_its_badge_and_another_page_sees_what_happens(page, lab, text_notebook):

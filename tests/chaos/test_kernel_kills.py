@@ -49,7 +49,7 @@ class Chaos:
         lives = victim in ("server", "page")
         seen = page.text(running)
         page = await self.kill(victim, page)
-        first, second = await page.reply(running, 60), await page.reply(queued, 60)
+        first, second = await page.reply(running), await page.reply(queued)
         text, statuses = page.text(running), (first["status"], second["status"])
         if lives and (text, statuses) != (WHOLE, ("ok", "ok")):
             self.wrong.append(f"{victim}: {statuses} {text!r}")

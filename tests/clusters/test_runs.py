@@ -15,7 +15,14 @@ from jupyter_slipway.runs.model import RunState
 from tests.builders import write_notebook
 
 SIZE = {"workers": {"minimum": 1, "maximum": 1}, "cores": 1, "memory": "512 MiB"}
-CELL = "from distributed import Client\nclient = Client()\ntotal = client.submit(sum, range(10)).result()\ntotal"
+CELL = """from distributed import Client
+
+def added(numbers):
+    return sum(numbers)
+
+client = Client()
+total = client.submit(added, range(10)).result()
+total"""
 
 
 @pytest.fixture

@@ -252,13 +252,14 @@ def read_text(text: str) -> dict[str, Any]:
 
 def test_gits_marks_in_a_text_open_as_conflicted_cells() -> None:
     text = (
-        "# %%\nimport os\n\n<<<<<<< HEAD\n# %%\nx = 1\n\n# %%\ny = 1\n=======\n# %%\nx = 2\n>>>>>>> dev\n\n# %%\nend\n"
+        "# %%\nimport os\n\n<<<<<<< HEAD\n# %%\nx = load(path, 1)\n\n# %%\nplot(y)\n"
+        "=======\n# %%\nx = load(path, 2)\n>>>>>>> dev\n\n# %%\nend\n"
     )
     found = open_conflicted(text, read_text)
     assert sources(found["cells"]) == [
         "import os",
-        "<<<<<<< HEAD\nx = 1\n=======\nx = 2\n>>>>>>> dev",
-        "<<<<<<< HEAD\ny = 1\n=======\n>>>>>>> dev",
+        "<<<<<<< HEAD\nx = load(path, 1)\n=======\nx = load(path, 2)\n>>>>>>> dev",
+        "<<<<<<< HEAD\nplot(y)\n=======\n>>>>>>> dev",
         "end",
     ]
     assert [is_conflicted(cell) for cell in found["cells"]] == [False, True, True, False]
@@ -314,7 +315,7 @@ def test_git_conflicts_of_text_notebooks_open_and_settle(tmp_path: Path) -> None
 def slipway(tmp_path: Path):
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "jupyter_slipway.cli", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
 
     return call
 

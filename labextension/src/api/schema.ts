@@ -1102,6 +1102,14 @@ export interface components {
         ArtifactList: {
             items: components["schemas"]["Artifact"][];
         };
+        /**
+         * Asked
+         * @description What a running cell asks of its person.
+         */
+        Asked: {
+            password: boolean;
+            prompt: string;
+        };
         /** AttachRequest */
         AttachRequest: {
             holder: string;
@@ -2301,6 +2309,8 @@ export interface components {
          * @description A turn in the queue.
          */
         Waiting: {
+            /** @default null */
+            asks: components["schemas"]["Asked"] | null;
             cell: string;
             /** @default null */
             estimate: number | null;
@@ -2309,6 +2319,8 @@ export interface components {
             person: string;
             position: number;
             queued_at: string;
+            /** @default  */
+            session: string;
             /** @default null */
             started_at: string | null;
             /** @default null */

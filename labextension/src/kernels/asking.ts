@@ -13,7 +13,11 @@ type Deed = 'interrupt' | 'restart' | 'shutdown';
 const LEAST: Record<Deed, Role> = { interrupt: 'operator', restart: 'operator', shutdown: 'owner' };
 
 /** All restarts of JupyterLab, by toolbar, menu or key, go through its dialogs. */
-export function askBeforeRestart(dialogs: ISessionContextDialogs, find: Find, trans: TranslationBundle): void {
+export function askBeforeRestart(
+  dialogs: ISessionContextDialogs,
+  find: Find,
+  trans: TranslationBundle
+): void {
   const stock = dialogs.restart.bind(dialogs);
   dialogs.restart = async (session: ISessionContext, options?: ISessionContext.IRestartOptions) => {
     const kernel = session.session?.kernel;
@@ -57,7 +61,11 @@ export function guard(
 }
 
 /** 'nobody': there is nobody to ask for. */
-async function agreed(live: LiveKernel, deed: Deed, trans: TranslationBundle): Promise<'nobody' | 'yes' | 'no'> {
+async function agreed(
+  live: LiveKernel,
+  deed: Deed,
+  trans: TranslationBundle
+): Promise<'nobody' | 'yes' | 'no'> {
   await live.refresh();
   const kernel = live.kernel;
   if (!kernel) {
@@ -128,4 +136,3 @@ export function refusal(kernel: SharedKernel, deed: Deed, trans: TranslationBund
     kernel.owner
   );
 }
-

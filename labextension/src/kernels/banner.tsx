@@ -9,7 +9,12 @@ import '../../style/kernels.css';
 import type { LiveKernel } from './model';
 import { deathWords, may } from './words';
 
-export function banner(context: Context, panel: NotebookPanel, live: LiveKernel, restart: () => void): SlipwayWidget {
+export function banner(
+  context: Context,
+  panel: NotebookPanel,
+  live: LiveKernel,
+  restart: () => void
+): SlipwayWidget {
   const dismissed = new Set<string>();
   const widget = new SlipwayWidget(context, () => (
     <UseSignal signal={live.changed}>

@@ -57,7 +57,14 @@ export class KernelDesk {
     const live = new LiveKernel(context.api, context.overview, kernel);
     const { serverSettings } = this.app.serviceManager;
     const answer = async (execution: string, value: string) => {
-      const url = URLExt.join(serverSettings.baseUrl, 'api/kernels', kernel.id, 'execute', execution, 'input');
+      const url = URLExt.join(
+        serverSettings.baseUrl,
+        'api/kernels',
+        kernel.id,
+        'execute',
+        execution,
+        'input'
+      );
       await post(url, JSON.stringify({ value }), serverSettings).catch(error =>
         this.tellRefusal((error as Error).message)
       );
@@ -72,7 +79,7 @@ export class KernelDesk {
     const parts = [
       new Marks(context, panel, live),
       new Replays(context.api, panel, live),
-      new Inputs(panel, kernel, answer),
+      new Inputs(panel, live, answer),
       button,
       notice,
       live

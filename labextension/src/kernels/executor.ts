@@ -35,7 +35,9 @@ export class ServerExecutor {
     options.onCellExecutionScheduled({ cell });
     const ends = this.endsOf(live);
     // One after the other: of requests that are sent at once, any may arrive first.
-    const asked = this.order.then(() => this.ask(kernel.id, room, cell.model.id, cell.model.sharedModel.getSource()));
+    const asked = this.order.then(() =>
+      this.ask(kernel.id, room, cell.model.id, cell.model.sharedModel.getSource())
+    );
     this.order = asked.then(
       () => undefined,
       () => undefined
@@ -128,7 +130,11 @@ function isOk(execution: Execution): boolean {
 }
 
 /** Throws an `Error` with the server's words when it refuses. */
-export async function post(url: string, body: string, settings: ServerConnection.ISettings): Promise<unknown> {
+export async function post(
+  url: string,
+  body: string,
+  settings: ServerConnection.ISettings
+): Promise<unknown> {
   const response = await ServerConnection.makeRequest(url, { method: 'POST', body }, settings);
   const told = (await response.json().catch(() => null)) as { message?: string; hint?: string } | null;
   if (!response.ok) {

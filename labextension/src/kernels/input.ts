@@ -5,17 +5,32 @@ import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 import { Panel, type PanelLayout } from '@lumino/widgets';
 
+import type { LiveKernel } from './model';
+
+/** One question. */
+interface Asked {
+  execution: string;
+  cell: string;
+  session: string;
+  prompt: string;
+  password: boolean;
+  header: KernelMessage.IHeader<'input_request'>;
+}
+
 /** The session of what the server runs in a shared document. */
 const SHARED = 'document/';
 
 export class Inputs implements IDisposable {
   constructor(
     private readonly panel: NotebookPanel,
-    private readonly kernel: Kernel.IKernelConnection,
+    private readonly live: LiveKernel,
     /** Sends an answer to what the server runs. */
     private readonly answer: (execution: string, value: string) => Promise<void>
   ) {
-    kernel.anyMessage.connect(this.onMessage, this);
+    this.kernel = live.connection;
+    this.kernel.anyMessage.connect(this.onMessage, this);
+    live.changed.connect(this.look, this);
+    this.look();
   }
 
   isDisposed = false;
@@ -23,31 +38,51 @@ export class Inputs implements IDisposable {
   dispose(): void {
     this.isDisposed = true;
     this.kernel.anyMessage.disconnect(this.onMessage, this);
+    this.live.changed.disconnect(this.look, this);
     this.boxes.forEach(box => box.dispose());
     this.boxes.clear();
   }
 
   private onMessage(_: Kernel.IKernelConnection, { msg, direction }: Kernel.IAnyMessageArgs): void {
     const parent = msg.parent_header as Partial<KernelMessage.IHeader> & { cell_id?: string };
-    if (direction !== 'recv' || !parent.msg_id || parent.session === this.kernel.clientId) {
+    if (direction === 'send' && msg.header.msg_type === 'execute_request') {
+      this.sent.add(msg.header.msg_id);
+    }
+    if (direction !== 'recv' || !parent.msg_id || this.sent.has(parent.msg_id)) {
       return;
     }
     const type: string = msg.header.msg_type;
     if (type === 'input_request' && parent.cell_id) {
-      void this.ask(msg as KernelMessage.IInputRequestMsg, parent.msg_id, parent.cell_id, parent.session ?? '');
+      this.answered.delete(parent.msg_id);
+      const { prompt, password } = msg.content as KernelMessage.IInputRequestMsg['content'];
+      const session = parent.session ?? '';
+      const header = msg.header as KernelMessage.IHeader<'input_request'>;
+      void this.ask({ execution: parent.msg_id, cell: parent.cell_id, session, prompt, password, header });
     } else if (msg.channel === 'iopub') {
       // It goes on: somebody has answered.
       this.close(parent.msg_id);
     }
   }
 
-  private async ask(
-    request: KernelMessage.IInputRequestMsg,
-    execution: string,
-    id: string,
-    session: string
-  ): Promise<void> {
-    const cell = this.panel.content.widgets.find(one => one.model.id === id);
+  /** What was asked before this page was open. */
+  private look(): void {
+    const first = this.live.kernel?.queue[0];
+    if (!first?.asks) {
+      this.answered.clear();
+    } else if (
+      first.person === this.live.me &&
+      !this.sent.has(first.execution) &&
+      !this.boxes.has(first.execution) &&
+      !this.answered.has(first.execution)
+    ) {
+      const { execution, cell, session, asks } = first;
+      const header = { msg_id: execution } as KernelMessage.IHeader<'input_request'>;
+      void this.ask({ execution, cell, session, ...asks, header });
+    }
+  }
+
+  private async ask({ execution, session, ...asked }: Asked): Promise<void> {
+    const cell = this.panel.content.widgets.find(one => one.model.id === asked.cell);
     if (!cell || !isCodeCell(cell)) {
       return;
     }
@@ -60,16 +95,16 @@ export class Inputs implements IDisposable {
       return;
     }
     const { outputArea, model } = cell;
-    const { prompt, password } = request.content;
+    const { prompt, password, header } = asked;
     const reply = (content: KernelMessage.IInputReply) => {
       if (content.status === 'ok' && session.startsWith(SHARED)) {
         void this.answer(execution, content.value);
       } else {
-        this.kernel.sendInputReply(content, request.header);
+        this.kernel.sendInputReply(content, header);
       }
     };
     const input = outputArea.contentFactory.createStdin({
-      parent_header: request.header,
+      parent_header: header,
       prompt,
       password,
       future: { sendInputReply: reply } as unknown as Kernel.IShellFuture
@@ -87,6 +122,7 @@ export class Inputs implements IDisposable {
       if (!session.startsWith(SHARED)) {
         model.outputs.add({ output_type: 'stream', name: 'stdin', text: `${value}\n` });
       }
+      this.answered.add(execution);
       this.close(execution);
     });
   }
@@ -95,10 +131,15 @@ export class Inputs implements IDisposable {
     const box = this.boxes.get(execution);
     this.boxes.delete(execution);
     // JupyterLab's input still looks at its own node.
-    box && setTimeout(() => box.dispose());
+    setTimeout(() => box?.dispose());
   }
 
+  private readonly kernel: Kernel.IKernelConnection;
+  /** Asked for by this page: JupyterLab shows their boxes. */
+  private readonly sent = new Set<string>();
   private readonly boxes = new Map<string, Panel>();
+  /** By this page; the server may not know of it yet. */
+  private readonly answered = new Set<string>();
 }
 
 function isCodeCell(cell: Cell): cell is CodeCell {

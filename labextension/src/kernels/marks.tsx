@@ -12,7 +12,7 @@ import { absolute, duration, initials } from '../ui/format';
 import '../../style/base.css';
 import '../../style/kernels.css';
 import type { LiveKernel } from './model';
-import { colour, queueWords, statusWords, took } from './words';
+import { colour, queueWords, short, statusWords, took } from './words';
 
 /** While a cell runs, its seconds are counted. */
 const TICK = 1_000;
@@ -121,7 +121,9 @@ export function MarkView(props: { live: LiveKernel; execution: Execution; now?: 
   const { status, person } = execution;
   const waiting = live.waiting(execution.id);
   const seconds = took(execution, props.now ?? Date.now());
-  const figure = seconds === null ? '' : duration(status === 'running' ? Math.floor(seconds) : seconds);
+  const figure =
+    seconds === null ? '' : status === 'running' ? duration(Math.floor(seconds)) : short(seconds);
+  const name = person === live.me ? trans.__('you') : person;
   const text =
     status === 'queued' && waiting
       ? queueWords(waiting, live.kernel?.queue ?? [], live.me, trans, locale)
@@ -129,8 +131,9 @@ export function MarkView(props: { live: LiveKernel; execution: Execution; now?: 
         ? trans.__('queued')
         : status === 'aborted' && !execution.started_at
           ? trans.__('not run')
-          : figure;
-  const name = person === live.me ? trans.__('you') : person;
+          : waiting?.asks
+            ? trans.__('asks %1', name)
+            : figure;
   const title = [
     trans.__('%1 · %2', person, statusWords(status, trans)),
     absolute(execution.started_at ?? execution.queued_at, locale),

@@ -3,7 +3,15 @@ import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { type Api, type ApiError, asApiError, type Changed, type Execution, type SharedKernel, type Waiting } from '../api';
+import {
+  type Api,
+  type ApiError,
+  asApiError,
+  type Changed,
+  type Execution,
+  type SharedKernel,
+  type Waiting
+} from '../api';
 import type { Overview } from '../panel/model';
 import { FreshPoll } from '../ui/poll';
 

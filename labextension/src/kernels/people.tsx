@@ -11,7 +11,18 @@ import { Button, Time } from '../ui/parts';
 import '../../style/kernels.css';
 import { cellName, show } from './banner';
 import type { LiveKernel } from './model';
-import { colour, deathWords, may, names, queueWords, ROLES, roleWords, statusWords, took } from './words';
+import {
+  colour,
+  deathWords,
+  may,
+  names,
+  queueWords,
+  ROLES,
+  roleWords,
+  short,
+  statusWords,
+  took
+} from './words';
 
 /** How many faces stand side by side. */
 const FACES = 3;
@@ -276,7 +287,9 @@ function Queue(
   return (
     <section>
       <h3>{trans.__('Queue')}</h3>
-      {kernel.queue.length === 0 && <p className="slipway-Dim">{trans.__('Nothing runs and nothing waits.')}</p>}
+      {kernel.queue.length === 0 && (
+        <p className="slipway-Dim">{trans.__('Nothing runs and nothing waits.')}</p>
+      )}
       <ol className="slipway-List">
         {kernel.queue.map(one => (
           <li key={one.execution} className="slipway-KernelView-row">
@@ -313,7 +326,7 @@ function Executions(props: Shown & { jump: (cell: string) => void }): JSX.Elemen
             <Face person={one.person} />
             <CellLink panel={panel} live={live} cell={one.cell} line={firstLine(one)} jump={props.jump} />
             <span className="slipway-Dim slipway-KernelView-end" title={one.reason || undefined}>
-              {one.status === 'ok' ? duration(took(one, 0) ?? 0) : statusWords(one.status, trans)}
+              {one.status === 'ok' ? short(took(one, 0) ?? 0) : statusWords(one.status, trans)}
               {' · '}
               <Time iso={one.started_at ?? one.queued_at} />
             </span>

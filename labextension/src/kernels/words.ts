@@ -27,6 +27,11 @@ export function took(execution: Execution, now: number): number | null {
   return Math.max(0, (end - Date.parse(execution.started_at)) / 1000);
 }
 
+/** `20 ms`, `0.4 s`, `2 min 3 s`. */
+export function short(seconds: number): string {
+  return seconds < 0.095 ? `${Math.max(1, Math.round(seconds * 1000))} ms` : duration(seconds);
+}
+
 /** `2nd`. */
 export function ordinal(place: number, trans: TranslationBundle, locale: string): string {
   switch (new Intl.PluralRules(locale, { type: 'ordinal' }).select(place)) {
@@ -119,16 +124,19 @@ export function deathWords(
 /** Whom an interruption, a restart or an end would disturb; '' when nobody. */
 export function othersWords(kernel: SharedKernel, me: string, trans: TranslationBundle): string {
   const busy = [...new Set(kernel.queue.map(one => one.person))].filter(person => person !== me);
-  const here = kernel.people
-    .map(one => one.person)
-    .filter(person => person !== me && !busy.includes(person));
+  const here = kernel.people.map(one => one.person).filter(person => person !== me && !busy.includes(person));
   const said = [];
   if (busy.length) {
     const running = kernel.queue.find(one => one.position === 0 && one.person !== me);
     said.push(
       running
         ? trans.__('%1 runs “%2”.', running.person, running.line)
-        : trans._n('%2 has cells in its queue.', '%2 have cells in its queue.', busy.length, names(busy, me, trans))
+        : trans._n(
+            '%2 has cells in its queue.',
+            '%2 have cells in its queue.',
+            busy.length,
+            names(busy, me, trans)
+          )
     );
     const waiting = busy.filter(person => person !== running?.person);
     if (running && waiting.length) {

@@ -30,8 +30,8 @@ from jupyter_slipway.errors import BadRequest, SlipwayError
 from jupyter_slipway.notebooks import writing
 from jupyter_slipway.notebooks.documents import FULL, Documents
 from jupyter_slipway.notebooks.merge import merge_notebooks
-from jupyter_slipway.notebooks.sightings import Sightings, state_of
-from jupyter_slipway.notebooks.text import FORMATS, Notebook
+from jupyter_slipway.notebooks.sightings import Sightings
+from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook
 
 TEXTS = frozenset(NOTEBOOK_EXTENSIONS) - {".ipynb", ".qmd"}
 DEFAULT = {".md": "markdown", ".markdown": "markdown", ".Rmd": "rmarkdown"}
@@ -76,13 +76,15 @@ class KeepsOutputs:
         with self.perm_to_403(os_path), writing.replacing(Path(os_path), **form) as file:
             yield file
 
-    def text_file(self, path: str) -> Path | None:
+    def text_file(self, path: str, config: Any) -> Path | None:
         """Where a text notebook lies, or would; None for what cannot be one."""
         file = Path(self._get_os_path(path))
-        return file if file.suffix in TEXTS else None
+        return file if file.suffix in TEXTS and file.suffix in self.all_nb_extensions(config) else None
 
     def open_text(self, file: Path, path: str, config: Any) -> Notebook | None:
         """None when it is left to jupytext: paired, or in a format without markers."""
+        if path in self.paired_notebooks:
+            return None
         opened = self.documents.open(file, config)
         if opened is None or is_paired(opened.notebook, path, config):
             return None
@@ -93,7 +95,7 @@ class KeepsOutputs:
 
     def save_text(self, model: dict[str, Any], path: str, config: Any) -> bool:
         """False when it is left to jupytext: not a text, paired, or in a format without markers."""
-        file = self.text_file(path)
+        file = self.text_file(path, config)
         if file is None or is_paired(model["content"], path, config):
             return False
         format_name = format_for(model["content"], file)
@@ -103,6 +105,7 @@ class KeepsOutputs:
         notebook = nbformat.from_dict(model["content"])
         trusted = self.notary.check_cells(notebook)
         self.documents.save(file, notebook, format_name, trusted=trusted, config=config)
+        self.drop_paired_notebook(path)
         return True
 
     def saved_text(self, saved: dict[str, Any], path: str) -> dict[str, Any]:
@@ -114,29 +117,40 @@ class KeepsOutputs:
         """Somebody asks for a file's hash: so do pages before they save, and ask the person when it is another."""
         if more.get("require_hash"):
             file = Path(self._get_os_path(path))
-            self.sightings.report(file)
+            self.sightings.see(file)
             if file.suffix in TEXTS:
                 self.documents.report(file)
 
-    def before_open(self, path: str) -> tuple[Path, Any]:
-        """An .ipynb, and the state it is in.
-
+    def before_open(self, path: str) -> None:
+        """
         Raises:
-            BadRequest: it is too large
+            BadRequest: it is an .ipynb that is too large
         """
         file = Path(self._get_os_path(path))
-        state = state_of(file)
-        if file.suffix == ".ipynb" and state and state[1] > LARGEST:
-            raise BadRequest(
-                f"{file.name} has {state[1] / 2**20:,.0f} MB: too much for one notebook.",
-                hint="Clear outputs with 'jupyter nbconvert --clear-output --inplace', then open it. It was not touched.",
-            )
-        return file, state
+        size = file.stat().st_size
+        if file.suffix == ".ipynb":
+            self.sightings.see(file)
+            if size > LARGEST:
+                raise BadRequest(
+                    f"{file.name} has {size / 2**20:,.0f} MB: too much for one notebook.",
+                    hint="Clear outputs with 'jupyter nbconvert --clear-output --inplace'. It was not touched.",
+                )
 
-    def opened_notebook(self, model: dict[str, Any], opened: tuple[Path, Any]) -> dict[str, Any]:
-        if model["type"] == "notebook" and opened[0].suffix == ".ipynb":
-            self.sightings.open(*opened, model["content"])
-        return model
+    def before_save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
+        """The model without what we say about a notebook.
+
+        Raises:
+            Conflict: the file changed, and nobody was told
+        """
+        self.sightings.check(Path(self._get_os_path(path)))
+        notebook = model["content"]
+        return {**model, "content": bare({**notebook, "cells": [bare(cell) for cell in notebook["cells"]]})}
+
+    def trust_text(self, file: Path, config: Any) -> None:
+        """Sign what is kept for a text notebook as trusted."""
+        if opened := self.documents.open(file, config):
+            form = format_for(opened.notebook, file)
+            self.documents.save(file, nbformat.from_dict(opened.notebook), form, trusted=True, config=config)
 
     def new_text(self, ext: str) -> tuple[str, dict[str, Any]]:
         """The suffix and the content of a new text notebook, asked for as '.py' or '.md:myst'."""
@@ -166,15 +180,15 @@ class AsyncTextNotebooks(KeepsOutputs):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
                 await asyncio.to_thread(self.before_look, path, more)
                 return await get(content=content, type=type)
-            if file := self.text_file(path):
+            config = await self.get_config(path)
+            if file := self.text_file(path, config):
                 # First what is said of the file: that may be older than its content, not newer.
                 model = await get(content=False, type="notebook")
-                config = await self.get_config(path)
                 notebook = await asyncio.to_thread(self.open_text, file, path, config)
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
-            opened = self.before_open(path)
-            return self.opened_notebook(await get(content=content, type=type), opened)
+            self.before_open(path)
+            return await get(content=content, type=type)
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
@@ -184,10 +198,16 @@ class AsyncTextNotebooks(KeepsOutputs):
             config = await self.get_config(path)
             if await asyncio.to_thread(self.save_text, model, path, config):
                 return self.saved_text(await self.get(path, content=False), path)
-            token, notebook = self.sightings.check(Path(self._get_os_path(path)), model["content"])
-            saved = await super().save({**model, "content": notebook}, path)
-            self.sightings.saved(token, Path(self._get_os_path(path)))
+            saved = await super().save(self.before_save(model, path), path)
+            self.sightings.see(Path(self._get_os_path(path)))
             return saved
+
+    async def trust_notebook(self, path: str) -> None:
+        config = await self.get_config(path)
+        if (file := self.text_file(path, config)) and path not in self.paired_notebooks:
+            await asyncio.to_thread(self.trust_text, file, config)
+        else:
+            await super().trust_notebook(path)
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
         with speaking(old_path):
@@ -229,13 +249,14 @@ class TextNotebooks(KeepsOutputs):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
                 self.before_look(path, more)
                 return get(content=content, type=type)
-            if file := self.text_file(path):
+            config = self.get_config(path)
+            if file := self.text_file(path, config):
                 model = get(content=False, type="notebook")
-                notebook = self.open_text(file, path, self.get_config(path))
+                notebook = self.open_text(file, path, config)
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
-            opened = self.before_open(path)
-            return self.opened_notebook(get(content=content, type=type), opened)
+            self.before_open(path)
+            return get(content=content, type=type)
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
@@ -244,10 +265,16 @@ class TextNotebooks(KeepsOutputs):
                 return super().save(model, path)
             if self.save_text(model, path, self.get_config(path)):
                 return self.saved_text(self.get(path, content=False), path)
-            token, notebook = self.sightings.check(Path(self._get_os_path(path)), model["content"])
-            saved = super().save({**model, "content": notebook}, path)
-            self.sightings.saved(token, Path(self._get_os_path(path)))
+            saved = super().save(self.before_save(model, path), path)
+            self.sightings.see(Path(self._get_os_path(path)))
             return saved
+
+    def trust_notebook(self, path: str) -> None:
+        config = self.get_config(path)
+        if (file := self.text_file(path, config)) and path not in self.paired_notebooks:
+            self.trust_text(file, config)
+        else:
+            super().trust_notebook(path)
 
     def rename_file(self, old_path: str, new_path: str) -> None:
         with speaking(old_path):
@@ -281,6 +308,10 @@ def merged(base: Notebook, mine: Notebook, theirs: Notebook) -> Notebook | None:
     """All that both did; None when they did different things to one place."""
     result = merge_notebooks(base, mine, theirs)
     return None if result.conflicts else result.notebook
+
+
+def bare(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "metadata": {key: one for key, one in value["metadata"].items() if key != OURS}}
 
 
 def is_paired(notebook: Notebook, path: str, config: Any) -> bool:

@@ -107,7 +107,8 @@ class Documents:
         notebook = _unpacked(known, store)
         notebook["metadata"][OURS] = {"version": Token.new(known.id, path)}
         trusted = bool(known.version and known.version.ours and known.version.record.trusted)
-        return Opened(notebook, trusted, known.id)
+        # Without outputs there is nothing to distrust.
+        return Opened(notebook, trusted or not any(cell.get("outputs") for cell in notebook["cells"]), known.id)
 
     def save(
         self, file: Path, notebook: Notebook, format_name: str, *, trusted: bool = False, config: Any = None

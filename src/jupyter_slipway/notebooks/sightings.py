@@ -1,17 +1,16 @@
-"""Which state of an .ipynb each opened document has seen, as long as this server lives.
+"""Which states of an .ipynb have been seen through this server, as long as it lives.
 
-`contents` asks before it overwrites. Text notebooks need none of it: their store remembers.
+`contents` asks before it overwrites. Pages compare by themselves what they opened with what is on disk, and ask the
+person; what is caught here is a change that came between their look and their save. Text notebooks need none of it:
+their store knows what each opened document has seen.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
 
 from jupyter_slipway.errors import Conflict
-from jupyter_slipway.notebooks.text import OURS
 
 REMEMBERED = 4096
 State = tuple[int, int, int]
@@ -19,47 +18,29 @@ State = tuple[int, int, int]
 
 class Sightings:
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, tuple[Path, State]] = OrderedDict()
-        self._told: dict[Path, State] = {}
+        self._seen: OrderedDict[Path, State | None] = OrderedDict()
 
-    def open(self, file: Path, state: State | None, notebook: Any) -> None:
-        """A document is being given out that is the file in this state."""
-        token = secrets.token_hex(8)
-        notebook["metadata"][OURS] = {"version": token}
-        self._note(token, file, state)
+    def see(self, file: Path) -> None:
+        """Somebody is told what is on disk now, or has just written it."""
+        self._seen[file] = state_of(file)
+        self._seen.move_to_end(file)
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
 
-    def check(self, file: Path, notebook: Any) -> tuple[str, Any]:
-        """The document's token, and the notebook without it and without all else that is ours.
-
-        Raises:
-            Conflict: the file is in another state than the document has seen, and nobody was told
+    def check(self, file: Path) -> None:
         """
-        token = str(notebook["metadata"].get(OURS, {}).get("version", ""))
-        opened, state = self._seen.get(token, (None, None))
-        now = state_of(file)
-        if opened == file and now is not None and now != state and self._told.get(file) != now:
-            self._told[file] = now
+        Raises:
+            Conflict: the file is in a state that nobody was told of; who tries again has been told
+        """
+        if file not in self._seen:
+            return
+        before, now = self._seen[file], state_of(file)
+        if now is not None and now != before:
+            self._seen[file] = now
             raise Conflict(
                 f"{file.name} changed on disk since it was opened here. Nothing was written.",
                 hint="Reload it to see what changed, or save once more to put yours in its place.",
             )
-        return token, _bare({**notebook, "cells": [_bare(cell) for cell in notebook["cells"]]})
-
-    def report(self, file: Path) -> None:
-        """Whoever is about to save asked what is on disk now, and decides by it."""
-        if state := state_of(file):
-            self._told[file] = state
-
-    def saved(self, token: str, file: Path) -> None:
-        if token:
-            self._note(token, file, state_of(file))
-
-    def _note(self, token: str, file: Path, state: State | None) -> None:
-        if state:
-            self._seen[token] = (file, state)
-            self._seen.move_to_end(token)
-            while len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
 
 
 def state_of(file: Path) -> State | None:
@@ -69,7 +50,3 @@ def state_of(file: Path) -> State | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _bare(value: dict[str, Any]) -> dict[str, Any]:
-    return {**value, "metadata": {key: one for key, one in value["metadata"].items() if key != OURS}}

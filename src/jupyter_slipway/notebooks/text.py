@@ -117,7 +117,9 @@ def format_of(text: str, suffix: str, config: JupytextConfiguration | None = Non
     """
     wanted = preferred_format(suffix, config.preferred_jupytext_formats_read) if config else {}
     name = read_format_from_metadata(text, suffix) or wanted.get("format_name")
-    name = name or UNMARKED.get(guessed := guess_format(text, suffix)[0], guessed)
+    if not name:
+        guessed, options = guess_format(text, suffix)
+        name = guessed if options else UNMARKED.get(guessed, guessed)
     return name if name in FORMATS else None
 
 

@@ -456,7 +456,19 @@ def loaded(path: str) -> ModuleType:
     sys.modules[name] = module
     with open(path, "rb") as file:
         exec(compile(file.read(), path, "exec"), module.__dict__)
+    send_by_value(os.path.dirname(path))
     return module
+
+
+def send_by_value(folder: str) -> None:
+    """Functions of the job and its own modules go to a cluster's workers as they are: there, none is known by name."""
+    for name in ("cloudpickle", "pyspark.cloudpickle"):
+        pickler = sys.modules.get(name)
+        if pickler is None:
+            continue
+        for module in list(sys.modules.values()):
+            if str(getattr(module, "__file__", None) or "").startswith(folder + os.sep):
+                pickler.register_pickle_by_value(module)
 
 
 def values_of(returned: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Lays an attempt's directory out, so that its guard needs nothing else.
 
 runs/<id>/<attempt>/
-├── code/slipway_job.py …   the module and the user's own modules beside it
+├── code/slipway_job__main__.py …   the module and the user's own modules beside it
 ├── request.json            for bootstrap
 ├── launch.json             for the guard
 ├── lines.json              the module's lines -> the notebook's
@@ -22,8 +22,9 @@ from jupyter_slipway.runs.model import Run
 from jupyter_slipway.runs.prepared import Prepared
 from jupyter_slipway.runs.wake import NAME
 
-MODULE = "slipway_job.py"
-"""A name that no package has: it is importable while the job runs."""
+MODULE = "slipway_job__main__.py"
+"""A name that no package has: it is importable while the job runs. Dask looks for '__main__' in what it has pickled, to
+know that it is to be sent as it is and not by its name."""
 
 
 def lay_out(directory: Path, run: Run, prepared: Prepared, home: Path) -> None:

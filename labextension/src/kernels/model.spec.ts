@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+
+import { ApiError } from '../api';
+import { Overview } from '../panel/model';
+import { anApi } from '../testing/fake';
+import { aKernel, anExecution, FakeConnection } from '../testing/kernels';
+import { LiveKernel } from './model';
+
+function aLive(kernels: object) {
+  const api = anApi({ kernels });
+  const fake = new FakeConnection();
+  return { live: new LiveKernel(api, new Overview(api), fake.connection), fake };
+}
+
+describe('a shared kernel', () => {
+  it('knows the last execution of each cell', async () => {
+    const items = [anExecution({ id: 'new', cell: 'c1' }), anExecution({ id: 'old', cell: 'c1' })];
+    const { live } = aLive({ get: async () => aKernel(), executions: async () => ({ items, next: null }) });
+    await live.refresh();
+    await new Promise(resolve => setTimeout(resolve));
+    expect([live.last('c1')?.id, live.last('c2')]).toEqual(['new', undefined]);
+  });
+
+  it('hears of an execution before the server tells of it', () => {
+    const { live, fake } = aLive({
+      get: () => new Promise(() => undefined),
+      executions: () => new Promise(() => undefined)
+    });
+    fake.say(
+      'execute_input',
+      { code: 'train()', execution_count: 3 },
+      { id: 'e9', cell: 'c4', person: 'bo' }
+    );
+    expect(live.last('c4')).toMatchObject({
+      id: 'e9',
+      person: 'bo',
+      status: 'running',
+      count: 3,
+      code: 'train()'
+    });
+  });
+
+  it('says why something was refused', () => {
+    const { live, fake } = aLive({
+      get: () => new Promise(() => undefined),
+      executions: () => new Promise(() => undefined)
+    });
+    const told: string[] = [];
+    live.refused.connect((_, why) => told.push(why));
+    fake.say('slipway_refused', { why: 'You are a viewer of this kernel.' }, { id: 'e9' });
+    expect(told).toEqual(['You are a viewer of this kernel.']);
+  });
+
+  it('is shared with nobody when it has no host', async () => {
+    const missing = async () => {
+      throw new ApiError(404, 'not-found', 'There is no such kernel.');
+    };
+    const { live } = aLive({ get: missing, executions: missing });
+    await live.refresh();
+    await new Promise(resolve => setTimeout(resolve));
+    expect([live.known, live.kernel]).toEqual([true, null]);
+  });
+});

@@ -1,0 +1,263 @@
+"""What cannot be read is refused with its line and what to do; never a 500, never a save over it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from tornado.web import HTTPError
+
+from jupyter_slipway.notebooks import documents, writing
+from tests.notebooks.builders import PERCENT, Server, ids, show, shown
+
+HEADER = "# ---\n# jupyter:\n#   kernelspec: {a: b\n# ---\n\n"
+
+
+@pytest.fixture
+def opened(server: Server, notebook: Path):
+    opened = server.open("a.py")
+    server.run("a.py", opened)
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        ((HEADER + PERCENT).encode(), 400, "a.py, line 3: its header cannot be read"),
+        (PERCENT.encode() + b"# \xe4\n", 400, "a.py, line 9: byte 0xe4 is not UTF-8"),
+        (PERCENT.encode("utf-16"), 400, "a.py, line 1: byte 0xff is not UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_and_not_saved_over(
+    server: Server, notebook: Path, opened, content: bytes, status: int, said: str
+) -> None:
+    notebook.write_bytes(content)
+
+    for attempt in (lambda: server.open("a.py"), lambda: server.save("a.py", opened)):
+        with pytest.raises(HTTPError) as refused:
+            attempt()
+        assert refused.value.status_code == status
+        assert said in refused.value.log_message
+        assert "It was not touched" in refused.value.log_message
+    assert notebook.read_bytes() == content
+    assert server.ask("get", "a.py", content=False)["size"] == len(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "cells"),
+    [("", 0), ("\n\n", 0), (PERCENT + "# %%\ny = '\0'\n", 4), ("<<<<<<< HEAD\n" + PERCENT + "=======\n>>>>>>> b\n", 4)],
+    ids=["empty", "blank", "nul", "conflict"],
+)
+def test_odd_texts_open_and_save(server: Server, notebook: Path, content: str, cells: int) -> None:
+    notebook.write_text(content)
+    opened = server.open("a.py")
+
+    assert len(opened.cells) == cells
+    opened.cells.append(nbformat.v4.new_code_cell("z = 1"))
+    server.save("a.py", opened)
+    assert notebook.read_text().startswith(content.rstrip("\n"))
+    assert server.open("a.py").cells[-1].source == "z = 1"
+
+
+def test_equal_ids_are_told_apart(server: Server, notebook: Path) -> None:
+    opened = server.open("a.py")
+    for cell in opened.cells:
+        cell["id"] = "same"
+    server.save("a.py", opened)
+
+    assert len(set(ids(server.open("a.py")))) == 3
+
+
+def test_a_text_too_large_is_refused(server: Server, notebook: Path) -> None:
+    os.truncate(notebook, 2**30)
+
+    with pytest.raises(HTTPError) as refused:
+        server.open("a.py")
+
+    assert refused.value.status_code == 400
+    assert "1,024 MB of text" in refused.value.log_message
+
+
+def test_an_ipynb_too_large_is_refused(server: Server) -> None:
+    (server.root / "b.ipynb").touch()
+    os.truncate(server.root / "b.ipynb", 2**30)
+
+    with pytest.raises(HTTPError) as refused:
+        server.open("b.ipynb")
+
+    assert refused.value.status_code == 400
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_cells(tmp_path: Path, home: Path) -> None:
+    server = Server(tmp_path, home)
+    (tmp_path / "a.py").write_text("".join(f"# %%\nx = {number}\n\n" for number in range(100_000)))
+
+    opened = server.open("a.py")
+    opened.cells[50_000].source = "y = 1"
+    server.save("a.py", opened)
+
+    assert len(server.open("a.py").cells) == 100_000
+
+
+def test_a_link_out_of_the_root_is_read_and_not_written(server: Server, tmp_path_factory, home: Path) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "a.py"
+    outside.write_text(PERCENT)
+    (server.root / "a.py").symlink_to(outside)
+    opened = server.open("a.py")
+    opened.cells[0].source = "x = 2"
+
+    with pytest.raises(HTTPError) as refused:
+        server.save("a.py", opened)
+
+    assert refused.value.status_code == 403
+    assert outside.read_text() == PERCENT
+
+
+def test_a_link_within_the_root_stays_a_link(server: Server, notebook: Path) -> None:
+    (server.root / "b.py").symlink_to("a.py")
+    opened = server.open("b.py")
+    opened.cells[0].source = "x = 2"
+
+    server.save("b.py", opened)
+
+    assert (server.root / "b.py").is_symlink()
+    assert "x = 2" in notebook.read_text()
+
+
+def test_a_file_keeps_its_mode(server: Server, notebook: Path, opened) -> None:
+    notebook.chmod(0o754)
+    opened.cells[0].source = "x = 2"
+
+    server.save("a.py", opened)
+
+    assert notebook.stat().st_mode & 0o777 == 0o754
+
+
+def test_a_notebook_deleted_under_an_open_editor_is_written_anew(server: Server, notebook: Path, opened) -> None:
+    notebook.unlink()
+    with pytest.raises(HTTPError) as refused:
+        server.open("a.py")
+    assert refused.value.status_code == 404
+    show(opened.cells[0], "again\n")
+
+    server.save("a.py", opened)
+
+    assert shown(server.open("a.py"))[0] == "again\n"
+
+
+def test_a_notebook_that_is_a_folder_now(server: Server, notebook: Path, opened) -> None:
+    notebook.unlink()
+    notebook.mkdir()
+
+    with pytest.raises(HTTPError) as refused:
+        server.save("a.py", opened)
+
+    assert refused.value.status_code == 400
+
+
+@pytest.mark.parametrize("failing", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_disk_that_refuses_leaves_the_text_whole(
+    server: Server, notebook: Path, opened, failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.cells[0].source = "x = 2"
+
+    def refuse(*_: object) -> None:
+        raise OSError(failing, os.strerror(failing))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(HTTPError) as refused:
+            server.save("a.py", opened)
+
+    assert refused.value.status_code == (503 if failing == errno.ENOSPC else 403)
+    assert notebook.read_text() == PERCENT
+    assert not [name for name in os.listdir(server.root) if name.startswith(".~")]
+    server.save("a.py", opened)
+    assert "x = 2" in notebook.read_text()
+
+
+def test_without_locks_it_goes_on(server: Server, notebook: Path, opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    opened.cells[0].source = "x = 2"
+
+    server.save("a.py", opened)
+
+    assert "x = 2" in notebook.read_text()
+
+
+def test_a_configuration_that_is_code_is_not_run(tmp_path: Path, home: Path) -> None:
+    (tmp_path / ".jupytext.py").write_text("open('ran', 'w')\nraise SystemExit")
+    (tmp_path / "a.py").write_text(PERCENT)
+
+    Server(tmp_path, home, allow_hidden=True).open("a.py")
+
+    assert not (tmp_path / "ran").exists()
+    assert not Path("ran").exists()
+
+
+def test_a_broken_configuration_is_said_and_the_folder_is_still_listed(server: Server, notebook: Path) -> None:
+    (server.root / "jupytext.toml").write_text("nonsense = [")
+
+    with pytest.raises(HTTPError) as refused:
+        server.open("a.py")
+
+    assert refused.value.status_code == 400
+    assert "jupytext.toml" in refused.value.log_message
+    assert {entry["name"] for entry in server.ask("get", "")["content"]} == {"a.py", "jupytext.toml"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs to become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+def test_in_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    """As root nothing is forbidden, so a process gives its rights up first."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "a.py").write_text(PERCENT)
+    folder.chmod(0o755)
+    for parent in folder.parents[:3]:
+        parent.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    code = f"""
+import os, sys
+from pathlib import Path
+from jupyter_slipway.errors import SlipwayError
+from jupyter_slipway.notebooks.documents import Documents
+os.setgid(65534); os.setuid(65534)
+documents = Documents(Path({str(folder)!r}), Path({str(home / "own")!r}))
+opened = documents.open(Path({str(folder / "a.py")!r}))
+opened.notebook["cells"][0]["source"] = "x = 2"
+try:
+    documents.save(Path({str(folder / "a.py")!r}), opened.notebook, "percent")
+except SlipwayError as error:
+    print(error.status, error.message)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("403 a.py cannot be saved")
+    assert (folder / "a.py").read_text() == PERCENT
+
+
+def test_the_limit_of_a_text_is_one_that_no_notebook_meets() -> None:
+    assert documents.LARGEST >= 16 * 2**20
+
+
+def test_a_write_that_is_given_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+
+    with pytest.raises(ZeroDivisionError), writing.replacing(tmp_path / "a") as file:
+        file.write(b"half")
+        raise ZeroDivisionError
+
+    assert os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "old"

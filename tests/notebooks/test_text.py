@@ -1,0 +1,153 @@
+"""A notebook as text and back."""
+
+from __future__ import annotations
+
+import copy
+import random
+
+import nbformat
+import pytest
+
+from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.notebooks import text
+from tests.notebooks.builders import PERCENT
+
+SOURCES = [
+    "x = 1",
+    "def f():\n    return 1",
+    "class A:\n    pass\n",
+    "# a comment only",
+    "%matplotlib inline\nplot()",
+    "%%time\nf()",
+    "",
+    "print(x)\n\n",
+    "'''quoted\n# %%\n'''",
+    "df.head()?",
+]
+KERNEL = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+
+
+def a_notebook(rng: random.Random, cells: int) -> nbformat.NotebookNode:
+    made = nbformat.v4.new_notebook(metadata=copy.deepcopy(KERNEL))
+    made.cells = [a_cell(rng) for _ in range(cells)]
+    return made
+
+
+def a_cell(rng: random.Random) -> nbformat.NotebookNode:
+    id = f"{rng.getrandbits(32):08x}"
+    if rng.random() < 0.3:
+        return nbformat.v4.new_markdown_cell(rng.choice(["# Title\n\ntext", "- a\n- b", ""]), id=id)
+    metadata = {"tags": ["parameters"]} if rng.random() < 0.1 else {}
+    return nbformat.v4.new_code_cell(rng.choice(SOURCES), id=id, metadata=metadata)
+
+
+def touch(notebook: nbformat.NotebookNode, rng: random.Random) -> None:
+    """One edit: change, insert, remove or move a cell."""
+    cells, at = notebook.cells, rng.randrange(len(notebook.cells))
+    kind = rng.randrange(4)
+    if kind == 0:
+        cells[at] = nbformat.from_dict(a_cell(rng) | {"id": cells[at].id})
+    elif kind == 1:
+        cells.insert(at, a_cell(rng))
+    elif kind == 2 and len(cells) > 1:
+        del cells[at]
+    else:
+        cells.insert(rng.randrange(len(cells)), cells.pop(at))
+
+
+def told(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.py", "percent"), ("a.md", "markdown"), ("a.md", "myst")])
+def test_cells_come_back(name: str, form: str) -> None:
+    notebook = nbformat.v4.new_notebook(metadata=copy.deepcopy(KERNEL))
+    notebook.cells = [nbformat.v4.new_code_cell("def f():\n    return 1"), nbformat.v4.new_markdown_cell("# Title\n\nmore")]
+    notebook.cells.append(nbformat.v4.new_code_cell("%%time\nf()", metadata={"tags": ["slow"]}))
+
+    read = text.parse(text.render(notebook, name[1:], form), name)
+
+    assert told(read) == told(notebook)
+    assert read.cells[2].metadata.tags == ["slow"]
+    assert read.metadata.kernelspec == KERNEL["kernelspec"]
+
+
+def test_touched_cells_are_written_as_the_whole_would_be() -> None:
+    """Compared with jupytext writing everything anew, which costs ten times as much."""
+    touched = equal = 0
+    for seed in range(120):
+        rng = random.Random(seed)
+        now = a_notebook(rng, 12)
+        written = text.render(now, ".py", "percent")
+        for _ in range(4):
+            before = text.Before(written, copy.deepcopy(now))
+            touch(now, rng)
+            part = text._render_touched(now, ".py", "percent", None, before)
+            written = text.render(now, ".py", "percent")
+            if part is not None:
+                touched += 1
+                equal += part == written
+                assert told(text.parse(part, "a.py")) == told(text.parse(written, "a.py"))
+    assert touched > 100
+    assert equal > 0.9 * touched  # the rest differs in blank lines
+
+
+def test_a_long_text_is_read_in_parts_as_the_whole_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(5)
+    notebook = a_notebook(rng, 300)
+    written = text.render(notebook, ".py", "percent")
+    monkeypatch.setattr(text, "RUN", 10**9)
+    whole = text.parse(written, "a.py")
+    assert text.render(notebook, ".py", "percent") == written
+
+    monkeypatch.setattr(text, "RUN", 20)
+    parts = text.parse(written, "a.py")
+
+    assert [(cell.cell_type, cell.source, cell.metadata) for cell in parts.cells] == [
+        (cell.cell_type, cell.source, cell.metadata) for cell in whole.cells
+    ]
+    assert parts.metadata == whole.metadata
+    assert text.render(notebook, ".py", "percent") == written
+
+
+def test_known_cells_are_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = text.cut(PERCENT, ".py")
+    known = {text.fingerprint(pieces.cells[0]): {"cell_type": "code", "source": "known", "metadata": {}}}
+
+    read = text.parse(PERCENT, "a.py", past=text.Past(text.fingerprint(pieces.header), known))
+
+    assert told(read) == [("code", "known"), ("markdown", "Title"), ("code", "print(x)")]
+
+
+@pytest.mark.parametrize("odd", list(text.SPLITTING))
+def test_what_only_python_takes_for_a_line_end_stays(odd: str) -> None:
+    read = text.parse(f"# %%\nx = 'a{odd}b'\n", "a.py")
+
+    assert told(read) == [("code", f"x = 'a{odd}b'")]
+
+
+def test_a_script_without_cells_is_one_cell() -> None:
+    assert told(text.parse("import os\n\n\ndef f():\n    pass\n\nx = 1\n", "a.py")) == [
+        ("code", "import os\n\n\ndef f():\n    pass\n\nx = 1")
+    ]
+
+
+def test_light_is_left_to_jupytext() -> None:
+    light = "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       extension: .py\n#       format_name: light\n# ---\n"
+    assert text.format_of(light + "x = 1\n", ".py") is None
+    assert text.format_of("# region\nx = 1\n# endregion\n", ".py") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("a.py", "# ---\n# jupyter:\n#   kernelspec: {a: b\n# ---\n\n# %%\nx = 1\n", 3),
+        ("a.md", "---\njupyter:\n  kernelspec:\n name: [x\n---\n\ntext\n", 4),
+    ],
+)
+def test_a_broken_header_is_refused_with_its_line(name: str, content: str, line: int) -> None:
+    with pytest.raises(BadRequest) as refused:
+        text.parse(content, name)
+
+    assert refused.value.message.startswith(f"{name}, line {line}: its header cannot be read")
+    assert "Open it with the text editor" in refused.value.hint
