@@ -16,7 +16,6 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Api } from './api';
 import { addClusters } from './clusters/plugin';
 import { addKernels } from './kernels/plugin';
-import { addCompare } from './notebooks/compare-plugin';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
 import { addPanel } from './panel/plugin';
@@ -67,7 +66,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
     };
     addPublishing(context, notebooks, serviceManager.contents);
     addPages(app, context, { rendermime, editors, translator: tongue }, notebooks, restorer, router);
-    addCompare(app, context, notebooks, { rendermime, editors, translator: tongue }, palette);
+    // All of it is about a notebook that is open.
+    whenFirst(notebooks, () =>
+      import('./notebooks/compare-plugin').then(({ addCompare }) =>
+        addCompare(app, context, notebooks, { rendermime, editors, translator: tongue }, palette)
+      )
+    );
     const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette, statusBar);
     addKernels(app, context, toolbars, dialogs, executor);
     addPanel(app, context, restorer, statusBar, [clusters]);
@@ -78,5 +82,18 @@ const plugin: JupyterFrontEndPlugin<void> = {
     void app.restored.then(() => context.overview.start());
   }
 };
+
+/** Calls back once, when there is a notebook. */
+function whenFirst(notebooks: INotebookTracker, back: () => Promise<void>): void {
+  const once = () => {
+    notebooks.widgetAdded.disconnect(once);
+    void back();
+  };
+  if (notebooks.size) {
+    void back();
+  } else {
+    notebooks.widgetAdded.connect(once);
+  }
+}
 
 export default plugin;

@@ -29,7 +29,9 @@ def a_cell(number: int, rng: random.Random) -> CellText:
 def edited(cell: CellText, rng: random.Random) -> CellText:
     lines = cell.source.split("\n")
     at = rng.randrange(len(lines))
-    lines[at] = rng.choice([f"{lines[at]}  + {rng.randrange(99)}", lines[at].replace("(", "(max, "), "# now: " + lines[at]])
+    lines[at] = rng.choice(
+        [f"{lines[at]}  + {rng.randrange(99)}", lines[at].replace("(", "(max, "), "# now: " + lines[at]]
+    )
     return cell._replace(source="\n".join(lines))
 
 
@@ -53,7 +55,9 @@ def outside_edits(cells: list[CellText], count: int, seed: int) -> tuple[list[Ce
     return [cell for cell, _ in now], [was for _, was in now]
 
 
-@pytest.mark.parametrize(("cells", "edits", "right"), [(100, 14, 97), (1000, 30, 998), (1000, 270, 991), (5000, 130, 4996)])
+@pytest.mark.parametrize(
+    ("cells", "edits", "right"), [(100, 14, 97), (1000, 30, 998), (1000, 270, 991), (5000, 130, 4996)]
+)
 def test_cells_are_found_again(cells: int, edits: int, right: int) -> None:
     for seed in range(3):
         rng = random.Random(seed)

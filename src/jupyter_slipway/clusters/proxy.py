@@ -6,7 +6,7 @@
 A dashboard's pages are foreign code. They get the header `Content-Security-Policy: sandbox` without
 'allow-same-origin', so they cannot act as the person whose JupyterLab shows them; but then the browser sends no
 cookies for them either. The ticket in the path stands for the person instead: signed, of one cluster, for a day's
-work, good for looking only. See docs/decisions/0007-dashboards-in-a-sandbox.md.
+work, good for looking only. See docs/decisions/0009-dashboards-in-a-sandbox.md.
 """
 
 from __future__ import annotations

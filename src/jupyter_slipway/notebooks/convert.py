@@ -152,7 +152,9 @@ def _check(documents: Documents, source: Path, target: Path, notebook: Notebook)
     if target.suffix != ".ipynb":
         # On another machine there is only the text.
         alone = text.parse(text.decode(target.read_bytes(), target.name).text, target.name)
-        was, now = ([(cell["cell_type"], joined(cell["source"]).strip()) for cell in one["cells"]] for one in (again, alone))
+        was, now = (
+            [(cell["cell_type"], joined(cell["source"]).strip()) for cell in one["cells"]] for one in (again, alone)
+        )
         if was != now:
             place = next((n for n, (one, other) in enumerate(zip(was, now, strict=False)) if one != other), len(now))
             raise Unprocessable(

@@ -22,7 +22,7 @@ from jupyter_slipway.notebooks import layout, text, writing
 from jupyter_slipway.notebooks.identity import CellText, How, Match, trace
 from jupyter_slipway.notebooks.manifests import Record
 from jupyter_slipway.notebooks.store import Store, Version, key_of
-from jupyter_slipway.notebooks.text import OURS, PERCENT, Before, Decoded, Notebook, Past, joined
+from jupyter_slipway.notebooks.text import OURS, Before, Decoded, Notebook, Past, joined
 
 LARGEST = 64 * 2**20
 """Bytes of text; a larger file is no notebook that anyone reads."""
@@ -327,6 +327,8 @@ def read(file: Path) -> bytes:
         return file.read_bytes()
     except FileNotFoundError as error:
         raise NotFound(f"There is no {file.name} any more.", hint="Save it under another name.") from error
+    except IsADirectoryError as error:
+        raise BadRequest(f"{file.name} is a folder.", hint="Save it under another name.") from error
     except PermissionError as error:
         raise Forbidden(f"{file.name} may not be read.", hint="Let its owner give you the right to.") from error
 

@@ -68,7 +68,13 @@ class Store:
         self._key = key
 
     def save(
-        self, text_id: str, path: str, notebook: Mapping[str, Any], *, trusted: bool, pieces: tuple[str, list[str]] | None
+        self,
+        text_id: str,
+        path: str,
+        notebook: Mapping[str, Any],
+        *,
+        trusted: bool,
+        pieces: tuple[str, list[str]] | None,
     ) -> Version:
         """Keep what belongs to a text. The text may be written when this has returned, not before.
 

@@ -15,7 +15,6 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import jupytext
-import yaml
 from jupytext.config import JupytextConfiguration, preferred_format
 from jupytext.formats import guess_format, read_format_from_metadata
 from jupytext.languages import _SCRIPT_EXTENSIONS
@@ -123,9 +122,7 @@ def format_of(text: str, suffix: str, config: JupytextConfiguration | None = Non
     return name if name in FORMATS else None
 
 
-def parse(
-    text: str, name: str, config: JupytextConfiguration | None = None, past: Past | None = None
-) -> Notebook:
+def parse(text: str, name: str, config: JupytextConfiguration | None = None, past: Past | None = None) -> Notebook:
     """The notebook that `text` is, without outputs; cell ids are by chance. Cells known from `past` are not parsed.
 
     Raises:
@@ -248,7 +245,7 @@ def _read(text: str, suffix: str, format_name: str, config: JupytextConfiguratio
     pieces = cut(text, suffix) if format_name in PERCENT else Pieces("", ())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if past and past.header == fingerprint(pieces.header) or len(pieces.cells) > RUN:
+        if (past and past.header == fingerprint(pieces.header)) or len(pieces.cells) > RUN:
             cells = past.cells if past and past.header == fingerprint(pieces.header) else {}
             if notebook := _read_parts(read, pieces, cells):
                 return notebook
@@ -352,9 +349,12 @@ def _render_touched(
     """The text with new bytes for touched cells only; None when the text before cannot be told apart."""
     cells, was = notebook["cells"], before.notebook
     pieces = _cut_for(before.text, suffix, was["cells"])
-    if pieces is None or not cells or _options(notebook["metadata"]) != _options(was["metadata"]):
+    if pieces is None or not pieces.cells or not cells or _options(notebook["metadata"]) != _options(was["metadata"]):
         return None
-    if not pieces.cells[0] and (cells[0]["id"], cell_key(cells[0])) != (was["cells"][0]["id"], cell_key(was["cells"][0])):
+    if not pieces.cells[0] and (cells[0]["id"], cell_key(cells[0])) != (
+        was["cells"][0]["id"],
+        cell_key(was["cells"][0]),
+    ):
         return None
     header = pieces.header
     if not same_header(was["metadata"], notebook["metadata"]):

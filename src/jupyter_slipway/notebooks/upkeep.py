@@ -16,7 +16,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from jupyter_slipway.errors import Unavailable
-from jupyter_slipway.notebooks import layout
 from jupyter_slipway.notebooks.blobs import digest_of
 from jupyter_slipway.notebooks.manifests import digests
 from jupyter_slipway.notebooks.store import Store

@@ -6,6 +6,8 @@ mode, its attributes.
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -26,21 +28,38 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
         with open(target, mode, **options) as file:
             yield file
         return
-    temporary = target.with_name(f".~{secrets.token_hex(8)}")
-    try:
-        with open(temporary, mode.replace("w", "x"), **options) as file:
+    with _beside(target, mode, options) as file:
+        temporary = Path(file.name)
+        try:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            with suppress(OSError):  # what a file system does not know, or only the owner may set
-                shutil.copystat(target, temporary)
-            os.utime(temporary)
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            if target.exists():
+                with suppress(OSError):  # what a file system does not know, or only the owner may set
+                    shutil.copystat(target, temporary)
+                os.utime(temporary)
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     sync_directory(target.parent)
+
+
+def _beside(target: Path, mode: str, options: dict[str, Any]) -> IO[Any]:
+    """An empty file in the target's folder. Its name is always the same, so that what a kill left there is used again;
+    unless somebody else is writing to it now.
+    """
+    name = f".~{hashlib.sha256(target.name.encode()).hexdigest()[:16]}"
+    file = open(target.with_name(name), mode.replace("w", "a"), **options)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file.fileno()), os.stat(file.name)):
+            file.truncate(0)
+            return file
+    except OSError:  # taken, or taken away, or a file system without locks
+        pass
+    file.close()
+    return open(target.with_name(f".~{secrets.token_hex(8)}"), mode.replace("w", "x"), **options)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -1,0 +1,94 @@
+import { ServerConnection } from '@jupyterlab/services';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { Overview } from '../panel/model';
+import { anApi } from '../testing/fake';
+import { aKernel, FakeConnection } from '../testing/kernels';
+import { ServerExecutor } from './executor';
+import { LiveKernel } from './model';
+
+const { runCell } = vi.hoisted(() => ({ runCell: vi.fn(async () => true) }));
+vi.mock('@jupyterlab/notebook', () => ({ runCell }));
+
+type Options = Parameters<ServerExecutor['runCell']>[0];
+
+function aRun(options: { room?: string; cell?: string } = {}) {
+  const executed = vi.fn();
+  const { room = 'json:notebook:1', cell = 'c1' } = options;
+  const asked = {
+    cell: { model: { id: cell, type: 'code', sharedModel: { getSource: () => 'x = 1' } } },
+    notebook: { sharedModel: { getState: () => room || undefined } },
+    sessionContext: { session: { kernel: { id: 'k1' } } },
+    onCellExecuted: executed,
+    onCellExecutionScheduled: vi.fn()
+  };
+  return { asked: asked as unknown as Options, executed };
+}
+
+function anExecutor(hosted = true) {
+  const api = anApi({
+    kernels: { get: async () => aKernel(), executions: async () => ({ items: [], next: null }) }
+  });
+  const fake = new FakeConnection();
+  const live = new LiveKernel(api, new Overview(api), fake.connection);
+  const refused = vi.fn();
+  const settings = ServerConnection.makeSettings({ baseUrl: 'http://test/' });
+  return {
+    executor: new ServerExecutor(settings, async () => (hosted ? live : null), refused),
+    fake,
+    refused
+  };
+}
+
+describe('cells of shared notebooks', () => {
+  const bodies: { cell_id: string; wait: boolean; source: string }[] = [];
+  let answers: (() => Response)[] = [];
+
+  beforeEach(() => {
+    bodies.length = 0;
+    answers = [];
+    runCell.mockClear();
+    vi.spyOn(ServerConnection, 'makeRequest').mockImplementation(async (_, init) => {
+      bodies.push(JSON.parse(String(init.body)));
+      const answer = answers.shift();
+      // The first takes longest: others must wait for it.
+      await new Promise(resolve => setTimeout(resolve, bodies.length === 1 ? 30 : 0));
+      return answer ? answer() : Response.json({ execution: `e-${bodies.length}` }, { status: 202 });
+    });
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  it('are handed over in order, and told of when they have ended', async () => {
+    const { executor, fake } = anExecutor();
+    const [first, second] = [aRun({ cell: 'c1' }), aRun({ cell: 'c2' })];
+    const both = Promise.all([executor.runCell(first.asked), executor.runCell(second.asked)]);
+    await vi.waitFor(() => expect(bodies.map(one => one.cell_id)).toEqual(['c1', 'c2']));
+    expect(bodies[0]).toMatchObject({ wait: false, source: 'x = 1', document_id: 'json:notebook:1' });
+    expect(first.executed).not.toHaveBeenCalled();
+
+    fake.say('execute_input', { code: 'x = 1', execution_count: 1 }, { id: 'e-1' });
+    fake.say('status', { execution_state: 'idle' }, { id: 'e-1' });
+    fake.say('execute_input', { code: 'x = 1', execution_count: 2 }, { id: 'e-2' });
+    fake.say('error', { ename: 'ZeroDivisionError' }, { id: 'e-2' });
+    fake.say('status', { execution_state: 'idle' }, { id: 'e-2' });
+
+    expect(await both).toEqual([true, false]);
+    expect(first.executed).toHaveBeenCalledWith({ cell: first.asked.cell, success: true });
+    expect(runCell).not.toHaveBeenCalled();
+  });
+
+  it('say why they were refused', async () => {
+    const { executor, refused } = anExecutor();
+    answers = [() => Response.json({ message: 'You are a viewer.', hint: 'Ask ada.' }, { status: 403 })];
+    const { asked, executed } = aRun();
+    expect(await executor.runCell(asked)).toBe(false);
+    expect(refused).toHaveBeenCalledWith('You are a viewer. Ask ada.');
+    expect(executed).toHaveBeenCalledWith({ cell: asked.cell, success: false });
+  });
+
+  it('run as ever when the kernel has no host or the notebook is not shared', async () => {
+    await anExecutor(false).executor.runCell(aRun().asked);
+    await anExecutor().executor.runCell(aRun({ room: '' }).asked);
+    expect([runCell.mock.calls.length, bodies]).toEqual([2, []]);
+  });
+});
