@@ -16,6 +16,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Api } from './api';
 import { addClusters } from './clusters/plugin';
 import { addKernels } from './kernels/plugin';
+import { addTextNotebooks } from './notebooks/plugin';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
 import { addPanel } from './panel/plugin';
@@ -65,7 +66,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
       highlight: (python, host) => languages.highlight(python, languages.findByMIME('text/x-python'), host)
     };
     addPublishing(context, notebooks, serviceManager.contents);
+    addTextNotebooks(app, context, notebooks, palette);
     addPages(app, context, { rendermime, editors, translator: tongue }, notebooks, restorer, router);
+    whenFirst(notebooks, () =>
+      import('./notebooks/texts').then(({ markOldOutputs }) => markOldOutputs(context, notebooks))
+    );
     // All of it is about a notebook that is open.
     whenFirst(notebooks, () =>
       import('./notebooks/compare-plugin').then(({ addCompare }) =>
@@ -76,7 +81,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     addKernels(app, context, toolbars, dialogs, executor);
     addPanel(app, context, restorer, statusBar, [clusters]);
     const category = context.trans.__('Slipway');
-    for (const command of [CommandIDs.open, CommandIDs.publish, CommandIDs.refresh]) {
+    for (const command of [CommandIDs.open, CommandIDs.publish, CommandIDs.refresh, CommandIDs.openKernel]) {
       palette?.addItem({ command, category });
     }
     void app.restored.then(() => context.overview.start());

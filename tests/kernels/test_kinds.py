@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -64,8 +65,11 @@ async def test_a_kernel_that_ends_at_once_is_dead_and_says_why(server: Server) -
         reply["status"],
         "It ended by itself with exit code 7.",
     )
-    found = server.ask("GET", f"slipway/api/kernels/{kernel}")
-    assert found["died"]["reason"] == "It ended by itself with exit code 7."
+    for _ in range(200):
+        if died := server.ask("GET", f"slipway/api/kernels/{kernel}")["died"]:
+            break
+        await asyncio.sleep(0.05)
+    assert died["reason"] == "It ended by itself with exit code 7."
     server.ask("DELETE", f"api/kernels/{kernel}")
 
 

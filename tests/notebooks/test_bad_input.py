@@ -256,9 +256,13 @@ def test_the_limit_of_a_text_is_one_that_no_notebook_meets() -> None:
 def test_a_write_that_is_given_up_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
 
-    with pytest.raises(ZeroDivisionError), writing.replacing(tmp_path / "a") as file:
-        file.write(b"half")
-        raise ZeroDivisionError
+    def give_up() -> None:
+        with writing.replacing(tmp_path / "a") as file:
+            file.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        give_up()
 
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "old"

@@ -92,7 +92,7 @@ def test_a_broken_record_never_blocks(server: Server, store: Store, broken: byte
 
 def test_a_missing_output_is_said_and_comes_back_with_its_bytes(server: Server, store: Store, home: Path) -> None:
     saved(server, edits=1)
-    ((digest, path),) = store.blobs.all()
+    ((_, path),) = store.blobs.all()
     content = path.read_bytes()
     path.unlink()
 
@@ -182,7 +182,7 @@ def test_where_git_cannot_tell_nothing_is_dropped(server: Server, home: Path) ->
 def test_a_look_at_everything_finds_what_is_not_whole(server: Server, store: Store) -> None:
     saved(server, edits=3)
     assert upkeep.examine(store).findings == []
-    (first, path), (second, gone), _ = store.blobs.all()
+    (_, path), (_, gone), _ = store.blobs.all()
     path.write_bytes(b"other bytes")
     gone.unlink()
 

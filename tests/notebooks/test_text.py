@@ -137,7 +137,8 @@ def test_a_script_without_cells_is_one_cell() -> None:
 
 
 def test_light_is_left_to_jupytext() -> None:
-    light = "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       extension: .py\n#       format_name: light\n# ---\n"
+    light = "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n"
+    light += "#       extension: .py\n#       format_name: light\n# ---\n"
     assert text.format_of(light + "x = 1\n", ".py") is None
     assert text.format_of("# region\nx = 1\n# endregion\n", ".py") is None
 

@@ -236,6 +236,11 @@ export class Compare {
     return this.server.request('POST', ['notebooks', 'diff'], { body });
   }
 
+  /** Write it as text or as .ipynb, in its place. */
+  convert(body: { notebook: string; format: string }): Promise<m.ConvertedNotebook> {
+    return this.server.request('POST', ['notebooks', 'convert'], { body });
+  }
+
   history(path: string, cell = ''): Promise<m.NotebookHistory> {
     return this.server.request('GET', ['notebooks', 'history'], { query: { path, cell } });
   }

@@ -15,6 +15,7 @@ export type ClusterRequest = Schemas['ClusterRequest'];
 export type ClusterState = Schemas['ClusterState'];
 export type Change = Schemas['Change'];
 export type Comparison = Schemas['Comparison'];
+export type ConvertedNotebook = Schemas['ConvertedNotebook'];
 export type Environment = Schemas['Environment'];
 export type Execution = Schemas['Execution'];
 export type ExecutionStatus = Schemas['ExecutionStatus'];

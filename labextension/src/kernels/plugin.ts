@@ -5,6 +5,8 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import type { INotebookCellExecutor, NotebookPanel } from '@jupyterlab/notebook';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
+import { CommandIDs } from '../tokens';
+import { NOTHING } from '../ui/arguments';
 import type { Context } from '../ui/context';
 import type { KernelDesk } from './desk';
 
@@ -24,6 +26,12 @@ export function addKernels(
     place.addClass('slipway-PeoplePlace');
     void desk().then(to => !place.isDisposed && to.follow(panel, place));
     return place;
+  });
+  context.commands.addCommand(CommandIDs.openKernel, {
+    label: context.trans.__('Show Shared Kernel'),
+    caption: context.trans.__('Who is here, what runs and what waits'),
+    describedBy: NOTHING,
+    execute: () => app.shell.currentWidget?.node.querySelector<HTMLElement>('.slipway-PeopleButton')?.click()
   });
   // JupyterLab's own is frozen; jupyter-collaboration's asks the server.
   if (executor && !Object.isFrozen(executor) && PageConfig.getOption('serverSideExecution') === 'true') {

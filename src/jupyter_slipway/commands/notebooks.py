@@ -43,7 +43,7 @@ def store() -> None:
 def show(folder: Path, as_json: bool) -> None:
     """Say how much the project of FOLDER keeps."""
     from jupyter_slipway.notebooks.handlers import StoreQuery
-    from jupyter_slipway.notebooks.upkeep import Usage
+    from jupyter_slipway.notebooks.model import Usage
 
     with connect() as client:
         found = client.call(Usage, "get_store", query=StoreQuery(_asked(client.status().root, folder)))
@@ -58,7 +58,7 @@ def show(folder: Path, as_json: bool) -> None:
 def gc(folder: Path, dry_run: bool, as_json: bool) -> None:
     """Take out what no commit that can be reached and none of the last 20 versions needs."""
     from jupyter_slipway.notebooks.handlers import CollectRequest
-    from jupyter_slipway.notebooks.upkeep import Freed
+    from jupyter_slipway.notebooks.model import Freed
 
     with connect() as client:
         request = CollectRequest(_asked(client.status().root, folder), dry_run)
@@ -75,7 +75,7 @@ def gc(folder: Path, dry_run: bool, as_json: bool) -> None:
 def fsck(folder: Path, as_json: bool) -> None:
     """Read all that is kept, and say what is not whole."""
     from jupyter_slipway.notebooks.handlers import FsckRequest
-    from jupyter_slipway.notebooks.upkeep import Health
+    from jupyter_slipway.notebooks.model import Health
 
     with connect() as client:
         found = client.call(Health, "check_store", FsckRequest(_asked(client.status().root, folder)))

@@ -81,6 +81,9 @@ class Documents:
 
     def __init__(self, collaboration: Any, log: logging.Logger) -> None:
         self._collaboration, self._log = collaboration, log
+        # A room that is opened without a page would get a store without its settings: another file. Without the
+        # store's history, the document is another one to pages that come back.
+        collaboration.ystore_class = _configured(collaboration.ystore_class, collaboration.config)
         self._writers: dict[Link, Writer] = {}
 
     async def open(self, room: str) -> Any:
@@ -340,6 +343,14 @@ class Writer:
                 _set(ycell, "execution_count", None if run.status == "aborted" else float(run.count or 0) or None)
             else:
                 _set(ycell, "execution_state", "running")
+
+
+def _configured(store: Any, config: Any) -> Any:
+    class Configured(store):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**({"config": config} | options))
+
+    return Configured
 
 
 def _cell(document: Any, cell: str) -> Any:

@@ -352,6 +352,8 @@ class Host:
     async def _restarted(self, person: str) -> None:
         self.fact("restarted", person=person)
         old, self._process = self._process, None
+        # What comes from here on waits for the new process.
+        self._ready.clear()
         self._clear(f"{person or 'Somebody'} restarted the kernel.", "aborted")
         self._held.clear()
         if old is not None:

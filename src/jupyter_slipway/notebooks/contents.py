@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from jupyter_server.services.contents.fileio import FileManagerMixin
@@ -28,7 +28,7 @@ from tornado.web import HTTPError
 
 from jupyter_slipway.errors import BadRequest, SlipwayError
 from jupyter_slipway.notebooks import writing
-from jupyter_slipway.notebooks.documents import FULL, Documents
+from jupyter_slipway.notebooks.documents import FULL, Documents, name_afresh
 from jupyter_slipway.notebooks.merge import merge_notebooks
 from jupyter_slipway.notebooks.sightings import Sightings
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook
@@ -40,7 +40,7 @@ LARGEST = 512 * 2**20
 """Bytes of an .ipynb: more, once read, takes several times that much memory of the server."""
 
 
-def text_notebooks(base: type, home: Path) -> type:
+def text_notebooks(base: Any, home: Path) -> Any:
     """A contents manager class around `base`; `base` itself when it keeps its files elsewhere than on a disk."""
     if not issubclass(base, FileManagerMixin) or issubclass(base, KeepsOutputs):
         return base
@@ -52,7 +52,14 @@ def text_notebooks(base: type, home: Path) -> type:
     return type(around.__name__, (around, base), {"home": home})
 
 
-class KeepsOutputs:
+if TYPE_CHECKING:
+    # It stands before the manager that was configured.
+    from jupyter_server.services.contents.filemanager import FileContentsManager as Manager
+else:
+    Manager = object
+
+
+class KeepsOutputs(Manager):
     """What the two kinds of manager, with and without an event loop, have in common."""
 
     home: Path
@@ -136,6 +143,12 @@ class KeepsOutputs:
                     hint="Clear outputs with 'jupyter nbconvert --clear-output --inplace'. It was not touched.",
                 )
 
+    def left_to_jupytext(self, model: dict[str, Any], path: str) -> dict[str, Any]:
+        """What jupytext read; the ids of a text alone, which it makes by chance, the same each time."""
+        if model["type"] == "notebook" and not path.endswith(".ipynb") and path not in self.paired_notebooks:
+            name_afresh(model["content"].cells)
+        return model
+
     def before_save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
         """The model without what we say about a notebook.
 
@@ -188,7 +201,7 @@ class AsyncTextNotebooks(KeepsOutputs):
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
             self.before_open(path)
-            return await get(content=content, type=type)
+            return self.left_to_jupytext(await get(content=content, type=type), path)
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
@@ -256,7 +269,7 @@ class TextNotebooks(KeepsOutputs):
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
             self.before_open(path)
-            return get(content=content, type=type)
+            return self.left_to_jupytext(get(content=content, type=type), path)
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
@@ -357,9 +370,9 @@ def _meant(error: BaseException, path: str, reading: bool) -> BaseException:
             return HTTPError(503, f"{path} is not saved: the disk is full. Make room, then save again.")
         if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return HTTPError(403, f"{path} may not be written: {cause.filename or 'its folder'} may not be.")
-        if isinstance(cause, Exception) and not isinstance(cause, (HTTPError, OSError)):
-            if reading or isinstance(cause, ValueError):
-                said = (str(cause) or type(cause).__name__).splitlines()[0][:200]
-                return HTTPError(400, f"{path} cannot be {'read' if reading else 'saved'} as a notebook: {said}.")
+        theirs = isinstance(cause, Exception) and not isinstance(cause, HTTPError | OSError)
+        if theirs and (reading or isinstance(cause, ValueError)):
+            said = (str(cause) or type(cause).__name__).splitlines()[0][:200]
+            return HTTPError(400, f"{path} cannot be {'read' if reading else 'saved'} as a notebook: {said}.")
         cause = cause.__cause__ or cause.__context__
     return error

@@ -376,6 +376,12 @@ def name_cells(cells: Sequence[dict[str, Any]]) -> None:
         cell["id"] = id
 
 
+def name_afresh(cells: Sequence[dict[str, Any]]) -> None:
+    """Give ids that come from the text alone, for a format that keeps none: the same each time it is read."""
+    for cell, id in zip(cells, fresh_ids(cells), strict=True):
+        cell["id"] = id
+
+
 def fresh_ids(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """The ids of cells of which only the text is known."""
     times: dict[tuple[str, str], int] = {}

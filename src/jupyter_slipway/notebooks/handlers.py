@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import Forbidden
 from jupyter_slipway.events import Changed, Events
-from jupyter_slipway.notebooks.upkeep import Freed, Health, Usage
+from jupyter_slipway.notebooks.model import Freed, Health, Usage
 from jupyter_slipway.web import Asker, Endpoint
 
 if TYPE_CHECKING:

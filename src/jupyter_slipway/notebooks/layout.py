@@ -20,21 +20,17 @@ IGNORE = b"# Outputs of text notebooks. Not for git: see `jupyter slipway store`
 
 
 def store_of(notebook: Path, root: Path) -> Path:
-    """The folder for the outputs of `notebook`, which need not exist yet; nor need the notebook.
+    """The folder for the outputs of `notebook`; neither of the two need exist yet.
 
     Args:
         notebook: absolute; taken as it is written, so that a link keeps its outputs where the link is
         root: what the notebook is opened from, such as the server's root; used outside of git
     """
-    for folder in notebook.parents:
-        if (folder / ".git").exists():
-            return folder / FOLDER
-        if folder == root:
-            break
-    else:
-        return notebook.parent / FOLDER
-    above = next((folder for folder in root.parents if (folder / ".git").exists()), None)
-    return (above or root) / FOLDER
+    above = list(notebook.parents)
+    top = next((folder for folder in above if (folder / ".git").exists()), None)
+    # Without git: where outputs of this folder are kept already, such as by a server with another root.
+    top = top or next((folder for folder in above if (folder / FOLDER / ".gitignore").exists()), None)
+    return (top or (root if root in above else notebook.parent)) / FOLDER
 
 
 def prepare(store: Path) -> None:

@@ -1,4 +1,4 @@
-"""A notebook as text and back: jupytext behind one door. Percent, MyST and Markdown; a script without cells is one cell.
+"""A notebook as text and back: jupytext behind one door. Percent, MyST, Markdown; a script without marks is one cell.
 
 Pure. `documents` reads and writes the files. A cell that was not touched keeps its bytes: what stands between two
 markers is taken over from the text before, and only touched cells are rendered again, by jupytext itself.

@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from msgspec import Struct
-
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.notebooks.blobs import digest_of
 from jupyter_slipway.notebooks.manifests import digests
+from jupyter_slipway.notebooks.model import Finding, Freed, Health, Usage
 from jupyter_slipway.notebooks.store import Store
 
 VERSIONS = 20
@@ -30,46 +29,6 @@ PATIENCE = 600.0
 """Seconds that git may take to say what can be reached."""
 # A repository's own configuration can make git run programs: none of them here.
 HARDENED = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
-
-
-class Usage(Struct, frozen=True):
-    """What a store holds."""
-
-    folder: str
-    notebooks: int
-    versions: int
-    blobs: int
-    size: int
-    """Bytes on the disk."""
-
-
-class Freed(Struct, frozen=True):
-    """What making room did, or would do."""
-
-    versions: int
-    blobs: int
-    size: int
-    """Bytes."""
-    kept_versions: int
-    kept_size: int
-    note: str = ""
-    """Why more was kept than had to be; '' when it was not."""
-
-
-class Finding(Struct, frozen=True):
-    what: str
-    name: str
-
-
-class Health(Struct, frozen=True):
-    """What a look at everything found."""
-
-    versions: int
-    blobs: int
-    size: int
-    """Bytes that were read."""
-    findings: list[Finding]
-    """What is not as it should be; nothing of it blocks opening a notebook."""
 
 
 def usage(store: Store) -> Usage:

@@ -50,7 +50,7 @@ def _beside(target: Path, mode: str, options: dict[str, Any]) -> IO[Any]:
     unless somebody else is writing to it now.
     """
     name = f".~{hashlib.sha256(target.name.encode()).hexdigest()[:16]}"
-    file = open(target.with_name(name), mode.replace("w", "a"), **options)
+    file: IO[Any] = open(target.with_name(name), mode.replace("w", "a"), **options)  # noqa: SIM115  the caller closes it
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(file.fileno()), os.stat(file.name)):

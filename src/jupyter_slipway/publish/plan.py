@@ -23,7 +23,7 @@ from jupyter_slipway.publish.module import make_module
 from jupyter_slipway.publish.own_modules import own_modules
 from jupyter_slipway.publish.parameters import ParameterEdit, apply_edits, find_parameters
 from jupyter_slipway.publish.slice import Slice, fingerprint, slice_cells
-from jupyter_slipway.publish.source import TEXT, lasting_ids
+from jupyter_slipway.publish.source import lasting_ids
 
 
 class NotebookCell(Struct, frozen=True):
@@ -134,8 +134,7 @@ def make_plan(
     cells = targeted(request)
     notebook = (root / request.notebook).absolute()
     lasting = dict(zip((cell.id for cell in cells), lasting_ids(notebook.name, cells), strict=True))
-    stable = not notebook.name.endswith(TEXT)
-    ran = executions(cells, snapshot.executions, snapshot.plain, ids_last=stable) if snapshot else ()
+    ran = executions(cells, snapshot.executions, snapshot.plain, ids_last=True) if snapshot else ()
     chosen = slice_cells(cells, request.cell, ran, widen=widen)
     parameters = apply_edits(_described(find_parameters(chosen), remembered), request.edits)
     name = request.name or suggested_name(request, cells)

@@ -53,13 +53,13 @@ def read_notebook(path: Path) -> NotebookFile:
 def lasting_ids(notebook: str, cells: Sequence[CellSource]) -> tuple[str, ...]:
     """For each cell an id that is the same when the notebook is read again.
 
-    An .ipynb keeps its cells' ids. A text notebook keeps none, and gets others each time it is opened: there a
-    cell is known by its name, else by its text, with a count for twins.
+    An .ipynb keeps its cells' ids, and so does what is kept beside a text notebook. In a text a cell's name comes
+    first: it is the same on all machines. A cell that has neither is known by its text, with a count for twins.
     """
     found: list[str] = []
     seen: dict[str, int] = {}
     for cell in cells:
-        kept = cell.id if not notebook.endswith(TEXT) else cell.name
+        kept = (cell.name if notebook.endswith(TEXT) else "") or cell.id
         one = kept or hashlib.sha256(cell.source.encode()).hexdigest()[:8]
         seen[one] = seen.get(one, 0) + 1
         found.append(one if seen[one] == 1 else f"{one}-{seen[one]}")
@@ -111,11 +111,7 @@ def _parse(path: Path) -> Any:
             # Upgraded in memory only; duplicated or missing ids are mended by nbformat.
             return nbformat.read(path, as_version=4)
         if path.suffix in TEXT:
-            import jupytext
-            from jupytext.config import JupytextConfiguration
-
-            # An explicit configuration: one that lies in the folder may be code.
-            return jupytext.read(path, config=JupytextConfiguration())
+            return _parse_text(path.absolute())
     except Exception as error:  # their parsers raise many kinds; each means that this is no notebook
         said = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise Unprocessable(
@@ -126,3 +122,22 @@ def _parse(path: Path) -> Any:
         f"{path.name} is no notebook that can be read here.",
         hint=f"Give an .ipynb, or one of {', '.join(TEXT)}.",
     )
+
+
+def _parse_text(path: Path) -> Any:
+    """With the ids that are kept beside it, the same as in the browser."""
+    import nbformat
+
+    from jupyter_slipway.notebooks.documents import Documents, name_afresh
+    from jupyter_slipway.settings import Settings
+
+    opened = Documents(Path.cwd(), Settings.read().home).open(path)
+    if opened is not None:
+        return nbformat.from_dict(opened.notebook)
+    import jupytext
+    from jupytext.config import JupytextConfiguration
+
+    # An explicit configuration: one that lies in the folder may be code.
+    notebook = jupytext.read(path, config=JupytextConfiguration())
+    name_afresh(notebook.cells)
+    return notebook

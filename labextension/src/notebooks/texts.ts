@@ -1,0 +1,92 @@
+/** What is loaded with the first notebook: turning it into the other kind, and marks of old outputs. */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { type Cell, CodeCell, type ICodeCellModel } from '@jupyterlab/cells';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+
+import { asApiError } from '../api';
+import type { Context } from '../ui/context';
+
+import '../../style/texts.css';
+
+/** The metadata of a cell whose outputs are of an earlier source: never in the text. */
+const OURS = 'slipway';
+const OLD = 'slipway-mod-old';
+
+/** Save it, let the server write it in the other form, and open that in its place. */
+export async function convert(
+  app: JupyterFrontEnd,
+  context: Context,
+  panel: NotebookPanel | null
+): Promise<void> {
+  if (!panel) {
+    return;
+  }
+  const notebook = app.serviceManager.contents.localPath(panel.context.path);
+  const format = notebook.endsWith('.ipynb') ? 'percent' : 'ipynb';
+  try {
+    await panel.context.save();
+    const made = await context.api.compare.convert({ notebook, format });
+    panel.close();
+    await context.commands.execute('docmanager:open', { path: made.notebook, factory: 'Notebook' });
+    Notification.success(made.message, { autoClose: 6_000 });
+  } catch (error) {
+    Notification.error(asApiError(error).text, { autoClose: false });
+  }
+}
+
+/** Mark each cell whose outputs are of an earlier source, until it runs again. */
+export function markOldOutputs(context: Context, notebooks: INotebookTracker): void {
+  const { trans } = context;
+  const said = trans.__('Output of an earlier version of this cell. Run it to see what it gives now.');
+
+  function draw(cell: Cell): void {
+    if (!(cell instanceof CodeCell) || cell.isDisposed) {
+      return;
+    }
+    const old = isOld(cell.model);
+    cell.outputArea.toggleClass(OLD, old);
+    if (old) {
+      cell.outputArea.node.dataset.slipwayOld = said;
+    } else {
+      delete cell.outputArea.node.dataset.slipwayOld;
+    }
+  }
+
+  function watch(cell: Cell): void {
+    if (!(cell instanceof CodeCell)) {
+      return;
+    }
+    draw(cell);
+    cell.model.metadataChanged.connect(() => draw(cell));
+    cell.model.stateChanged.connect((model, change) => {
+      if (change.name === 'executionCount' && change.newValue !== null && isOld(model as ICodeCellModel)) {
+        model.deleteMetadata(OURS);
+      }
+    });
+  }
+
+  function watchAll(panel: NotebookPanel): void {
+    const seen = new WeakSet<Cell>();
+    const look = () =>
+      panel.content.widgets
+        .filter(cell => !seen.has(cell))
+        .forEach(cell => {
+          seen.add(cell);
+          watch(cell);
+        });
+    void panel.revealed.then(() => {
+      look();
+      panel.content.model?.cells.changed.connect(look);
+      panel.content.modelContentChanged.connect(look);
+    });
+  }
+
+  notebooks.widgetAdded.connect((_, panel) => watchAll(panel));
+  notebooks.forEach(watchAll);
+}
+
+function isOld(model: ICodeCellModel): boolean {
+  const said: unknown = model.getMetadata(OURS);
+  return typeof said === 'object' && said !== null && 'stale' in said;
+}
