@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Flights on a cluster
 #
-# 336,776 real flights out of New York in 2013, joined with the weather and the airlines, month by month, on the workers of
-# a named cluster. The kernel only sees the sums.
+# 336,776 real flights out of New York in 2013, joined with the weather and the airlines, month by month, on the workers
+# of a named cluster. The kernel only sees the sums.
 #
 # ```
 # %load_ext jupyter_slipway

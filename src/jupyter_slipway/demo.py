@@ -59,6 +59,8 @@ def demonstrate(folder: Path | None, *, once: bool) -> None:
         _publish(client, console, folder / NOTEBOOK)
         _run(client, console)
         _on_a_cluster(client, console, folder)
+        if once:
+            client.stop_cluster(CLUSTER)
     if not once:
         _open(console, folder)
 

@@ -1,8 +1,9 @@
 /** The REST API, one small class per resource. */
-import { URLExt } from '@jupyterlab/coreutils';
 import type { ServerConnection } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
 
+import type { Clusters } from './clusters';
+import type { Kernels } from './kernels';
 import type * as m from './model';
 import { Server } from './request';
 
@@ -138,96 +139,6 @@ export class Publish {
   }
 }
 
-export class Clusters {
-  constructor(private readonly server: Server) {}
-
-  list(): Promise<{ items: m.Cluster[] }> {
-    return this.server.request('GET', ['clusters']);
-  }
-
-  create(body: m.ClusterRequest, key: string = UUID.uuid4()): Promise<m.Cluster> {
-    return this.server.request('POST', ['clusters'], { body, key });
-  }
-
-  get(cluster: string): Promise<m.Cluster> {
-    return this.server.request('GET', ['clusters', cluster]);
-  }
-
-  remove(cluster: string): Promise<unknown> {
-    return this.server.request('DELETE', ['clusters', cluster]);
-  }
-
-  start(cluster: string): Promise<m.Cluster> {
-    return this.server.request('POST', ['clusters', cluster, 'start']);
-  }
-
-  stop(cluster: string): Promise<m.Cluster> {
-    return this.server.request('POST', ['clusters', cluster, 'stop']);
-  }
-
-  /** Do not stop it though it is idle. */
-  keep(cluster: string): Promise<m.Cluster> {
-    return this.server.request('POST', ['clusters', cluster, 'keep']);
-  }
-
-  scale(cluster: string, body: m.Workers): Promise<m.Cluster> {
-    return this.server.request('POST', ['clusters', cluster, 'scale'], { body });
-  }
-
-  figures(cluster: string): Promise<m.Figures> {
-    return this.server.request('GET', ['clusters', cluster, 'figures']);
-  }
-
-  logs(cluster: string, part: string, offset: number): Promise<m.ClusterLog> {
-    return this.server.request('GET', ['clusters', cluster, 'logs'], { query: { part, offset } });
-  }
-
-  profiles(): Promise<{ items: m.Profile[] }> {
-    return this.server.request('GET', ['profiles']);
-  }
-
-  /** Kernels and runs that use a cluster. */
-  attachments(): Promise<{ items: m.AttachmentItem[] }> {
-    return this.server.request('GET', ['attachments']);
-  }
-
-  /** Starts the cluster if it does not run. */
-  attach(
-    cluster: string,
-    holder: string,
-    path: string
-  ): Promise<{ cluster: m.Cluster; attachment: m.Attachment }> {
-    return this.server.request('POST', ['clusters', cluster, 'attach'], {
-      body: { holder, kind: 'kernel', path }
-    });
-  }
-
-  detach(cluster: string, holder: string): Promise<unknown> {
-    return this.server.request('POST', ['clusters', cluster, 'detach'], { body: { holder } });
-  }
-
-  /** Of what a cell has asked for and is not done; null: nothing. */
-  progress(cluster: string, holder: string, cell: string): Promise<{ progress: m.Progress | null }> {
-    return this.server.request('GET', ['clusters', cluster, 'progress'], { query: { holder, cell } });
-  }
-
-  /** Stop a cell's work; `remaining` says in words what cannot be stopped. */
-  cancel(cluster: string, holder: string, cell: string): Promise<{ remaining: string }> {
-    return this.server.request('POST', ['clusters', cluster, 'cancel'], { body: { holder, cell } });
-  }
-
-  /** How a kernel's packages differ from those of the cluster. */
-  packages(cluster: string, packages: Record<string, string>): Promise<m.PackageComparison> {
-    return this.server.request('POST', ['clusters', cluster, 'packages'], { body: { packages } });
-  }
-
-  /** The address of its dashboard, through our proxy only. */
-  dashboard(cluster: string): string {
-    const { baseUrl } = this.server.settings;
-    return URLExt.join(baseUrl, 'slipway/clusters', encodeURIComponent(cluster), 'dashboard/');
-  }
-}
-
 /** Notebooks compared, looked back on and shared. */
 export class Compare {
   constructor(private readonly server: Server) {}
@@ -263,59 +174,25 @@ export class Compare {
   }
 }
 
-/** Kernels that people share. */
-export class Kernels {
-  constructor(private readonly server: Server) {}
-
-  get(kernel: string): Promise<m.SharedKernel> {
-    return this.server.request('GET', ['kernels', kernel]);
-  }
-
-  /** Newest first; `before` is the `next` of the page before. */
-  executions(
-    kernel: string,
-    query: { cell?: string; before?: number; limit?: number } = {}
-  ): Promise<{ items: m.Execution[]; next: number | null }> {
-    return this.server.request('GET', ['kernels', kernel, 'executions'], { query });
-  }
-
-  /** What an execution said, a page at a time; `after` is the `next` of the page before. */
-  messages(kernel: string, execution: string, after = 0): Promise<m.KernelMessages> {
-    return this.server.request('GET', ['kernels', kernel, 'frames'], { query: { execution, after } });
-  }
-
-  /** Take one's own out of the queue. */
-  cancel(kernel: string, execution: string): Promise<unknown> {
-    return this.server.request('POST', ['kernels', kernel, 'executions', execution, 'cancel']);
-  }
-
-  /** '*' is everybody who is not named; no role: no longer named. */
-  grant(kernel: string, person: string, role: string): Promise<m.SharedKernel> {
-    return this.server.request('PUT', ['kernels', kernel, 'grants'], { body: { person, role } });
-  }
-}
-
 export class Api {
+  readonly server: Server;
   readonly jobs: Jobs;
   readonly runs: Runs;
   readonly publish: Publish;
-  readonly clusters: Clusters;
-  readonly kernels: Kernels;
   readonly compare: Compare;
+  /** These two are set by their desks, which bring them: nothing of them loads at start. */
+  clusters!: Clusters;
+  kernels!: Kernels;
 
   constructor(settings: ServerConnection.ISettings) {
     this.server = new Server(settings);
     this.jobs = new Jobs(this.server);
     this.runs = new Runs(this.server);
     this.publish = new Publish(this.server);
-    this.clusters = new Clusters(this.server);
-    this.kernels = new Kernels(this.server);
     this.compare = new Compare(this.server);
   }
 
   status(): Promise<m.Status> {
     return this.server.request('GET', ['status']);
   }
-
-  private readonly server: Server;
 }

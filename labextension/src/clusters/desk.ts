@@ -3,6 +3,7 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { IStatusBar } from '@jupyterlab/statusbar';
 
+import { Clusters as ClusterRequests } from '../api/clusters';
 import { CommandIDs } from '../tokens';
 import { type Context, SlipwayWidget } from '../ui/context';
 import { Actions, addNotices } from './actions';
@@ -24,6 +25,7 @@ export class ClusterDesk {
     statusBar: IStatusBar | null
   ) {
     const { api, overview, trans } = context;
+    api.clusters = new ClusterRequests(api.server);
     this.clusters = new Clusters(api, overview);
     this.attaching = new Attaching(api, this.clusters, app.serviceManager.contents, notebooks, trans);
     this.actions = new Actions(context, this.clusters, this.attaching, notebooks, panel =>

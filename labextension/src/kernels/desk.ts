@@ -6,6 +6,7 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import { BoxPanel, PanelLayout, type Widget } from '@lumino/widgets';
 
+import { Kernels } from '../api/kernels';
 import type { Context } from '../ui/context';
 import { askBeforeRestart, guard } from './asking';
 import { banner } from './banner';
@@ -25,6 +26,7 @@ export class KernelDesk {
     private readonly context: Context,
     dialogs: ISessionContextDialogs | null
   ) {
+    context.api.kernels = new Kernels(context.api.server);
     this.executor = new ServerExecutor(app.serviceManager.serverSettings, this.find, this.tellRefusal);
     if (dialogs) {
       askBeforeRestart(dialogs, this.find, context.trans);
