@@ -73,6 +73,33 @@ async def test_a_kernel_that_ends_at_once_is_dead_and_says_why(server: Server) -
     server.ask("DELETE", f"api/kernels/{kernel}")
 
 
+MUTE = """
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+
+class Mute(IPythonKernel):
+    async def execute_request(self, stream, ident, parent):
+        if parent["content"]["code"] != "mute":
+            await super().execute_request(stream, ident, parent)
+
+IPKernelApp.launch_instance(kernel_class=Mute)
+"""
+
+
+@in_loop
+async def test_an_execution_without_a_reply_does_not_hold_the_queue_up(server: Server) -> None:
+    name = spec(server.home, "mute", argv=[sys.executable, "-c", MUTE, "-f", "{connection_file}"], language="python")
+    kernel = server.start_kernel(name=name)
+    ada, bob = await Page.open(server, kernel), await Page.open(server, kernel, "bob")
+    mute, behind = ada.execute("mute"), bob.execute("1 + 1")
+
+    assert (await ada.reply(mute))["ename"] == "NoReply"
+    assert (await bob.reply(behind))["status"] == "ok"
+    await ada.close()
+    await bob.close()
+    server.ask("DELETE", f"api/kernels/{kernel}")
+
+
 @in_loop
 async def test_a_kernelspec_with_a_provisioner_runs_as_jupyter_runs_it(server: Server) -> None:
     name = spec(

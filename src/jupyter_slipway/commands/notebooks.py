@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
-from jupyter_slipway.console import Commands, as_json, connect, present
+from jupyter_slipway.console import Command, Commands, as_json, connect, present
 
 folder = click.argument("folder", type=click.Path(path_type=Path, exists=True), default=Path())
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option(
     "--to",
@@ -89,7 +90,7 @@ def _asked(root: str, path: Path) -> str:
     """A path as the API names it; '' for the root itself."""
     from jupyter_slipway.errors import BadRequest
 
-    absolute = path.absolute()
+    absolute = Path(os.path.normpath(path.absolute()))
     if not absolute.is_relative_to(root):
         raise BadRequest(f"{path} is outside of {root}.", hint="Go to its folder first.")
     asked = absolute.relative_to(root).as_posix()

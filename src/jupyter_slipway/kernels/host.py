@@ -49,6 +49,9 @@ ANSWER = 60.0
 """Seconds that a kernel may take to start."""
 LATE_IDLE = 1.0
 """Seconds after its reply at which an execution has ended, even if the kernel never said that it is idle."""
+LATE_REPLY = 5.0
+"""Seconds after it was idle again at which an execution has ended, even if the kernel never replied: one that is
+interrupted just when it is done does not, and the queue would wait for ever."""
 TRIES = 3
 """Starts in a row that may fail before the kernel is dead for good."""
 RESENT = 60.0
@@ -450,6 +453,8 @@ class Host:
             turn.count = json.loads(parts[3]).get("execution_count")
         elif kind == "status" and json.loads(parts[3]).get("execution_state") == "idle":
             turn.idle = True
+            if not turn.status:
+                asyncio.get_running_loop().call_later(LATE_REPLY, self._unanswered, turn)
         if turn.settled:
             self._settle()
 
@@ -470,6 +475,15 @@ class Host:
     def _late(self, turn: Turn) -> None:
         if self.turns.running is turn and turn.status and not turn.idle:
             turn.idle = True
+            self._settle()
+
+    def _unanswered(self, turn: Turn) -> None:
+        if self.turns.running is turn and not turn.status:
+            turn.status = "error"
+            why = "The kernel never said how this cell ended. It may have been interrupted just when it was done."
+            error = {"ename": "NoReply", "evalue": why, "traceback": [why]}
+            content = {"status": "error", "execution_count": turn.count or 0, **error}
+            self._say("shell", "execute_reply", content | {"user_expressions": {}, "payload": []}, turn.header)
             self._settle()
 
     def _settle(self) -> None:

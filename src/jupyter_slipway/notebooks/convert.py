@@ -61,7 +61,7 @@ def convert(documents: Documents, source: Path, form: Format, *, keep: bool = Fa
     if target == source:
         raise BadRequest(f"{source.name} is {form} already.", hint="Choose another format.")
     if target.exists():
-        raise Conflict(f"There is a {target.name} already.", hint="Rename or delete one of the two.")
+        raise Conflict(f"{target.name} is there already.", hint="Rename or delete one of the two.")
     try:
         if form == "ipynb":
             _write_ipynb(target, notebook)

@@ -162,7 +162,10 @@ class Store:
     def _write_head(self, head: Head) -> None:
         stored = layout.head_path(self.folder, head.path)
         stored.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(stored, msgspec.json.encode(head))
+        temporary = stored.with_name(f".{stored.name}.{secrets.token_hex(4)}")
+        temporary.write_bytes(msgspec.json.encode(head))
+        # Not forced to the disk: what a power cut takes is found again with the next opening.
+        os.replace(temporary, stored)
 
 
 def key_of(home: Path) -> bytes:

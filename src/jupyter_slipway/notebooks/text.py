@@ -313,12 +313,19 @@ def _write_parts(
     for start in range(0, len(cells), RUN):
         stop = min(start + RUN, len(cells))
         end = min(_end_of_sight(cells, stop - 1), stop + SIGHT)
-        window = _cut_for(_write(notebook, cells[start:end], suffix, format_name, config), suffix, cells[start:end])
+        written = _write(_headless(notebook) if start else notebook, cells[start:end], suffix, format_name, config)
+        window = _cut_for(written, suffix, cells[start:end])
         if window is None or (start and not window.cells[0]):
             return None
         parts += [window.header] if not start else []
         parts += window.cells[: stop - start]
     return "".join(parts)
+
+
+def _headless(notebook: Notebook) -> Notebook:
+    """The notebook as one whose text has no header: for a few cells it would cost more than they do."""
+    options = {**notebook["metadata"].get("jupytext", {}), "notebook_metadata_filter": "-all"}
+    return {"metadata": {**notebook["metadata"], "jupytext": options}, "cells": notebook["cells"]}
 
 
 def _bare(notebook: Notebook, cells: Sequence[Mapping[str, Any]]) -> NotebookNode:
@@ -362,19 +369,28 @@ def _render_touched(
         if first is None or not pieces.cells[0]:
             return None
         header = first.header
+    headless = _headless(notebook)
     kept = _kept_pieces(cells, was["cells"], pieces.cells)
-    parts: list[str] = []
-    for place, (piece, whole) in enumerate(kept):
-        if whole:
-            parts.append(piece)
-            continue
-        end = _end_of_sight(cells, place)
-        window = _cut_for(_write(notebook, cells[place:end], suffix, format_name, config), suffix, cells[place:end])
+    parts = [piece for piece, _ in kept]
+    for start, end in _stretches([not whole for _, whole in kept]):
+        seen = cells[start : _end_of_sight(cells, end - 1)]
+        window = _cut_for(_write(headless, seen, suffix, format_name, config), suffix, seen)
         if window is None or not window.cells[0]:
             return None
-        rendered = window.cells[0]
-        parts.append(piece.rstrip("\n") + rendered[len(rendered.rstrip("\n")) :] if piece else rendered)
+        for place, rendered in zip(range(start, end), window.cells, strict=False):
+            piece = parts[place]
+            parts[place] = piece.rstrip("\n") + rendered[len(rendered.rstrip("\n")) :] if piece else rendered
     return header + "".join(parts)
+
+
+def _stretches(wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Where what is wanted stands together, as (start, end)."""
+    start = 0
+    for place, one in enumerate([*wanted, False]):
+        if not one:
+            if start < place:
+                yield start, place
+            start = place + 1
 
 
 def _kept_pieces(

@@ -1,0 +1,110 @@
+"""Converting and looking after the store, over REST and from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+from jupyter_slipway.cli import main
+from tests.notebooks.builders import PERCENT, Server, image, show, shown
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_markdown_cell("![a](attachment:a.png)", attachments={"a.png": {"image/png": "aGk="}}),
+            nbformat.v4.new_code_cell("print(x)"),
+        ],
+        metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}, "title": "T"},
+    )
+    show(notebook.cells[2], "1\n", 5)
+    notebook.cells[2].outputs.append(nbformat.from_dict(image(5000)))
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    return tmp_path
+
+
+def call(*arguments: str, code: int = 0):
+    done = CliRunner().invoke(main, [*arguments, "--json"])
+    assert done.exit_code == code, (done.output, done.exception)
+    return json.loads(done.stdout if code == 0 else done.stderr)
+
+
+@pytest.mark.parametrize(("form", "name"), [("percent", "a.py"), ("myst", "a.md"), ("markdown", "a.md")])
+def test_to_text_and_back_nothing_is_lost(folder: Path, home: Path, form: str, name: str) -> None:
+    before = json.loads((folder / "a.ipynb").read_text())
+
+    assert call("convert", "a.ipynb", "--to", form)["outputs"] == 2
+    assert not (folder / "a.ipynb").exists()
+    assert shown(Server(folder, home).open(name))[2].startswith("1\n")
+    assert call("convert", name)["notebook"] == "a.ipynb"
+
+    assert json.loads((folder / "a.ipynb").read_text()) == before
+    assert not (folder / name).exists()
+
+
+def test_versions_go_on_under_the_new_name(folder: Path, home: Path) -> None:
+    call("convert", "a.ipynb")
+    server = Server(folder, home)
+    opened = server.open("a.py")
+    opened.cells[0].source = "x = 2"
+    server.save("a.py", opened)
+    call("convert", "a.py")
+
+    head = server.manager.documents.store(folder / "a.ipynb")[0].head("a.ipynb")
+
+    assert (head.was, len(head.versions)) == ("a.py", 2)
+
+
+def test_a_file_of_the_new_name_is_not_overwritten(folder: Path) -> None:
+    (folder / "a.py").write_text("mine")
+
+    assert call("convert", "a.ipynb", code=4)["message"] == "a.py is there already."
+    assert ((folder / "a.py").read_text(), (folder / "a.ipynb").exists()) == ("mine", True)
+
+
+def test_what_would_come_back_otherwise_is_not_converted(folder: Path) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a = 1\n# %%\nb = 2")])
+    nbformat.write(notebook, folder / "b.ipynb")
+
+    said = call("convert", "b.ipynb", code=2)
+
+    assert "Cell" in said["message"] or "cells" in said["message"]
+    assert sorted(path.name for path in folder.glob("b.*")) == ["b.ipynb"]
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"cells": 3}'])
+def test_a_broken_ipynb_is_refused(folder: Path, content: str) -> None:
+    (folder / "b.ipynb").write_text(content)
+
+    assert "cannot be read" in call("convert", "b.ipynb", code=2)["message"]
+    assert (folder / "b.ipynb").read_text() == content
+
+
+def test_the_store_is_looked_after(folder: Path) -> None:
+    call("convert", "a.ipynb")
+
+    found = call("store", "show")
+    assert (found["notebooks"], found["versions"], found["blobs"]) == (1, 1, 1)
+    assert call("store", "gc")["kept_versions"] == 1
+    assert call("store", "fsck")["findings"] == []
+
+
+def test_a_path_out_of_the_root_is_refused(folder: Path) -> None:
+    assert "is outside of" in call("convert", "../a.ipynb", code=2)["message"]
+    assert "is outside of" in call("store", "show", "/", code=2)["message"]
+
+
+def test_a_notebook_in_another_place_finds_its_outputs_from_the_command_line(folder: Path, home: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "c.py").write_text(PERCENT)
+    server = Server(folder, home)
+    server.run("deep/c.py", server.open("deep/c.py"))
+
+    assert call("store", "show", "deep")["notebooks"] == 1
