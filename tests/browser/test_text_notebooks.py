@@ -13,6 +13,13 @@ pytestmark = pytest.mark.e2e
 TEXT = "# %%\nx = 20\n\n# %%\nprint(x + 1)\n"
 
 
+@pytest.fixture
+def lab_page(lab, page: Page) -> Page:
+    page.goto(f"{lab.url}/lab?reset&token={lab.token}")
+    page.wait_for_function("window.jupyterapp?.commands.hasCommand('slipway:new-text-notebook')", timeout=60_000)
+    return page
+
+
 def command(page: Page, name: str) -> None:
     page.evaluate("name => void window.jupyterapp.commands.execute(name)", name)
 

@@ -175,8 +175,8 @@ async def test_the_queue_says_whose_turn_it_is_and_a_person_takes_theirs_out(ser
 async def test_restart_and_shutdown_ask_when_others_are_there(server: Server) -> None:
     kernel = server.start_kernel()
     bob = await Page.open(server, kernel, "bob")
-    of_bob = bob.execute("import time; time.sleep(30)")
-    await bob.until(lambda: bob.of(of_bob, "execute_input"))
+    of_bob = bob.execute("import time; print('now', flush=True); time.sleep(30)")
+    await bob.until(lambda: bob.of(of_bob, "stream"))
     base = f"slipway/api/kernels/{kernel}"
 
     for action in ("restart", "shutdown"):
@@ -192,6 +192,7 @@ async def test_restart_and_shutdown_ask_when_others_are_there(server: Server) ->
     assert (await bob.run("1"))["execution_count"] == 1
     server.ask("POST", f"{base}/shutdown", {"force": True})
     await bob.until(lambda: bob.states()[-1] == "dead")
+    await until(lambda: server.ask("GET", "slipway/api/kernels"), lambda told: kernel not in str(told))
     assert server.refused("GET", base)[0] == 404
 
 
