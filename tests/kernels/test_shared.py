@@ -182,7 +182,7 @@ async def test_restart_and_shutdown_ask_when_others_are_there(server: Server) ->
     for action in ("restart", "shutdown"):
         status, said = server.refused("POST", f"{base}/{action}")
         assert (status, said["message"]) == (409, "bob has cells in its queue.")
-    assert server.refused("POST", f"{base}/interrupt")[1]["message"].startswith("bob runs 'import time")
+    assert server.refused("POST", f"{base}/interrupt")[1]["message"].startswith('bob runs "import time')
     assert server.ask("POST", f"{base}/interrupt", {}, "bob")["message"] == "It was interrupted."
     assert (await bob.reply(of_bob))["ename"] == "KeyboardInterrupt"
     await until(lambda: server.refused("POST", f"{base}/restart"), lambda one: one[1]["message"] == "bob has it open.")
