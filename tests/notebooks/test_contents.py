@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from tornado.web import HTTPError
 
+from jupyter_slipway.publish.source import read_notebook
 from tests.notebooks.builders import PERCENT, Server, ids, image, show, shown
 
 
@@ -249,3 +250,13 @@ def test_line_ends_and_the_byte_order_mark_stay(server: Server, name: str) -> No
     server.save(name, opened)
 
     assert (server.root / name).read_bytes() == before.replace(b"print(x)", b"print(x, x)")
+
+
+def test_publishing_knows_an_unnamed_cell_by_the_same_id_after_an_edit(server: Server, notebook: Path) -> None:
+    server.run("a.py", server.open("a.py"))
+    before = [cell.id for cell in read_notebook(notebook).cells]
+    notebook.write_text(PERCENT.replace("print(x)", "print(x, 2)"))
+
+    after = [cell.id for cell in read_notebook(notebook).cells]
+
+    assert before == after == [ids(server.open("a.py"))[place] for place in (0, 2)]

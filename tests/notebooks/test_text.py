@@ -141,6 +141,7 @@ def test_light_is_left_to_jupytext() -> None:
     light += "#       extension: .py\n#       format_name: light\n# ---\n"
     assert text.format_of(light + "x = 1\n", ".py") is None
     assert text.format_of("# region\nx = 1\n# endregion\n", ".py") is None
+    assert text.format_of("# +\nx = 1\n", ".py") is None
 
 
 @pytest.mark.parametrize(

@@ -334,7 +334,10 @@ def is_paired(notebook: Notebook, path: str, config: Any) -> bool:
 
 def format_for(notebook: Notebook, file: Path) -> str:
     """The format to write a notebook in: the one it was read from, else the usual one."""
-    said = notebook["metadata"].get("jupytext", {}).get("text_representation", {})
+    options = notebook["metadata"].get("jupytext", {})
+    said = options.get("text_representation", {})
+    if "," in str(options.get("cell_markers", "")) and not said:
+        return "light"
     if said.get("extension") == file.suffix and said.get("format_name"):
         return str(said["format_name"])
     return DEFAULT.get(file.suffix, "percent")

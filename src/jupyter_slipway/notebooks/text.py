@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import jupytext
 from jupytext.config import JupytextConfiguration, preferred_format
-from jupytext.formats import guess_format, read_format_from_metadata
+from jupytext.formats import guess_format, read_format_from_metadata, read_metadata
 from jupytext.languages import _SCRIPT_EXTENSIONS
 from nbformat import NotebookNode
 
@@ -43,6 +43,8 @@ SIGHT = 8
 SPLITTING = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 STAND_INS = str.maketrans({ord(one): 0xF8F0 + place for place, one in enumerate(SPLITTING)})
 BACK = str.maketrans({0xF8F0 + place: ord(one) for place, one in enumerate(SPLITTING)})
+LIGHT = re.compile(r"^(#|//|--|;;|%) \+( |$)", re.MULTILINE)
+"""What begins a cell in the light format."""
 VERSION = re.compile(r"^.*\bjupytext_version: .*\n", re.MULTILINE)
 
 FRONT = re.compile(r"---\n.*?\n---\n", re.DOTALL)
@@ -118,7 +120,8 @@ def format_of(text: str, suffix: str, config: JupytextConfiguration | None = Non
     name = read_format_from_metadata(text, suffix) or wanted.get("format_name")
     if not name:
         guessed, options = guess_format(text, suffix)
-        name = guessed if options else UNMARKED.get(guessed, guessed)
+        marked = options or LIGHT.search(text) or read_metadata(text, suffix).get("jupytext", {}).get("cell_markers")
+        name = guessed if marked else UNMARKED.get(guessed, guessed)
     return name if name in FORMATS else None
 
 
