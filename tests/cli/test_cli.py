@@ -105,7 +105,8 @@ def test_the_whole_path(slipway: Slipway, notebook: Path) -> None:
     assert (code, published["version"]["number"]) == (0, 1)
 
     _, job, _ = slipway("job", "totals", "--owner", "bo", "--attempts", "3", "--json")
-    assert (job["owner"], job["policy"]) == ("bo", {"timeout": 3600.0, "attempts": 3, "backoff": 10.0})
+    policy = {"timeout": 3600.0, "attempts": 3, "backoff": 10.0, "cluster": ""}
+    assert (job["owner"], job["policy"]) == ("bo", policy)
 
     code, run, _ = slipway("run", "totals", "--set", "month=2", "--wait", "--json")
     assert (code, run["state"], run["value"]["total"]) == (0, "succeeded", sum(range(20)))
