@@ -274,8 +274,11 @@ class SlipwayApp(ExtensionApp):
         self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"opened": lambda: self.slipway}))
         self.handlers.append((KERNEL_ACTIONS, KernelActions))
         self.handlers.extend(proxy.handlers(self._dashboard))
-        if self._shares_kernels() and self.serverapp.jpserver_extensions.get("jupyter_server_ydoc"):
-            self._share_documents()
+        if self._shares_kernels():
+            # Pages ask about kernels only where there is something to tell.
+            self.serverapp.web_app.settings.setdefault("page_config_data", {})["slipwaySharedKernels"] = "true"
+            if self.serverapp.jpserver_extensions.get("jupyter_server_ydoc"):
+                self._share_documents()
 
     def _share_documents(self) -> None:
         """Cells of shared notebooks are run by the server."""

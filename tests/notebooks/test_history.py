@@ -224,3 +224,6 @@ def test_outside_of_git_it_is_said(tmp_path: Path, home: Path) -> None:
     ask = asking(tmp_path, home)
     assert ask("GET", "/notebooks/history", path="a.py")[0] == 404
     assert ask("POST", "/notebooks/diff", {"path": "a.py", "base": ""})[0] == 200
+    # Pages ask for these by themselves.
+    assert ask("GET", "/notebooks/radar", path="a.py")[1]["sharing"] == "off"
+    assert ask("POST", "/notebooks/snapshots", {"path": "a.py"})[1]["snapshot"] is None

@@ -24,7 +24,9 @@ export function addKernels(
     const place = new Widget();
     place.layout = new PanelLayout();
     place.addClass('slipway-PeoplePlace');
-    void desk().then(to => !place.isDisposed && to.follow(panel, place));
+    if (PageConfig.getOption('slipwaySharedKernels') === 'true') {
+      void desk().then(to => !place.isDisposed && to.follow(panel, place));
+    }
     return place;
   });
   context.commands.addCommand(CommandIDs.openKernel, {

@@ -106,7 +106,7 @@ class RestoreRequest(Struct, frozen=True):
 
 class Kept(Struct, frozen=True):
     snapshot: str | None
-    """The commit that keeps the file as it was; None: nothing was new since the last."""
+    """The commit that keeps the file as it was; None: nothing was new since the last, or it is in no git."""
 
 
 class CommitRequest(Struct, frozen=True):
@@ -213,6 +213,8 @@ class Compare:
         """Keep the file as it is on a private ref; let colleagues see it if it is shared."""
 
         def work() -> Kept:
+            if not self._in_git(body.path):
+                return Kept(None)
             file, repository, name = self._place(body.path)
             return Kept(self._keep(asker, file, repository, name))
 
@@ -235,7 +237,13 @@ class Compare:
 
     async def get_radar(self, asker: Asker, query: NotebookPath) -> RadarView:
         """What colleagues have changed and not committed, if the one who asks shares too."""
-        return await _in_time(lambda: self._radar(asker, query.path, exchange=False))
+
+        def work() -> RadarView:
+            if not self._in_git(query.path):
+                return RadarView("off", "", [], [])
+            return self._radar(asker, query.path, exchange=False)
+
+        return await _in_time(work)
 
     async def set_radar(self, asker: Asker, body: RadarRequest) -> RadarView:
         """Choose what others see of one's uncommitted work: nothing, a notebook, a repository."""
@@ -277,6 +285,15 @@ class Compare:
         radar.share(repository, name, self._revisions.content(file, DISK), asker.name, by, choice)
         if radar.sharing(choice, name) != "off" and choice.remote:
             _said(lambda: radar.exchanged(repository, asker.name, choice))
+
+    def _in_git(self, path: str) -> bool:
+        """Pages ask for every notebook that is open: one outside of git has no colleagues, and that is no fault."""
+        file = self._revisions.file(path)
+        try:
+            Repository.of(file)
+        except NotFound:
+            return False
+        return True
 
     def _place(self, path: str) -> tuple[Path, Repository, str]:
         file = self._revisions.file(path)
