@@ -241,5 +241,5 @@ class _WhenImported(importlib.abc.MetaPathFinder):
             load(module)
             self._act(module)
 
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # of this one import only
         return spec

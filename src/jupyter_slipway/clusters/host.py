@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -153,11 +153,11 @@ class Host:
         mine = hosting.read(self._directory)
         if mine is None or mine.nonce != self._nonce:
             return
-        state = "failed" if self._state == "failed" else "stopped"
+        state: Literal["stopped", "failed"] = "failed" if self._state == "failed" else "stopped"
         with suppress(OSError):  # a full disk: whoever looks sees a host that has ended
             atomic_write(
                 self._directory / ENDED,
-                msgspec.json.encode(Ended(state, self._reason, hosting.boot_id())),  # type: ignore[arg-type]
+                msgspec.json.encode(Ended(state, self._reason, hosting.boot_id())),
             )
         Path(self._endpoint).unlink(missing_ok=True)
 

@@ -30,6 +30,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -314,7 +315,7 @@ class Host:
             return file.read().decode(errors="replace")
 
 
-def _die_with_parent(parent: int):  # type: ignore[no-untyped-def]
+def _die_with_parent(parent: int) -> Callable[[], None] | None:
     """For the child, before Java takes its place: it is killed when this process dies, however that dies."""
     if sys.platform != "linux":
         return None

@@ -158,7 +158,7 @@ class _WhenImported(importlib.abc.MetaPathFinder):
             load(module)
             _extend(module)
 
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # of this one import only
         return spec
 
 
@@ -189,7 +189,7 @@ def tags() -> list[str]:
 def _policy(module: Any) -> Any:
     """pyspark's own, which asks first whether there is anybody left to try again."""
 
-    class WhileItLives(module.DefaultPolicy):  # type: ignore[misc]
+    class WhileItLives(module.DefaultPolicy):  # type: ignore[misc]  # pyspark is untyped
         def can_retry(self, e: BaseException) -> bool:
             again = bool(super().can_retry(e))
             if again and (why := ended()):

@@ -346,7 +346,7 @@ class Writer:
 
 
 def _configured(store: Any, config: Any) -> Any:
-    class Configured(store):  # type: ignore[misc]
+    class Configured(store):  # type: ignore[misc]  # the class that is configured
         def __init__(self, **options: Any) -> None:
             super().__init__(**({"config": config} | options))
 

@@ -677,7 +677,7 @@ class Host:
                 context.load_cert_chain(self.config.tls["cert"], self.config.tls["key"])
                 context.verify_mode = ssl.CERT_REQUIRED
             server: asyncio.AbstractServer = await loop.create_server(self._reader, self.config.bind, 0, ssl=context)
-            port = server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+            port = server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # of TCP
             self.endpoint = f"{self.config.bind}:{port}"
         else:
             self.endpoint = f"{self.config.sockets or self.directory}/host.sock"
