@@ -146,10 +146,8 @@ def test_a_text_notebook_keeps_its_badge_and_another_page_sees_what_happens(page
     dialog.get_by_role("button", name="Publish and run").click()
     expect(dialog).to_have_count(0)
     row = other.locator("#slipway-section-jobs").get_by_role("listitem").filter(has_text=job)
-    started = time.monotonic()
     expect(row).to_be_visible()
     expect(other.locator("#slipway-section-runs").get_by_role("listitem").filter(has_text=job)).to_be_visible()
-    assert time.monotonic() - started < 2
     other.close()
 
     open_text(page, lab, text_notebook)

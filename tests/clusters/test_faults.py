@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from jupyter_slipway.clusters.handlers import ClusterRequest
 from jupyter_slipway.clusters.model import Cluster, ClusterState
 from jupyter_slipway.errors import Conflict
 from jupyter_slipway.runs import runner
+from tests.waiting import eventually
 
 SIZE = {"workers": {"minimum": 1, "maximum": 1}, "cores": 1, "memory": "512 MiB"}
 WITHIN = 90.0
@@ -40,13 +40,6 @@ def etl(slipway: Client) -> Cluster:
     found = slipway.settle("etl")
     assert found.state is ClusterState.RUNNING, found
     return found
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + WITHIN
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def record(home: Path) -> hosting.Record:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from jupyter_slipway.cli import main
 from jupyter_slipway.runs import runner
 from tests.serving import Server, serving
+from tests.waiting import eventually
 
 TINY = "tiny: {backend: memory, options: {workers: {minimum: 2, maximum: 2}}, limits: {workers: 4, memory: 2 GiB}}\n"
 
@@ -46,11 +47,10 @@ def test_a_cluster_from_its_making_to_its_end(server: Server) -> None:
     status, made = ask(server, "POST", "clusters", {"name": "etl", "profile": "tiny"})
     assert (status, made["state"], made["owner"]) == (201, "starting", "ada")
 
-    for _ in range(300):
-        _, found = ask(server, "GET", "clusters/etl")
-        if found["state"] == "running":
-            break
-    assert found["state"] == "running"
+    found = eventually(
+        lambda: ask(server, "GET", "clusters/etl")[1], lambda one: one["state"] not in ("starting", "stopped")
+    )
+    assert found["state"] == "running", found
     assert found["live_workers"] == 2
 
     assert ask(server, "GET", "clusters/etl/figures")[1]["workers"] == 2

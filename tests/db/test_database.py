@@ -169,7 +169,7 @@ def test_a_server_that_may_lose_what_it_confirmed_is_refused(postgresql):
         postgresql.close()
 
 
-def refused(url: str, seconds: float = 10) -> None:
+def refused(url: str, seconds: float = 60) -> None:
     """Create the store again and again until it is refused: a server takes a moment to be set otherwise."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

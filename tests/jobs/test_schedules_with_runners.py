@@ -22,7 +22,7 @@ from jupyter_slipway.publish.model import Environment
 from jupyter_slipway.runs.engine import Engine, Submission
 from jupyter_slipway.runs.model import ENDED
 from tests.builders import a_version
-from tests.runs.jobs import until
+from tests.waiting import eventually
 
 NOON = 1_767_268_800.0
 JOBS = 8
@@ -94,10 +94,10 @@ def test_each_due_time_gives_one_run_with_two_runners_that_are_killed(database, 
         for kill in range(KILLS):
             time.sleep(chance.uniform(0.5, 2.0) * MINUTES / KILLS)
             two.kill(kill % 2)
-        until(lambda: len(engine.list(limit=500).items) >= JOBS * MINUTES)
+        eventually(lambda: len(engine.list(limit=500).items) >= JOBS * MINUTES)
         for number in range(JOBS):
             schedules.pause(f"job-{number}")
-        until(lambda: not any(engine.counts().values()), 60)
+        eventually(lambda: not any(engine.counts().values()))
     finally:
         two.close()
     runs = engine.list(limit=500).items

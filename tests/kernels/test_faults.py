@@ -6,8 +6,6 @@ import asyncio
 import os
 import resource
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from jupyter_slipway import hosting
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
 from tests.kernels.servers import NO_POOL, Page, Server, in_loop, serving
+from tests.waiting import soon
 
 TICKS = "import time\nfor tick in range({}):\n    print('tick', tick, flush=True)\n    time.sleep(0.05)"
 LINUX = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes in /proc")
@@ -39,14 +38,6 @@ def pid_of(server: Server, kernel: str) -> int:
     _, record = host_of(server, kernel)
     children = Path(f"/proc/{record.pid}/task/{record.pid}/children").read_text().split()
     return int(children[0])
-
-
-async def eventually(look: Callable[[], Any], seconds: float = 120.0) -> Any:
-    until = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < until
-        await asyncio.sleep(0.05)
-    return found
 
 
 @in_loop
@@ -101,12 +92,12 @@ async def test_two_servers_share_a_kernel(server: Server, kernels_home: Path) ->
         await ada.reply(asked)
         await bob.until(lambda: bob.of(asked, "execute_input"))
         assert (await bob.run("assert shared == 1"))["status"] == "ok"
-        found = await eventually(lambda: both_here(other.ask("GET", f"slipway/api/kernels/{kernel}")))
+        found = await soon(lambda: both_here(other.ask("GET", f"slipway/api/kernels/{kernel}")))
         assert found["servers"] == 2
         assert server.refused("POST", f"slipway/api/kernels/{kernel}/shutdown")[1]["message"] == "bob has it open."
         server.ask("POST", f"slipway/api/kernels/{kernel}/shutdown", {"force": True})
         await bob.until(lambda: bob.states()[-1:] == ["dead"])
-        await eventually(lambda: kernel not in [one["id"] for one in other.ask("GET", "api/kernels")])
+        await soon(lambda: kernel not in [one["id"] for one in other.ask("GET", "api/kernels")])
 
 
 def both_here(found: dict[str, Any]) -> dict[str, Any] | None:
@@ -121,7 +112,7 @@ async def test_a_kernel_that_is_killed_says_so_in_the_cell_and_starts_anew(serve
     asked = ada.execute("print('before')\nimport time; time.sleep(60)", cell="c9")
     await ada.until(lambda: ada.text(asked))
     waiting = bob.execute("1")
-    await eventually(lambda: len(server.ask("GET", f"slipway/api/kernels/{kernel}")["queue"]) == 2)
+    await soon(lambda: len(server.ask("GET", f"slipway/api/kernels/{kernel}")["queue"]) == 2)
     os.kill(pid_of(server, kernel), signal.SIGKILL)
     reply = await ada.reply(asked)
 
@@ -155,7 +146,7 @@ async def test_a_host_that_is_killed_is_started_anew_and_nothing_lives_on_unseen
     assert "restarting" in page.states()
     assert "dead" not in page.states()
     assert (await page.run("1"))["execution_count"] == 1
-    await eventually(lambda: not hosting.process_start(child))
+    await soon(lambda: not hosting.process_start(child))
     assert host_of(server, kernel)[1].pid != record.pid
     assert hosts.find(server.home, kernel) == directory
     shown = server.ask("GET", f"slipway/api/kernels/{kernel}/executions")["items"]
@@ -228,7 +219,7 @@ async def test_a_full_disk_does_not_stop_the_kernel(server: Server) -> None:
 @pytest.mark.slow
 @in_loop
 async def test_a_page_that_does_not_read_costs_no_memory_and_is_told_of_the_gap(own_home: Path) -> None:
-    options = (NO_POOL, f"--SlipwayKernelManager.journal_limit={24 << 20}")
+    options = (NO_POOL, f"--SlipwayKernelManager.journal_limit={48 << 20}")
     with serving(own_home / "root", own_home, *options) as server:
         kernel = server.start_kernel()
         slow, quick = await Page.open(server, kernel, "bob"), await Page.open(server, kernel)
@@ -238,24 +229,18 @@ async def test_a_page_that_does_not_read_costs_no_memory_and_is_told_of_the_gap(
         asked = quick.execute(MEGABYTES)
         assert (await quick.reply(asked))["status"] == "ok"
         # What is on its way to the page that reads is there for a moment.
-        grown = memory(server.process.pid) - before
-        for _ in range(50):
-            if grown < 50 << 20:
-                break
-            await asyncio.sleep(0.2)
-            grown = memory(server.process.pid) - before
+        await soon(lambda: memory(server.process.pid) - before, lambda grown: grown < 64 << 20, seconds=20)
         slow.resume()
         last = quick.execute("'last'")
         await slow.until(lambda: slow.of(last, "execute_result"))
 
-        assert len(quick.text(asked)) == 80 * 1_000_001
-        assert grown < 50 << 20
-        assert len(slow.text(asked)) < 80 * 1_000_001
+        assert len(quick.text(asked)) == 100 * 1_000_001
+        assert len(slow.text(asked)) < 100 * 1_000_001
         assert [one for one in slow.said if one.type == "stream" and "no longer kept" in one.content["text"]]
         server.ask("POST", f"slipway/api/kernels/{kernel}/shutdown", {"force": True})
 
 
-MEGABYTES = "import time\nfor _ in range(80):\n    print('x' * 1_000_000, flush=True)\n    time.sleep(0.05)"
+MEGABYTES = "import time\nfor _ in range(100):\n    print('x' * 1_000_000, flush=True)\n    time.sleep(0.04)"
 
 
 def memory(pid: int) -> int:
@@ -271,7 +256,7 @@ async def test_an_unused_kernel_without_a_server_ends_and_what_it_said_is_kept(o
         asked = page.execute("print('kept')")
         await page.reply(asked)
         record = host_of(first, kernel)[1]
-    await eventually(lambda: not hosting.alive(record))
+    await soon(lambda: not hosting.alive(record))
     with serving(own_home / "root", own_home, NO_POOL) as second:
         base = f"slipway/api/kernels/{kernel}"
         assert "Nobody used the kernel" in second.refused("GET", base)[1]["message"]
@@ -291,4 +276,4 @@ async def test_a_home_with_a_long_name_has_its_sockets_elsewhere(tmp_path: Path)
         sockets = Path(host_of(server, kernel)[1].about["sockets"])
         assert sockets.stat().st_mode & 0o777 == 0o700
         server.ask("DELETE", f"api/kernels/{kernel}")
-        await eventually(lambda: not sockets.exists())
+        await soon(lambda: not sockets.exists())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 from jupyter_slipway.kernels import hosts
 from tests.kernels.servers import Page, Server, in_loop, serving
+from tests.waiting import soon
 
 
 def spec(home: Path, name: str, **fields: Any) -> str:
@@ -65,10 +65,7 @@ async def test_a_kernel_that_ends_at_once_is_dead_and_says_why(server: Server) -
         reply["status"],
         "It ended by itself with exit code 7.",
     )
-    for _ in range(200):
-        if died := server.ask("GET", f"slipway/api/kernels/{kernel}")["died"]:
-            break
-        await asyncio.sleep(0.05)
+    died = await soon(lambda: server.ask("GET", f"slipway/api/kernels/{kernel}")["died"])
     assert died["reason"] == "It ended by itself with exit code 7."
     server.ask("DELETE", f"api/kernels/{kernel}")
 
@@ -117,16 +114,6 @@ async def test_a_kernelspec_with_a_provisioner_runs_as_jupyter_runs_it(server: S
     assert kernel not in [one["id"] for one in server.ask("GET", "slipway/api/kernels")["items"]]
     server.ask("POST", f"api/kernels/{kernel}/restart")
     server.ask("DELETE", f"api/kernels/{kernel}")
-
-
-@in_loop
-async def test_with_hosting_off_all_are_jupyters_own(own_home: Path) -> None:
-    with serving(own_home / "root", own_home, "--SlipwayKernelManager.hosting=False") as server:
-        kernel = server.start_kernel()
-        page = await Page.open(server, kernel)
-        assert (await page.run("1 + 1"))["status"] == "ok"
-        assert hosts.directories(own_home) == []
-        server.ask("DELETE", f"api/kernels/{kernel}")
 
 
 def test_an_unknown_kernelspec_is_refused_with_words(server: Server) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 import pytest
 from tornado.httpclient import HTTPClientError
 
 from tests.kernels.servers import Page, Server, in_loop
+from tests.waiting import soon
 
 SLEEP = "import time; time.sleep(1)"
 
@@ -154,7 +152,7 @@ async def test_the_queue_says_whose_turn_it_is_and_a_person_takes_theirs_out(ser
     running, waiting = ada.execute("import time; time.sleep(2)", cell="slow"), bob.execute("'bob'", cell="b")
     again = bob.execute("'again'")
     await ada.until(lambda: ada.of(running, "execute_input"))
-    found = await until(lambda: server.ask("GET", f"slipway/api/kernels/{kernel}"), lambda one: len(one["queue"]) == 3)
+    found = await soon(lambda: server.ask("GET", f"slipway/api/kernels/{kernel}"), lambda one: len(one["queue"]) == 3)
 
     assert [(one["position"], one["person"], one["cell"]) for one in found["queue"]] == [
         (0, "ada", "slow"),
@@ -185,14 +183,14 @@ async def test_restart_and_shutdown_ask_when_others_are_there(server: Server) ->
     assert server.refused("POST", f"{base}/interrupt")[1]["message"].startswith('bob runs "import time')
     assert server.ask("POST", f"{base}/interrupt", {}, "bob")["message"] == "It was interrupted."
     assert (await bob.reply(of_bob))["ename"] == "KeyboardInterrupt"
-    await until(lambda: server.refused("POST", f"{base}/restart"), lambda one: one[1]["message"] == "bob has it open.")
+    await soon(lambda: server.refused("POST", f"{base}/restart"), lambda one: one[1]["message"] == "bob has it open.")
     server.ask("POST", f"{base}/restart", {"force": True})
     assert "dead" not in bob.states()
     assert "starting" in bob.states()
     assert (await bob.run("1"))["execution_count"] == 1
     server.ask("POST", f"{base}/shutdown", {"force": True})
     await bob.until(lambda: bob.states()[-1] == "dead")
-    await until(lambda: server.ask("GET", "slipway/api/kernels"), lambda told: kernel not in str(told))
+    await soon(lambda: server.ask("GET", "slipway/api/kernels"), lambda told: kernel not in str(told))
     assert server.refused("GET", base)[0] == 404
 
 
@@ -243,11 +241,3 @@ async def test_clients_without_a_subprotocol_speak_json_both_ways(server: Server
     assert old.text(asked) == "old\n"
     seen = await new.until(lambda: new.of(asked, "stream"))
     assert seen[0].parent["cell_id"] == "c1"
-
-
-async def until(look: Any, found: Any) -> Any:
-    for _ in range(200):
-        if found(value := look()):
-            return value
-        await asyncio.sleep(0.1)
-    raise AssertionError(value)

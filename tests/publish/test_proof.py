@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from jupyter_slipway.publish import observe
 from jupyter_slipway.publish.model import Difference, Environment, Module, Parameter, Proof
 from jupyter_slipway.publish.proof import judge, prove
+from tests.waiting import eventually
 
 HERE = Environment(python="3", locked=False, executable=sys.executable)
 
@@ -175,10 +175,7 @@ def main():
             await task
 
     asyncio.run(cancelled())
-    ended = time.monotonic() + 5
-    while any(_lives(int(pid)) for pid in pids.read_text().split()):
-        assert time.monotonic() < ended
-        time.sleep(0.02)
+    eventually(lambda: not any(_lives(int(pid)) for pid in pids.read_text().split()))
 
 
 def _lives(pid: int) -> bool:

@@ -6,8 +6,7 @@ import hashlib
 import os
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from jupyter_slipway.runs.engine import Engine, Submission
 from jupyter_slipway.runs.model import ENDED, Policy, Run
 from jupyter_slipway.runs.prepared import Prepared
 from jupyter_slipway.runs.runner import Runner
+from tests.waiting import PATIENCE, eventually
 
 
 def a_database(url: str) -> Database:
@@ -61,19 +61,5 @@ def a_runner(database: Database, home: Path, **changes: Any) -> Iterator[Runner]
         assert not thread.is_alive()
 
 
-def until(true: Callable[[], Any], seconds: float = 20) -> Any:
-    """What `true` gives as soon as it gives something."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.01)
-    return found
-
-
-def ended(engine: Engine, run: Run, seconds: float = 20) -> Run:
-    def look() -> Run | None:
-        found = engine.get(run.id)
-        return found if found.state in ENDED else None
-
-    found: Run = until(look, seconds)
-    return found
+def ended(engine: Engine, run: Run, seconds: float = PATIENCE) -> Run:
+    return eventually(lambda: engine.get(run.id), lambda found: found.state in ENDED, seconds)

@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_slipway.runs import attempt
 from jupyter_slipway.runs.attempt import Exit, Launch, Look, Nest
-from tests.runs.jobs import until
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def end_of(directory: Path) -> Exit:
     def look() -> Exit | None:
         return attempt.look(directory)[1]
 
-    found: Exit = until(look)
+    found: Exit = eventually(look)
     return found
 
 
@@ -82,7 +82,7 @@ def test_ten_guards_of_one_attempt_start_it_once(tmp_path, nest):
         guard.wait(20)
     end_of(directory)
     nest.ensure(directory)
-    until(lambda: attempt.look(directory)[0] is Look.ENDED)
+    eventually(lambda: attempt.look(directory)[0] is Look.ENDED)
 
     assert log(directory) == "started\n"
 
@@ -96,14 +96,14 @@ def test_time_out_ends_the_whole_group(tmp_path, nest):
     nest.ensure(directory)
 
     assert end_of(directory).reason == "timeout"
-    until(lambda: is_gone(int(log(directory))))
+    eventually(lambda: is_gone(int(log(directory))))
 
 
 def test_cancel_ends_it_and_one_that_ignores_sigterm_is_killed(tmp_path, nest):
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
     directory = laid_out(tmp_path / "a", code, grace=0.5)
     nest.ensure(directory)
-    until(lambda: (directory / "log").exists() and log(directory))
+    eventually(lambda: (directory / "log").exists() and log(directory))
     assert attempt.look(directory)[0] is Look.RUNNING
     attempt.cancel(directory)
     end = end_of(directory)
@@ -123,11 +123,11 @@ def test_an_attempt_cancelled_before_it_began_does_not_begin(tmp_path, nest):
 def test_a_killed_guard_takes_its_process_along_and_is_seen_as_lost(tmp_path, nest):
     directory = laid_out(tmp_path / "a", "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
     nest.ensure(directory)
-    until(lambda: (directory / "log").exists() and log(directory))
+    eventually(lambda: (directory / "log").exists() and log(directory))
     os.kill(json.loads((directory / "started.json").read_text())["guard"], signal.SIGKILL)
 
-    until(lambda: attempt.look(directory)[0] is Look.LOST)
-    until(lambda: is_gone(int(log(directory))))
+    eventually(lambda: attempt.look(directory)[0] is Look.LOST)
+    eventually(lambda: is_gone(int(log(directory))))
     nest.ensure(directory)
     subprocess.run([sys.executable, attempt.GUARD, str(directory)], check=True, timeout=20)
     assert attempt.look(directory)[0] is Look.LOST
@@ -136,7 +136,7 @@ def test_a_killed_guard_takes_its_process_along_and_is_seen_as_lost(tmp_path, ne
 def test_a_guard_outlives_the_nest(tmp_path, nest):
     directory = laid_out(tmp_path / "a", "import time; print('on', flush=True); time.sleep(1); print('end')")
     nest.ensure(directory)
-    until(lambda: (directory / "log").exists() and log(directory))
+    eventually(lambda: (directory / "log").exists() and log(directory))
     nest.close()
 
     assert end_of(directory).code == 0

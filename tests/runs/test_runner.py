@@ -20,7 +20,8 @@ from jupyter_slipway.runs.engine import Engine
 from jupyter_slipway.runs.model import Frame, Policy, RunState
 from jupyter_slipway.runs.prepared import Prepared
 from jupyter_slipway.runs.runner import Runner
-from tests.runs.jobs import a_runner, ended, prepared, submit, until
+from tests.runs.jobs import a_runner, ended, prepared, submit
+from tests.waiting import eventually
 
 SLEEP = "import time\ndef main():\n    print('on', flush=True)\n    time.sleep({})"
 
@@ -128,7 +129,7 @@ def test_a_run_killed_by_the_system_says_so(engine, runner):
 
 def test_cancel_ends_a_running_run_at_once(engine, runner):
     run = submit(engine, SLEEP.format(60))
-    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
     before = time.monotonic()
     assert engine.cancel(run.id).cancelling
 
@@ -143,7 +144,7 @@ def test_a_run_cancelled_while_it_is_prepared_does_not_begin(database, home, eng
 
     with a_runner(database, home, prepare=prepare):
         run = submit(engine)
-        until(lambda: engine.get(run.id).state is RunState.RUNNING)
+        eventually(lambda: engine.get(run.id).state is RunState.RUNNING)
         engine.cancel(run.id)
         assert ended(engine, run).state is RunState.CANCELLED
     assert not (engine.directory(run.id) / "log").exists()
@@ -154,7 +155,10 @@ def test_no_more_run_at_once_than_wanted(database, home, engine):
 import os, time
 from pathlib import Path
 def main(*, folder):
-    mark = Path(folder, str(os.getpid())); mark.touch()
+    mark, met = Path(folder, str(os.getpid())), Path(folder).with_name("met"); mark.touch()
+    end = time.monotonic() + 60
+    while not met.exists() and time.monotonic() < end:
+        if len(list(Path(folder).iterdir())) > 1: met.touch()
     time.sleep(0.3)
     count = len(list(Path(folder).iterdir())); mark.unlink()
     return count
@@ -176,23 +180,22 @@ def main():
     time.sleep(3)
 """
     run = submit(engine, source)
-    found = until(lambda: engine.get(run.id) if engine.get(run.id).progress else None)
+    found = eventually(lambda: engine.get(run.id) if engine.get(run.id).progress else None)
 
     assert (found.progress, found.progress_text) == (0.5, "50%|####  | 50/100 [00:01<00:02, 9.99it/s]")
     engine.cancel(run.id)
 
 
-def test_a_submitted_run_is_picked_up_at_once(engine, runner):
-    until(lambda: background.status(runner.home).alive)
-    waits = []
+def test_a_submitted_run_is_picked_up_when_the_runner_is_rung(engine, runner, monkeypatch):
+    eventually(lambda: background.status(runner.home).alive)
+    monkeypatch.setattr("jupyter_slipway.runs.runner.POLL", 3600.0)
+
     for _ in range(5):
-        run = ended(engine, submit(engine))
-        waits.append((run.started_at - run.queued_at).total_seconds())
-
-    assert sorted(waits)[2] < 0.05
+        assert ended(engine, submit(engine)).state is RunState.SUCCEEDED
 
 
-def test_a_due_schedule_wakes_the_runner(database, home, engine):
+def test_a_due_schedule_wakes_the_runner(database, home, engine, monkeypatch):
+    monkeypatch.setattr("jupyter_slipway.runs.runner.POLL", 3600.0)
     due = time.time() + 0.7
     fired = []
 
@@ -203,9 +206,9 @@ def test_a_due_schedule_wakes_the_runner(database, home, engine):
         return None
 
     with a_runner(database, home, fire=fire):
-        until(lambda: fired)
+        eventually(lambda: fired)
 
-    assert 0 <= fired[0] - due < 0.1
+    assert fired[0] >= due
 
 
 def test_broken_schedules_do_not_stop_the_runs(database, home, engine, caplog):
@@ -231,19 +234,19 @@ def main():
 def test_a_run_whose_files_cannot_be_reached_fails_and_holds_nobody_up(database, home, engine, caplog):
     run = submit(engine, SLEEP.format(60))
     with a_runner(database, home, lease=1.0):
-        until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+        eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
         (engine.directory(run.id) / "lock").rename(home / "lock")
         (engine.directory(run.id) / "lock").symlink_to("lock")  # a loop: ELOOP, also for root
         assert ended(engine, run).error.kind == "unreadable"
         assert ended(engine, submit(engine)).state is RunState.SUCCEEDED
         attempt.cancel(engine.directory(run.id))
-        until(lambda: (engine.directory(run.id) / "exit.json").exists())
+        eventually(lambda: (engine.directory(run.id) / "exit.json").exists())
 
 
 def test_a_claimed_run_that_the_runner_lost_sight_of_is_found_again(engine, runner):
-    until(lambda: background.status(runner.home).alive)
+    eventually(lambda: background.status(runner.home).alive)
     run = submit(engine, SLEEP.format(1))
-    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
     runner.live.clear()
 
     assert ended(engine, run).state is RunState.SUCCEEDED
@@ -311,7 +314,7 @@ def main(*, marks, seconds=0.0):
 def test_a_run_outlives_its_runner_and_is_adopted_by_the_next(engine, worker, tmp_path):
     run = submit(engine, COUNTED, parameters={"marks": str(tmp_path / "m"), "seconds": 2.0})
     first = worker()
-    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
     first.kill()
     first.wait()
     worker()
@@ -323,10 +326,10 @@ def test_a_run_outlives_its_runner_and_is_adopted_by_the_next(engine, worker, tm
 def test_a_run_that_ended_while_no_runner_lived_is_settled(engine, worker, tmp_path):
     run = submit(engine, COUNTED, parameters={"marks": str(tmp_path / "m"), "seconds": 0.5})
     first = worker()
-    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
     first.kill()
     first.wait()
-    until(lambda: (engine.directory(run.id) / "exit.json").exists())
+    eventually(lambda: (engine.directory(run.id) / "exit.json").exists())
     worker()
 
     assert ended(engine, run).value == {"result": 1}
@@ -339,7 +342,7 @@ def test_a_run_whose_process_died_with_its_runner_is_settled_within_a_lease(engi
     policy = Policy(attempts=attempts, backoff=0.1)
     run = submit(engine, COUNTED, policy, parameters={"marks": str(tmp_path / "m"), "seconds": 1.0})
     first = worker()
-    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
     first.kill()
     first.wait()
     started = json.loads((engine.directory(run.id) / "started.json").read_text())
@@ -355,11 +358,11 @@ def test_a_run_whose_process_died_with_its_runner_is_settled_within_a_lease(engi
 def test_a_run_cancelled_while_no_runner_lives_ends(engine, worker, tmp_path):
     run = submit(engine, COUNTED, parameters={"marks": str(tmp_path / "m"), "seconds": 60.0})
     first = worker()
-    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
     first.kill()
     first.wait()
     engine.cancel(run.id)
-    until(lambda: (engine.directory(run.id) / "exit.json").exists())
+    eventually(lambda: (engine.directory(run.id) / "exit.json").exists())
     worker()
 
     assert ended(engine, run).state is RunState.CANCELLED
@@ -368,13 +371,13 @@ def test_a_run_cancelled_while_no_runner_lives_ends(engine, worker, tmp_path):
 def test_a_frozen_runner_is_taken_over_and_can_do_no_harm(database, home, engine, worker, tmp_path):
     run = submit(engine, COUNTED, parameters={"marks": str(tmp_path / "m"), "seconds": 6.0})
     first = worker()
-    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
     first.send_signal(signal.SIGSTOP)
     second = Runner(database, home, prepare=lambda run: pytest.fail("begun again"), fire=lambda now: None, lease=2.0)
     try:
-        until(lambda: second.step() and run.id in second.live, seconds=6)
+        eventually(lambda: second.step() and run.id in second.live)
         first.send_signal(signal.SIGCONT)
-        until(lambda: second.step() and engine.get(run.id).state is RunState.SUCCEEDED)
+        eventually(lambda: second.step() and engine.get(run.id).state is RunState.SUCCEEDED)
     finally:
         second.close()
 
@@ -383,7 +386,7 @@ def test_a_frozen_runner_is_taken_over_and_can_do_no_harm(database, home, engine
 
 def test_two_runners_in_one_home_are_refused(database, home, worker):
     worker()
-    until(lambda: background.status(home).alive)
+    eventually(lambda: background.status(home).alive)
     second = Runner(database, home, prepare=None, fire=lambda now: None)
     with pytest.raises(Conflict, match="already at work"):
         second.run()
@@ -392,7 +395,7 @@ def test_two_runners_in_one_home_are_refused(database, home, worker):
 def test_sigterm_leaves_the_runs_alone(engine, worker, tmp_path):
     run = submit(engine, COUNTED, parameters={"marks": str(tmp_path / "m"), "seconds": 1.5})
     first = worker()
-    until(lambda: engine.get(run.id).attempt and logged(engine, run.id))
+    eventually(lambda: engine.get(run.id).attempt and logged(engine, run.id))
     first.terminate()
     assert first.wait(10) == 0
     assert engine.get(run.id).state is RunState.RUNNING
@@ -407,7 +410,7 @@ def test_a_runner_with_nothing_to_do_ends(worker):
 
 def test_a_runner_whose_home_is_gone_ends(tmp_path, worker):
     process = worker(tmp_path / "gone")
-    until(lambda: background.status(tmp_path / "gone").alive)
+    eventually(lambda: background.status(tmp_path / "gone").alive)
     shutil.rmtree(tmp_path / "gone")
 
     assert process.wait(20) is not None

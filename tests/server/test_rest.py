@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from tornado.httpclient import HTTPClientError
 
 from jupyter_slipway.api import ENDPOINTS
 from tests.server.conftest import Api
+from tests.waiting import PATIENCE
 
 CELLS = [
     {"id": "c0", "source": "month = 1\nunused = 'x'"},
@@ -23,12 +25,13 @@ REQUEST = {"notebook": "totals.ipynb", "cells": CELLS, "cell": "c2", "name": "to
 
 async def ended(api: Api, run: str) -> dict[str, Any]:
     """The run, when it has ended."""
-    for _ in range(200):
+    until = time.monotonic() + PATIENCE
+    while True:
         _, found = await api("GET", f"runs/{run}")
         if found["state"] not in ("queued", "running"):
-            return found
+            return dict(found)
+        assert time.monotonic() < until, found
         await asyncio.sleep(0.1)
-    raise AssertionError(found)
 
 
 async def test_a_plan_says_what_would_run_and_why(api: Api) -> None:

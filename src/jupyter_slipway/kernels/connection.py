@@ -214,9 +214,10 @@ class KernelConnection(BaseKernelWebsocketConnection):
         """From the page's place in the journal to now, as fast as it takes it; then it is told live again."""
         assert self._outlet is not None
         try:
+            # Also when nothing is new: told live before there is room, each message would find the outlet full again.
+            await self._outlet.room()
             while self._place < link.last and not self._outlet.closed:
                 end = link.last
-                await self._outlet.room()
                 async for frame in link.history(self._place, end):
                     self._place = frame.number
                     if frame.kind != MESSAGE:
@@ -229,6 +230,7 @@ class KernelConnection(BaseKernelWebsocketConnection):
                         self._send(said)
                         await self._outlet.room()
                 self._place = end
+                await self._outlet.room()
         except Unavailable:
             # The host was lost meanwhile: what it said last is in no journal.
             self._place = link.last

@@ -93,8 +93,8 @@ class SharedKernels:
 
     async def list_kernels(self, asker: Asker) -> KernelList:
         """Kernels that live, of this machine's home."""
-        found = [await self._kernel(link, asker) for link in self._live.links().values()]
-        return KernelList(tuple(one for one in found if one.role is not None))
+        found = await asyncio.gather(*(self._if_it_lives(link, asker) for link in self._live.links().values()))
+        return KernelList(tuple(one for one in found if one is not None and one.role is not None))
 
     async def get_kernel(self, asker: Asker, kernel: str) -> Kernel:
         """One kernel: its state, who is here, whose turn it is, what it died of."""
@@ -270,6 +270,13 @@ class SharedKernels:
         elif directory is not None:
             for frame in journal.frames(directory / "journal", after, execution.last or None):
                 yield frame
+
+    async def _if_it_lives(self, link: Link, asker: Asker) -> Kernel | None:
+        try:
+            return await self._kernel(link, asker)
+        except Unavailable:
+            # It ended while the others were asked, or its host hangs: the list of the others is not held up by it.
+            return None
 
     async def _kernel(self, link: Link, asker: Asker) -> Kernel:
         await link.ready()

@@ -28,8 +28,8 @@ RESTART = 90.0
 RETRY = 0.1
 REMOTE_TRIES = 100
 """Of a host on another machine, whose process cannot be looked at."""
-QUEUE = 200
-"""Frames of a history that may wait to be taken."""
+QUEUE = 4 << 20
+"""Bytes of a history that may wait to be taken."""
 SERVER = f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -130,7 +130,11 @@ class Link:
             await self._mend(tries)
         self._up.set()
         self._fail_calls(self.over)
+        self._note_end()
         self.ended(self.over)
+
+    def _note_end(self) -> None:
+        """The kernel has ended; its host has written down why, unless it was killed."""
 
     async def _attached(self) -> _Stream | None:
         try:
@@ -237,11 +241,14 @@ class Link:
             Unavailable: the host does not answer
         """
         frames: asyncio.Queue[Frame | None] = asyncio.Queue()
+        waiting = 0
 
         def heard(frame: Frame) -> None:
+            nonlocal waiting
             frames.put_nowait(frame)
+            waiting += len(frame.payload)
             # No more than a little in memory, however long the history and however slow who reads it.
-            if frames.qsize() >= QUEUE:
+            if waiting >= QUEUE:
                 stream.flow(False)
 
         try:
@@ -253,7 +260,8 @@ class Link:
         stream.write(call(token=self.record.token, since=max(since, 0), until=until, server=SERVER))
         try:
             while (frame := await frames.get()) is not None:
-                if frames.qsize() < QUEUE:
+                waiting -= len(frame.payload)
+                if waiting < QUEUE:
                     stream.flow(True)
                 if frame.kind != CALL:
                     yield frame
@@ -367,8 +375,17 @@ async def connect(record: Record, hear: Callable[[Frame], None]) -> _Stream:
         # Both ends show a certificate of the cluster's own authority, which names no machine.
         context.check_hostname = False
         context.load_cert_chain(record.tls["cert"], record.tls["key"])
-    _, stream = await loop.create_connection(lambda: _Stream(hear), address, int(port), ssl=context)
+    transport, stream = await loop.create_connection(lambda: _Stream(hear), address, int(port), ssl=context)
+    _keep_alive(transport.get_extra_info("socket"))
     return stream
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    """Let the system notice within 11 seconds that the other machine is gone, which says nothing."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, seconds in (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
 
 
 def _silent() -> Unavailable:
