@@ -21,11 +21,7 @@ from jupyter_slipway.kernels import hosts
 
 SAMPLES = 20 if os.environ.get("QUICK") else 100
 STOCK = (
-    "--SlipwayKernelManager.hosting=False",
-    "--ServerApp.kernel_manager_class=jupyter_server.services.kernels.kernelmanager.AsyncMappingKernelManager",
-    "--ServerApp.kernel_websocket_connection_class="
-    "jupyter_server.services.kernels.connection.channels.ZMQChannelsWebsocketConnection",
-    "--ServerApp.session_manager_class=jupyter_server.services.sessions.sessionmanager.SessionManager",
+    "--SlipwayApp.shared_kernels=False",
     # Its limit would drop output and win.
     "--ZMQChannelsWebsocketConnection.limit_rate=False",
     "--ServerApp.tornado_settings={'websocket_max_message_size': 1073741824}",

@@ -16,6 +16,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Api } from './api';
 import { addClusters } from './clusters/plugin';
 import { addKernels } from './kernels/plugin';
+import { addComparing } from './notebooks/compare-plugin';
 import { addTextNotebooks } from './notebooks/plugin';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
@@ -67,15 +68,17 @@ const plugin: JupyterFrontEndPlugin<void> = {
     };
     addPublishing(context, notebooks, serviceManager.contents);
     addTextNotebooks(app, context, notebooks, palette);
-    addPages(app, context, { rendermime, editors, translator: tongue }, notebooks, restorer, router);
+    const drawing = { rendermime, editors, translator: tongue };
+    const pages = addPages(app, context, drawing, notebooks, restorer, router);
+    const watchNotebooks = addComparing(app, context, notebooks, pages, drawing, palette);
     whenFirst(notebooks, () =>
       import('./notebooks/texts').then(({ markOldOutputs }) => markOldOutputs(context, notebooks))
     );
-    // All of it is about a notebook that is open.
+    whenFirst(notebooks, watchNotebooks);
     whenFirst(notebooks, () =>
-      import('./notebooks/compare-plugin').then(({ addCompare }) =>
-        addCompare(app, context, notebooks, { rendermime, editors, translator: tongue }, palette)
-      )
+      import('./notebooks/following').then(({ Following }) => {
+        new Following(context, notebooks, serviceManager.contents);
+      })
     );
     const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette, statusBar);
     addKernels(app, context, toolbars, dialogs, executor);

@@ -60,7 +60,8 @@ export class Pages {
     }));
   }
 
-  private async show(
+  /** `make` is given the page that is open already; null: it has taken the wish. */
+  async show(
     id: string,
     command: string,
     args: Arguments,
@@ -82,6 +83,12 @@ export class Pages {
     }
     shell.activateById(id);
   }
+
+  /** With which arguments a page comes back after a reload. */
+  remember(page: Page, args: Arguments): void {
+    page.args = args;
+    void this.tracker.save(page);
+  }
 }
 
 /** A view to put into a page, and what keeps the page's title right. */
@@ -95,7 +102,7 @@ export class Page extends MainAreaWidget<SlipwayWidget> {
   constructor(
     view: SlipwayWidget,
     readonly command: string,
-    readonly args: Arguments
+    public args: Arguments
   ) {
     super({ content: view });
     this.toolbar.hide();
@@ -113,7 +120,7 @@ export function addPages(
   notebooks: INotebookTracker,
   restorer: ILayoutRestorer | null,
   router: IRouter | null
-): void {
+): Pages {
   const { commands, trans, api, overview } = context;
   const pages = new Pages(app, context, drawing);
   void restorer?.restore(pages.tracker, {
@@ -198,15 +205,24 @@ export function addPages(
     label: trans.__('Open Slipway Link'),
     describedBy: A_LINK,
     execute: args => {
-      const own: string[] = [CommandIDs.openJob, CommandIDs.openRun, CommandIDs.compare];
+      const own: string[] = [
+        CommandIDs.openJob,
+        CommandIDs.openRun,
+        CommandIDs.compare,
+        CommandIDs.compareNotebook,
+        CommandIDs.notebookHistory,
+        CommandIDs.resolveNotebook
+      ];
       const link = typeof args.command === 'string' ? args : linked(String(args.search ?? ''));
-      if (link && own.includes(String(link.command))) {
-        void commands.execute(String(link.command), (link.args ?? {}) as Arguments);
-      }
+      // Given back: a page of the layout before a reload is put in its old place when it has come.
+      return link && own.includes(String(link.command))
+        ? commands.execute(String(link.command), (link.args ?? {}) as Arguments)
+        : undefined;
     }
   });
   // A link such as /lab?slipway=run/ID or /lab?slipway=job/NAME: what the command line prints.
   router?.register({ command: CommandIDs.openLink, pattern: /[?&]slipway=/ });
+  return pages;
 }
 
 /** The command that a link's query names; null when it names none. */

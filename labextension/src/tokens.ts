@@ -33,7 +33,10 @@ export const CommandIDs = {
   compareWithSaved: 'slipway:compare-with-saved',
   compareWithProduction: 'slipway:compare-with-production',
   notebookHistory: 'slipway:notebook-history',
+  cellHistory: 'slipway:cell-history',
+  resolveNotebook: 'slipway:resolve-notebook',
   restoreRevision: 'slipway:restore-revision',
+  restoreCell: 'slipway:restore-cell',
   shareNotebook: 'slipway:share-notebook'
 } as const;
 

@@ -25,6 +25,21 @@ def load_ipython_extension(shell: Any) -> None:
     load(shell)
 
 
+def cluster(name: str = "") -> Any:
+    """A cluster as a live widget in a notebook; as a table where there are no widgets.
+
+    Args:
+        name: the one that this kernel uses when empty
+
+    Raises:
+        NotFound: there is none of that name
+        Conflict: this kernel uses none
+    """
+    from jupyter_slipway.commands.show import cluster
+
+    return cluster(name)
+
+
 def __getattr__(name: str) -> str:
     if name == "__version__":
         from importlib.metadata import version

@@ -126,6 +126,7 @@ ENDPOINTS = (
     Endpoint("GET", "/clusters/{cluster}/progress", Clusters.cluster_progress, "read"),
     Endpoint("POST", "/clusters/{cluster}/cancel", Clusters.cancel_work, "execute"),
     Endpoint("POST", "/clusters/{cluster}/packages", Clusters.compare_packages, "read"),
+    Endpoint("POST", "/clusters/{cluster}/synchronise", Clusters.synchronise_packages, "execute"),
     *NOTEBOOKS,
     *COMPARE,
 )
@@ -185,7 +186,9 @@ class Slipway:
         workspace = Workspace(settings, root, lambda: status(settings.home, self.engine.counts()))
         # A command has no server whose links it could use.
         self._home_kernels = HomeKernels(settings.home)
-        self.shared = SharedKernels(self.database, self.events, settings.home, links or self._home_kernels)
+        # A server's has a length: without kernels, as it usually is when this is made, it counts as false.
+        links = self._home_kernels if links is None else links
+        self.shared = SharedKernels(self.database, self.events, settings.home, links)
         self.clusters = Manager.of(settings, self.database, self.events)
         services = (
             workspace,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
+import os
 import sys
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
@@ -18,27 +21,33 @@ from jupyter_client.session import Session
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import JupyterServerAuthWarning
 from tornado import web
 from tornado.ioloop import IOLoop, PeriodicCallback
-from traitlets import Enum, Float, Integer, Unicode
+from traitlets import Bool, Enum, Float, Integer, Unicode
 from traitlets.config import Config
 
 from jupyter_slipway import __version__
 from jupyter_slipway.clusters import proxy
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError
 from jupyter_slipway.events import Changed
+from jupyter_slipway.kernels import classes, collaboration
 from jupyter_slipway.kernels.actions import PATH as KERNEL_ACTIONS
 from jupyter_slipway.kernels.actions import KernelActions
 from jupyter_slipway.kernels.connection import LARGEST
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.manager import SlipwayKernelManager
+from jupyter_slipway.kernels.offered import offering
+from jupyter_slipway.kernels.sessions import name_of_root
 from jupyter_slipway.settings import Settings, local_user
 from jupyter_slipway.web import PREFIX, Asker, Problem, Raw, encode, openapi, problem
 
 if TYPE_CHECKING:
     from jupyter_slipway.api import Slipway
+    from jupyter_slipway.clusters.manager import Manager
     from jupyter_slipway.clusters.model import Attachment
     from jupyter_slipway.kernels.documents import Documents
+    from jupyter_slipway.notebooks.room import OpenFiles
 
 API = "jupyter_slipway.api"
 WATCH = 1000
@@ -46,6 +55,13 @@ WATCH = 1000
 ATTACH = 3.0
 """Seconds to wait for a kernel that is told of its cluster; a busy one hears of it later."""
 LONG = 3600.0
+UNAUTHENTICATED = "JUPYTER_SERVER_ALLOW_UNAUTHENTICATED_ACCESS"
+"""The server's own variable."""
+FORGOTTEN = r"(?s)(?!.*slipway)Extension endpoints without"
+NOT_SHARED = (
+    "Kernels are not shared: %s. So they are Jupyter's own: what they print while no page is open is lost, "
+    "and nobody sees who runs what."
+)
 HINT = "https://events.jupyter.org/slipway/changed/v1"
 
 
@@ -207,13 +223,40 @@ class SlipwayApp(ExtensionApp):
         config=True
     )
 
+    shared_kernels = Bool(
+        True,
+        help="Whether kernels are shared and outlive the server, unless the server is configured with other classes.",
+    ).tag(config=True)
+
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
-        """Before the server makes its contents manager: let it be one that keeps outputs beside texts."""
+        """Before the server makes its managers: let them be ours, but for what is configured otherwise."""
         super()._link_jupyter_server_extension(serverapp)
         from jupyter_slipway.notebooks.contents import text_notebooks
 
-        chosen = text_notebooks(serverapp.contents_manager_class, self._home())
-        serverapp.update_config(Config({"ServerApp": {"contents_manager_class": chosen}}))
+        chosen: dict[str, Any] = {
+            "contents_manager_class": text_notebooks(serverapp.contents_manager_class, self._home())
+        }
+        kernels = classes.choose(serverapp, self._home(), shared=self.shared_kernels)
+        chosen |= kernels.classes
+        if not kernels.why:
+            chosen["kernel_spec_manager_class"] = offering(serverapp, self._home())
+        if not (serverapp.trait_has_value("allow_unauthenticated_access") or os.environ.get(UNAUTHENTICATED)):
+            # Jupyter's own default lets everybody in wherever an extension has forgotten to ask.
+            chosen["allow_unauthenticated_access"] = False
+            # Where others have forgotten is nothing that who starts a server can mend.
+            warnings.filterwarnings("ignore", FORGOTTEN, JupyterServerAuthWarning)
+        serverapp.update_config(Config({"ServerApp": chosen}))
+        self._not_shared = kernels.why
+        if kernels.why:
+            self.log.log(logging.WARNING if self.shared_kernels else logging.INFO, NOT_SHARED, kernels.why)
+        collaboration.keep_tidy(serverapp, self._home())
+        self._open_files = self._merge_in_rooms(serverapp) if collaboration.extension(serverapp) is not None else None
+
+    def _merge_in_rooms(self, serverapp: Any) -> OpenFiles | None:
+        from jupyter_slipway.notebooks import room
+
+        folder = collaboration.folder(self._home()) / name_of_root(serverapp.root_dir)
+        return room.install(lambda: serverapp.contents_manager, folder, self.log)
 
     def _home(self) -> Path:
         return Path(self.home).expanduser().absolute() if self.home else Settings.read().home
@@ -274,10 +317,13 @@ class SlipwayApp(ExtensionApp):
         self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"opened": lambda: self.slipway}))
         self.handlers.append((KERNEL_ACTIONS, KernelActions))
         self.handlers.extend(proxy.handlers(self._dashboard))
+        # Pages ask about kernels only where there is something to tell.
+        page = self.serverapp.web_app.settings.setdefault("page_config_data", {})
+        page["slipwaySharedKernels"] = "true" if self._shares_kernels() else "false"
+        page["slipwayKernelsNotShared"] = self._not_shared
         if self._shares_kernels():
-            # Pages ask about kernels only where there is something to tell.
-            self.serverapp.web_app.settings.setdefault("page_config_data", {})["slipwaySharedKernels"] = "true"
-            if self.serverapp.jpserver_extensions.get("jupyter_server_ydoc"):
+            self.serverapp.kernel_manager.clusters = self._clusters
+            if collaboration.extension(self.serverapp) is not None:
                 self._share_documents()
 
     def _share_documents(self) -> None:
@@ -295,18 +341,26 @@ class SlipwayApp(ExtensionApp):
     @cached_property
     def _documents(self) -> Documents:
         from jupyter_slipway.kernels.documents import Documents
-        from jupyter_slipway.kernels.execute import collaboration
 
-        return Documents(collaboration(self.serverapp), self.log)
+        return Documents(collaboration.extension(self.serverapp), self.log)
+
+    async def _clusters(self) -> Manager:
+        await asyncio.to_thread(importlib.import_module, API)
+        return self.slipway.clusters
 
     async def _dashboard(self, cluster: str) -> str:
-        await asyncio.to_thread(importlib.import_module, API)
-        return self.slipway.clusters.dashboard(cluster)
+        return (await self._clusters()).dashboard(cluster)
 
     async def stop_extension(self) -> None:
         self._watch.stop()
         if "_documents" in vars(self):
             await self._documents.close()
+        if self._open_files:
+            await self._open_files.close()
+        if (found := collaboration.extension(self.serverapp)) is not None:
+            await collaboration.let_go_of_rooms(found)
+        if self._shares_kernels():
+            await self.serverapp.kernel_manager.settle()
         if "slipway" in vars(self):
             await self.slipway.close()
 

@@ -14,9 +14,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
@@ -36,6 +37,7 @@ from jupyter_slipway.clusters.handlers import (
     PackagesRequest,
     ProfileList,
     ScaleRequest,
+    SynchroniseRequest,
 )
 from jupyter_slipway.clusters.model import Cluster, ClusterState, Figures
 from jupyter_slipway.clusters.packages import PackageComparison
@@ -297,6 +299,18 @@ class Client:
     def compare_packages(self, cluster: str, packages: dict[str, str]) -> PackageComparison:
         return self.call(PackageComparison, "compare_packages", PackagesRequest(packages), cluster=cluster)
 
+    def synchronise_packages(self, cluster: str, packages: dict[str, str], digest: str) -> PackageComparison:
+        return self.call(
+            PackageComparison, "synchronise_packages", SynchroniseRequest(packages, digest), cluster=cluster
+        )
+
+    def dashboard(self, cluster: str) -> str:
+        """Its path on the server that a browser has this notebook from; '' when there is none, or it is not known."""
+        base = _base_url()
+        if not base or not self.cluster(cluster).dashboard:
+            return ""
+        return f"{base.rstrip('/')}/slipway/clusters/{quote(cluster)}/dashboard/"
+
     def settle(self, cluster: str, progress: Callable[[Cluster], None] = lambda cluster: None) -> Cluster:
         """The cluster, once it has stopped starting or stopping."""
         while True:
@@ -343,3 +357,17 @@ def _refused(status: int, body: bytes) -> SlipwayError:
         if kind.status == status:
             return kind(message, hint=hint)
     return errors.SlipwayError(message, hint=hint)
+
+
+def _base_url() -> str:
+    """Path of the Jupyter server that this process is a kernel of; '' when that is not known."""
+    if url := os.environ.get("SLIPWAY_URL"):
+        return urlsplit(url).path or "/"
+    if prefix := os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
+        return prefix
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    server = Path(jupyter_runtime_dir(), f"jpserver-{os.environ.get('JPY_PARENT_PID', '')}.json")
+    with suppress(OSError, ValueError, KeyError):
+        return str(json.loads(server.read_text())["base_url"])
+    return ""

@@ -17,7 +17,7 @@ import nbformat
 from playwright.sync_api import Error
 
 from jupyter_slipway.kernels import hosts
-from tests.kernels.servers import CLASSES, free_port
+from tests.kernels.servers import PEOPLE, free_port
 
 TOGETHER = (
     "--ServerApp.jpserver_extensions=jupyter_server_ydoc=True",
@@ -30,11 +30,12 @@ APART = ("@jupyter/docprovider-extension", "@jupyter/collaboration-extension")
 class LabServer:
     """JupyterLab in a process of its own; it can be killed and started again."""
 
-    def __init__(self, home: Path, *, together: bool) -> None:
+    def __init__(self, home: Path, *, together: bool, base_url: str = "/") -> None:
         self.home, self.together, self.port = home, together, free_port()
         self.root = home / "work"
         self.root.mkdir(parents=True)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.base_url = base_url
+        self.url = f"http://127.0.0.1:{self.port}{base_url.rstrip('/')}"
         quiet = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
         quiet.parent.mkdir(parents=True)
         quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
@@ -58,9 +59,13 @@ class LabServer:
         }
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port_retries=0"]
         command += [f"--ServerApp.port={self.port}", f"--ServerApp.root_dir={self.root}"]
-        command += [f"--ServerApp.{name}={value}" for name, value in CLASSES.items()]
-        command += ["--ServerApp.jpserver_extensions=jupyter_slipway=True", "--LabApp.expose_app_in_browser=True"]
-        command += ["--SlipwayKernelManager.pool=0", "--SQLiteYStore.db_path=" + str(home / "ystore.db")]
+        command += [f"--ServerApp.base_url={self.base_url}"]
+        command += [
+            PEOPLE,
+            "--ServerApp.jpserver_extensions=jupyter_slipway=True",
+            "--LabApp.expose_app_in_browser=True",
+        ]
+        command += ["--SlipwayKernelManager.pool=0"]
         command += TOGETHER if self.together else ["--ServerApp.jpserver_extensions=jupyter_server_ydoc=False"]
         with (home / "server.log").open("a") as log:
             self.process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=Path(__file__).parents[2])
@@ -91,8 +96,8 @@ class LabServer:
 
 
 @contextmanager
-def lab_server(home: Path, *, together: bool) -> Iterator[LabServer]:
-    server = LabServer(home, together=together)
+def lab_server(home: Path, *, together: bool, base_url: str = "/") -> Iterator[LabServer]:
+    server = LabServer(home, together=together, base_url=base_url)
     try:
         yield server
     finally:
@@ -118,6 +123,11 @@ class Person:
             self.errors.append(message.text)
 
     def open(self, path: str) -> None:
+        self.visit(path)
+        self.ready()
+
+    def visit(self, path: str) -> None:
+        """JupyterLab with a file open, whatever kind it is of."""
         self.path = path
         until = time.monotonic() + 120
         while True:
@@ -128,7 +138,8 @@ class Person:
             except Error:
                 assert time.monotonic() < until, (self.server.home / "server.log").read_text()[-3000:]
                 time.sleep(0.5)
-        self.ready()
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+        self.page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
 
     def reload(self) -> None:
         self.page.reload()

@@ -154,7 +154,7 @@ def test_a_cluster_is_made_put_to_work_and_stopped(page, lab, squares):
     row(page, name).hover()
     row(page, name).get_by_role("button", name="Stop").click()
     sure = page.get_by_role("dialog")
-    expect(sure).to_contain_text("1 kernel or run uses it. What its workers hold in memory is lost.")
+    expect(sure).to_contain_text(re.compile(r"1 kernel or run uses it \(\w+\)\. What its workers hold"))
     sure.get_by_role("button", name="Stop").click()
     expect(row(page, name)).to_contain_text("Stopped", timeout=START)
     expect(chip(page)).to_have_text("No cluster")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +18,8 @@ from jupyter_client.manager import start_new_kernel
 from jupyter_slipway.client import Client
 from jupyter_slipway.clusters.handlers import ClusterRequest
 from jupyter_slipway.errors import Conflict
+from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.link import Link
 from tests.serving import serving
 
 Execute = Callable[[str], str]
@@ -72,6 +74,8 @@ def test_the_magic_starts_a_cluster_and_the_kernel_computes_on_it(execute: Execu
     assert execute("import dask; dask.delayed(sum)([4, 5]).compute()").strip() == "9"
     assert execute("from distributed import Client; Client().submit(sum, [6, 7]).result()").strip() == "13"
     assert execute("isinstance(client, Client)").strip() == "True"
+    assert execute("client").strip().startswith("<client of etl: 1 workers, 1 threads, 512.0 MiB>")
+    assert "127.0.0.1" not in execute("print(Client(), Client()._repr_html_())")
     assert "client" not in execute("%who")
     assert "tls://" not in execute("%cluster")
     assert slipway.figures("etl").done >= 3
@@ -113,6 +117,17 @@ def kernel_of(url: str, token: str) -> Iterator[str]:
         ask("DELETE", f"/{found['id']}")
 
 
+async def evaluated(home: Path, kernel: str, expression: str) -> str:
+    """What an expression gives in a kernel of a server."""
+    directory = hosts.find(home, kernel)
+    assert directory is not None
+    link = Link(directory, hosts.living(home)[directory])
+    try:
+        return str(await link.call("evaluate", within=120, expression=expression, seconds=120))
+    finally:
+        await link.close()
+
+
 def test_a_servers_kernel_is_given_its_client_without_a_cell(home: Path, tmp_path: Path) -> None:
     with serving(tmp_path, home) as server, kernel_of(server.http._url, server.http._token) as kernel:
         slipway = Client(server.http)
@@ -124,17 +139,7 @@ def test_a_servers_kernel_is_given_its_client_without_a_cell(home: Path, tmp_pat
         given = slipway.attach("etl", kernel)
 
         assert given.attachment.names == ("client",)
-        until = time.monotonic() + 30
-        connection = home / "runtime" / f"kernel-{kernel}.json"
-        client = BlockingKernelClient(connection_file=str(connection))
-        client.load_connection_file()
-        client.start_channels()
-        try:
-            while "Error" in (said := shown(client, "client.submit(sum, [1, 2, 3]).result()")):
-                assert time.monotonic() < until, said
-            assert said.strip() == "6"
-        finally:
-            client.stop_channels()
+        assert asyncio.run(evaluated(home, kernel, "client.submit(sum, [1, 2, 3]).result()")) == "6"
         assert [(one.holder, one.cluster) for one in slipway.attachments()] == [(kernel, "etl")]
         assert slipway.detach("etl", kernel).holders == 0
         slipway.delete_cluster("etl")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_slipway.clusters import sizes
 from jupyter_slipway.clusters.backends import Backends
+from jupyter_slipway.clusters.backends.dask_local import OWN_GPUS
 from jupyter_slipway.clusters.profiles import BUILT_IN, Profiles, fitted, size_of
 from jupyter_slipway.errors import Unprocessable
 
@@ -105,3 +108,31 @@ def test_a_file_that_cannot_be_used_says_where(tmp_path: Path, text: str, words:
         profiles(tmp_path, text).get("etl")
 
     assert words in refused.value.message
+
+
+@pytest.mark.usefixtures("machine")
+def test_gpus_are_offered_only_where_there_are_some_and_no_more_than_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "machine_gpus", lambda: 0)
+    found = {one.name: one for one in profiles(tmp_path).all()}
+    assert "gpu" not in found
+    assert "gpus" not in found["small"].schema["properties"]
+
+    monkeypatch.setattr(sizes, "machine_gpus", lambda: 2)
+    gpu = profiles(tmp_path).get("gpu")
+    assert (gpu.defaults["gpus"], gpu.defaults["workers"]) == (1, {"minimum": 1, "maximum": 2})
+    with pytest.raises(Unprocessable, match=r"gpus: 2 workers of 2 GPU are more than the 2 of this machine"):
+        profiles(tmp_path).options(gpu, {"gpus": 2})
+
+
+def test_each_worker_gets_gpus_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    workers: list[dict[str, Any]] = [{}, {}]
+    for namespace in workers:
+        exec(OWN_GPUS.format(machine=3, folder=str(tmp_path), wanted=2), namespace)
+
+    assert [list(namespace["_gpus"]) for namespace in workers] == [["0", "1"], ["2"]]
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
+    for lock in [lock for namespace in workers for lock in namespace["_gpus"].values()]:
+        os.close(lock)

@@ -25,12 +25,7 @@ from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.wire import Message, message
 
-CLASSES = {
-    "kernel_manager_class": "jupyter_slipway.kernels.manager.SlipwayKernelManager",
-    "kernel_websocket_connection_class": "jupyter_slipway.kernels.connection.KernelConnection",
-    "session_manager_class": "jupyter_slipway.kernels.sessions.SlipwaySessionManager",
-    "identity_provider_class": "tests.kernels.identity.TokenPeople",
-}
+PEOPLE = "--ServerApp.identity_provider_class=tests.kernels.identity.TokenPeople"
 NO_POOL = "--SlipwayKernelManager.pool=0"
 PATIENCE = 240.0
 V1 = "v1.kernel.websocket.jupyter.org"
@@ -73,9 +68,7 @@ class Server:
             f"--ServerApp.port={self.port}",
             f"--ServerApp.root_dir={root}",
         ]
-        given = " ".join(options)
-        command += [f"--ServerApp.{name}={value}" for name, value in CLASSES.items() if f".{name}=" not in given]
-        command += ["--ServerApp.jpserver_extensions=jupyter_slipway=True", "--ServerApp.port_retries=0"]
+        command += [PEOPLE, "--ServerApp.jpserver_extensions=jupyter_slipway=True", "--ServerApp.port_retries=0"]
         command += ["--allow-root", "--no-browser", *options]
         self.log = home / f"server-{self.port}.log"
         with self.log.open("a") as log:

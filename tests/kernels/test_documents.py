@@ -10,9 +10,11 @@ from typing import Any
 
 import nbformat
 import pytest
+from tornado.websocket import websocket_connect
 
 from jupyter_slipway.kernels import hosts
-from tests.kernels.servers import NO_POOL, Server, serving
+from tests.kernels.servers import NO_POOL, Server, in_loop, serving
+from tests.waiting import soon
 
 TOGETHER = "--ServerApp.jpserver_extensions=jupyter_server_ydoc=True"
 FILES = "--ServerApp.jpserver_extensions=jupyter_server_fileid=True"
@@ -29,7 +31,7 @@ class Shared:
         self.path.write_text(json.dumps(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells)))
         asked = {"format": "json", "type": "notebook"}
         session = server.ask("PUT", f"api/collaboration/session/{self.path.name}", asked)
-        self.room = f"json:notebook:{session['fileId']}"
+        self.room, self.session = f"json:notebook:{session['fileId']}", session["sessionId"]
         self.kernel = server.start_kernel()
 
     def run(self, cell: int, person: str = "ada", **more: Any) -> Any:
@@ -161,3 +163,15 @@ def test_a_killed_server_loses_no_line(tmp_path):
             )
     finally:
         hosts.end_all(home)
+
+
+@in_loop
+async def test_what_shared_documents_leave_behind_lies_in_the_home_and_not_in_the_root(server):
+    shared = Shared(server, "print('a')")
+    room = f"{server.url.replace('http', 'ws')}/api/collaboration/room/{shared.room}"
+    page = await websocket_connect(f"{room}?sessionId={shared.session}&token=ada-token")
+    await page.read_message()
+
+    await soon(lambda: {one.suffix for one in (server.home / "documents").iterdir()} >= {".db", ".json"})
+    page.close()
+    assert [one.name for one in server.root.iterdir() if one.name.startswith(".jupyter")] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.host import CONFIG, ENDED, FACTS, Config, unended
+from tests.waiting import eventually
 
 
 def left(home: Path, name: str, **changes: Any) -> Path:
@@ -64,6 +67,14 @@ def test_a_host_that_cannot_start_leaves_nothing(home: Path) -> None:
         hosts.start(home, config)
 
     assert hosts.directories(home) == []
+
+
+def test_a_host_whose_folder_was_deleted_ends(home: Path) -> None:
+    code = "import time; time.sleep(600)"
+    directory, record = hosts.start(home, Config("kernel-a", "python3", [sys.executable, "-c", code], dict(os.environ)))
+    shutil.rmtree(directory)
+
+    eventually(lambda: not hosting.alive(record))
 
 
 def test_only_what_never_ended_is_lost_with_a_host(tmp_path: Path) -> None:

@@ -104,6 +104,24 @@ def test_what_is_young_is_read_from_memory_even_if_the_disk_was_full(
     assert numbers(tail, 0) == list(range(1, 16))
 
 
+def test_at_rest_only_what_is_in_no_file_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tail = Tail(Journal(tmp_path))
+    written(tail, 10)
+    tail.rest()
+    assert (tail._frames, numbers(tail, 0)) == ([], list(range(1, 11)))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", no_space)
+        written(tail, 1)
+    tail.rest()
+    written(tail, 1)
+    assert numbers(tail, 9) == [10, 11, 12]
+
+
+def no_space(*arguments: object) -> int:
+    raise OSError(errno.ENOSPC, "full")
+
+
 def test_memory_is_bounded_and_the_rest_comes_from_the_disk(tmp_path: Path) -> None:
     tail = Tail(Journal(tmp_path))
     written(tail, 40, size=1 << 20)

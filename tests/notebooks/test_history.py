@@ -193,7 +193,7 @@ def test_only_notebooks_below_the_root_are_reached(folder: Folder, ask: Ask, pat
     ("body", "status"),
     [
         ({"base": "nowhere"}, 404),
-        ({"base": "@bob"}, 404),
+        ({"base": "@bob"}, 403),
         ({"base": ":2"}, 404),
         ({"contents": {"base": {}}}, 422),
         ({"contents": {"base": {"cells": [1], "metadata": {}}}}, 422),

@@ -88,6 +88,15 @@ export class Clusters {
     return this.server.request('POST', ['clusters', cluster, 'packages'], { body: { packages } });
   }
 
+  /** Install what the comparison's plan says, and restart the workers; how they compare afterwards. */
+  synchronise(
+    cluster: string,
+    packages: Record<string, string>,
+    digest: string
+  ): Promise<m.PackageComparison> {
+    return this.server.request('POST', ['clusters', cluster, 'synchronise'], { body: { packages, digest } });
+  }
+
   /** The address of its dashboard, through our proxy only. */
   dashboard(cluster: string): string {
     const { baseUrl } = this.server.settings;

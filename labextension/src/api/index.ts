@@ -147,9 +147,39 @@ export class Compare {
     return this.server.request('POST', ['notebooks', 'diff'], { body });
   }
 
+  /** The sides of a merge in conflict as one, with what a person has to settle. */
+  merge(path: string): Promise<m.NotebookMerge> {
+    return this.server.request('POST', ['notebooks', 'merge'], { body: { path } });
+  }
+
+  /** What the file was is kept as a snapshot before. */
+  resolve(path: string, notebook: Record<string, unknown>): Promise<{ snapshot: string | null }> {
+    return this.server.request('POST', ['notebooks', 'resolve'], { body: { path, notebook } });
+  }
+
+  /** Branches, tags and colleagues to compare with. */
+  references(path: string): Promise<m.References> {
+    return this.server.request('GET', ['notebooks', 'references'], { query: { path } });
+  }
+
+  /** For each cell who made it what it is. */
+  blame(path: string): Promise<{ items: m.Blame[] }> {
+    return this.server.request('GET', ['notebooks', 'blame'], { query: { path } });
+  }
+
   /** Write it as text or as .ipynb, in its place. */
   convert(body: { notebook: string; format: string }): Promise<m.ConvertedNotebook> {
     return this.server.request('POST', ['notebooks', 'convert'], { body });
+  }
+
+  /** What an open notebook becomes when its file has changed. */
+  follow(body: {
+    notebook: string;
+    base: m.CellInputs[];
+    mine: m.CellInputs[];
+    clean: boolean;
+  }): Promise<m.Followed> {
+    return this.server.request('POST', ['notebooks', 'follow'], { body });
   }
 
   history(path: string, cell = ''): Promise<m.NotebookHistory> {

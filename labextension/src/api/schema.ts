@@ -244,6 +244,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/clusters/{cluster}/synchronise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do what the comparison's plan says: install packages for the workers, and restart them. */
+        post: operations["synchronise_packages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs": {
         parameters: {
             query?: never;
@@ -637,6 +654,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/notebooks/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a page that has a notebook open becomes when its file has changed: both, merged. */
+        post: operations["follow_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/notebooks/history": {
         parameters: {
             query?: never;
@@ -683,6 +717,40 @@ export interface paths {
         /** Choose what others see of one's uncommitted work: nothing, a notebook, a repository. */
         put: operations["set_radar"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/references": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The branches, tags and colleagues' copies that a notebook can be compared with. */
+        get: operations["list_references"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make what a person settled the file on disk; what the file was is kept as a snapshot before. */
+        post: operations["resolve_notebook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1193,6 +1261,7 @@ export interface components {
             committed: boolean;
             index: number;
             revision: components["schemas"]["FileRevision"] | null;
+            title: string;
         };
         /** BlameList */
         BlameList: {
@@ -1209,6 +1278,36 @@ export interface components {
             remaining: string;
         };
         /**
+         * CellChange
+         * @description A cell's step from one source to the next.
+         */
+        CellChange: {
+            before: string | null;
+            diff: Record<string, unknown>[];
+            revision: components["schemas"]["FileRevision"] | null;
+            source: string;
+        };
+        /**
+         * CellConflict
+         * @description A cell that both sides changed against each other. None: that side removed it, or never had it.
+         */
+        CellConflict: {
+            base: string | null;
+            decisions: Record<string, unknown>[];
+            index: number;
+            mine: Record<string, unknown> | null;
+            theirs: Record<string, unknown> | null;
+        };
+        /**
+         * CellInputs
+         * @description What a page says of a cell.
+         */
+        CellInputs: {
+            cell_type: string;
+            id: string;
+            source: string;
+        };
+        /**
          * CellPlan
          * @description Why one cell is in the job, or is not.
          */
@@ -1218,15 +1317,6 @@ export interface components {
             kept: boolean;
             reason: string;
             /** @default  */
-            source: string;
-        };
-        /**
-         * CellRevision
-         * @description A revision in which a cell became what `source` says.
-         */
-        CellRevision: {
-            index: number;
-            revision: components["schemas"]["FileRevision"];
             source: string;
         };
         /**
@@ -1383,6 +1473,15 @@ export interface components {
             message: string;
         };
         /**
+         * Edit
+         * @description Characters to be replaced, counted as JavaScript does.
+         */
+        Edit: {
+            end: number;
+            start: number;
+            text: string;
+        };
+        /**
          * Environment
          * @description What the module runs in.
          */
@@ -1477,6 +1576,34 @@ export interface components {
         Finding: {
             name: string;
             what: string;
+        };
+        /** FollowRequest */
+        FollowRequest: {
+            base: components["schemas"]["CellInputs"][];
+            /** @default false */
+            clean: boolean;
+            mine: components["schemas"]["CellInputs"][];
+            notebook: string;
+        };
+        /** Followed */
+        Followed: {
+            base: components["schemas"]["CellInputs"][];
+            cells: components["schemas"]["FollowedCell"][];
+            conflicts: number;
+            hash: string;
+            said: Record<string, unknown>;
+        };
+        /**
+         * FollowedCell
+         * @description A cell as it is to be.
+         */
+        FollowedCell: {
+            /** @default null */
+            cell: Record<string, unknown> | null;
+            edits: components["schemas"]["Edit"][];
+            /** @default null */
+            mark: Record<string, unknown> | null;
+            mine: number | null;
         };
         /**
          * Frame
@@ -1700,7 +1827,8 @@ export interface components {
         };
         /** NotebookHistory */
         NotebookHistory: {
-            cells: components["schemas"]["CellRevision"][];
+            cell_type: string;
+            cells: components["schemas"]["CellChange"][];
             in_conflict: boolean;
             revisions: components["schemas"]["FileRevision"][];
             snapshots: components["schemas"]["WorkSnapshot"][];
@@ -1708,9 +1836,14 @@ export interface components {
         /** NotebookMerge */
         NotebookMerge: {
             base: Record<string, unknown>;
+            cells: components["schemas"]["CellConflict"][];
             conflicts: number;
             decisions: Record<string, unknown>[];
             merged: Record<string, unknown>;
+            /** @default  */
+            mine: string;
+            /** @default  */
+            theirs: string;
         };
         /** NotebookPath */
         NotebookPath: {
@@ -1750,6 +1883,15 @@ export interface components {
         /** PackageComparison */
         PackageComparison: {
             equal: boolean;
+            /**
+             * @default {
+             *       "digest": "",
+             *       "install": [],
+             *       "refused": [],
+             *       "words": ""
+             *     }
+             */
+            plan: components["schemas"]["Synchronisation"];
             rows: components["schemas"]["PackageRow"][];
             words: string;
         };
@@ -1900,6 +2042,8 @@ export interface components {
             currency: string;
             defaults: Record<string, unknown>;
             engine: string;
+            /** @default  */
+            kernel_memory: string;
             /** @default {} */
             labels: {
                 [key: string]: string;
@@ -2032,6 +2176,27 @@ export interface components {
             execution: string;
             line: string;
             person: string;
+        };
+        /**
+         * References
+         * @description What a notebook can be compared with, beside the commits of its history.
+         */
+        References: {
+            branch: string;
+            branches: string[];
+            colleagues: string[];
+            in_conflict: boolean;
+            tags: string[];
+        };
+        /** Refusal */
+        Refusal: {
+            name: string;
+            why: string;
+        };
+        /** ResolveRequest */
+        ResolveRequest: {
+            notebook: Record<string, unknown>;
+            path: string;
         };
         /** RestoreRequest */
         RestoreRequest: {
@@ -2250,6 +2415,21 @@ export interface components {
             runner: components["schemas"]["RunnerStatus"];
             user: string;
             version: string;
+        };
+        /** Synchronisation */
+        Synchronisation: {
+            /** @default  */
+            digest: string;
+            install: string[];
+            refused: components["schemas"]["Refusal"][];
+            words: string;
+        };
+        /** SynchroniseRequest */
+        SynchroniseRequest: {
+            digest: string;
+            packages: {
+                [key: string]: string;
+            };
         };
         /**
          * Usage
@@ -2867,6 +3047,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    synchronise_packages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SynchroniseRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackageComparison"];
                 };
             };
             /** @description Refused */
@@ -3698,6 +3913,39 @@ export interface operations {
             };
         };
     };
+    follow_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Followed"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     notebook_history: {
         parameters: {
             query: {
@@ -3815,6 +4063,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RadarView"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_references: {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["References"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolve_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
                 };
             };
             /** @description Refused */

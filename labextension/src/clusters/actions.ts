@@ -71,14 +71,16 @@ export class Actions {
     const { trans } = this.context;
     const name = await this.choose(args, trans.__('Stop'), ({ state }) => !isDown(state));
     const holders = this.clusters.find(name)?.holders ?? 0;
+    const users = this.clusters.usersOf(name).join(', ');
     const sure =
       holders === 0 ||
       (await this.confirm(
         trans.__('Stop %1?', name),
         trans._n(
-          '%1 kernel or run uses it. What its workers hold in memory is lost.',
-          '%1 kernels and runs use it. What its workers hold in memory is lost.',
-          holders
+          '%1 kernel or run uses it (%2). What its workers hold in memory is lost.',
+          '%1 kernels and runs use it (%2). What its workers hold in memory is lost.',
+          holders,
+          users
         ),
         trans.__('Stop')
       ));
@@ -122,7 +124,14 @@ export class Actions {
           ]
         : []),
       ...(cluster.holders
-        ? [trans._n('%1 kernel or run loses it.', '%1 kernels and runs lose it.', cluster.holders)]
+        ? [
+            trans._n(
+              '%1 kernel or run loses it (%2).',
+              '%1 kernels and runs lose it (%2).',
+              cluster.holders,
+              this.clusters.usersOf(name).join(', ')
+            )
+          ]
         : [])
     ];
     if (await this.confirm(trans.__('Delete %1?', name), goes.join(' '), trans.__('Delete'))) {
@@ -141,9 +150,26 @@ export class Actions {
     }
   }
 
+  /** The comparison, and what can be done about it; the person may say: do it. */
   async show(cluster: string, comparison: PackageComparison): Promise<void> {
     const { showComparison } = await import('./packages');
-    await showComparison(this.context, cluster, comparison);
+    const panel = this.notebooks.currentWidget;
+    const agreed = await showComparison(this.context, cluster, comparison);
+    if (agreed && panel && this.attaching.of(panel) === cluster) {
+      await this.synchronise(panel, cluster, comparison.plan.digest);
+    }
+  }
+
+  private async synchronise(panel: NotebookPanel, cluster: string, digest: string): Promise<void> {
+    const { trans } = this.context;
+    const said = Notification.emit(trans.__('Packages are installed for %1…', cluster), 'in-progress', {
+      autoClose: false
+    });
+    const compared = await this.tell(this.attaching.synchronise(panel, digest));
+    Notification.dismiss(said);
+    if (compared) {
+      Notification.success(trans.__('The workers of %1 have the packages.', cluster), { autoClose: SHORT });
+    }
   }
 
   async cancelWork(): Promise<void> {

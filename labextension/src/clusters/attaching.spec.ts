@@ -24,7 +24,14 @@ function made(state: Cluster['state'] = 'running', change: object = {}) {
   const answers = clusterAnswers([], {
     list: vi.fn(() => Promise.resolve({ items: [server.cluster] })),
     attachments: vi.fn(() => Promise.resolve({ items: server.attachments })),
-    packages: vi.fn(() => Promise.resolve({ equal: true, words: 'all the same', rows: [] })),
+    packages: vi.fn(() =>
+      Promise.resolve({
+        equal: true,
+        words: 'all the same',
+        rows: [],
+        plan: { install: [], refused: [], words: '', digest: '' }
+      })
+    ),
     start: vi.fn(() => Promise.resolve((server.cluster = aCluster({ state: 'starting' })))),
     attach,
     detach,

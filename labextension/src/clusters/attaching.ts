@@ -126,6 +126,17 @@ export class Attaching {
     return kernel && name ? this.look(kernel, name) : null;
   }
 
+  /** Give the workers the kernel's packages, as the plan with this digest has it. */
+  async synchronise(panel: NotebookPanel, digest: string): Promise<PackageComparison | null> {
+    const kernel = kernelOf(panel);
+    const name = this.of(panel);
+    if (!kernel || !name) {
+      return null;
+    }
+    const packages = await packagesOf(kernel);
+    return this.keep(kernel, await this.api.clusters.synchronise(name, packages, digest));
+  }
+
   private watch(panel: NotebookPanel): void {
     const { sessionContext } = panel;
     const restarted = (_: ISessionContext, status: Kernel.Status) => this.onStatus(panel, status);
@@ -228,7 +239,10 @@ export class Attaching {
   }
 
   private async look(kernel: Kernel.IKernelConnection, name: string): Promise<PackageComparison> {
-    const comparison = await this.api.clusters.packages(name, await packagesOf(kernel));
+    return this.keep(kernel, await this.api.clusters.packages(name, await packagesOf(kernel)));
+  }
+
+  private keep(kernel: Kernel.IKernelConnection, comparison: PackageComparison): PackageComparison {
     this.comparisons.set(kernel.id, comparison);
     this.changedSignal.emit();
     return comparison;

@@ -19,7 +19,13 @@ import type { NotebookWork } from './work';
 const DIFFERENT: PackageComparison = {
   equal: false,
   words: '1 of 61 packages differ: pandas.',
-  rows: [{ name: 'pandas', kernel: '', workers: '2.2.3', where: 'all workers' }]
+  rows: [{ name: 'pandas', kernel: '', workers: '2.2.3', where: 'all workers' }],
+  plan: {
+    install: ['pandas==2.2.3'],
+    refused: [{ name: 'dask', why: 'scheduler and workers speak by it' }],
+    words: '2 workers are restarted.',
+    digest: 'd1'
+  }
 };
 
 const context = () => aContext(anApi({ clusters: clusterAnswers([]) }));

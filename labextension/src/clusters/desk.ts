@@ -15,6 +15,7 @@ import { LogsView } from './logsPage';
 import { Clusters } from './model';
 import { ClustersSection } from './section';
 import { statusItem } from './status';
+import { isUp } from './words';
 import { NotebookWork } from './work';
 
 export class ClusterDesk {
@@ -44,6 +45,18 @@ export class ClusterDesk {
       isActive: () => this.clusters.live.length > 0,
       activeStateChanged: this.clusters.changed
     });
+    // Each running Dask cluster has a kernelspec: the launcher shows it now, not at its next minute.
+    let near = '';
+    this.clusters.changed.connect(() => {
+      const now = this.clusters.live
+        .filter(({ state }) => isUp(state))
+        .map(({ name }) => name)
+        .join();
+      if (now !== near) {
+        near = now;
+        void app.serviceManager.kernelspecs.refreshSpecs().catch(() => undefined);
+      }
+    }, this);
     this.clusters.start();
   }
 

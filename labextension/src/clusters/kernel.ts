@@ -11,7 +11,9 @@ from importlib.metadata import distributions
 found = {}
 for one in distributions():
     if one.metadata["Name"]:
-        found.setdefault(one.metadata["Name"].lower().replace("_", "-").replace(".", "-"), one.version)
+        local = "dir_info" in (one.read_text("direct_url.json") or "")
+        version = f"{one.version} from a folder" if local else one.version
+        found.setdefault(one.metadata["Name"].lower().replace("_", "-").replace(".", "-"), version)
 found["python"] = platform.python_version()
 found["platform"] = f"{platform.system()} {platform.machine()}"
 if "numpy" in sys.modules:

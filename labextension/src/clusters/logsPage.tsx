@@ -3,7 +3,7 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { type Context, SlipwayWidget, useContext } from '../ui/context';
-import { Check } from '../ui/fields';
+import { Log } from '../ui/log';
 import { Empty, Problem, Skeleton } from '../ui/parts';
 import { Tabs } from '../ui/tabs';
 import '../../style/parts.css';
@@ -34,7 +34,7 @@ export function LogsPage(props: { logs: ClusterLogs; clusters: Clusters }): JSX.
   return (
     <UseSignal signal={logs.changed}>
       {() => (
-        <div className="slipway-Page">
+        <div className="slipway-Page slipway-ClusterLogs">
           <UseSignal signal={clusters.changed}>
             {() => {
               const cluster = clusters.find(logs.cluster);
@@ -71,7 +71,17 @@ function Parts({ logs }: { logs: ClusterLogs }): JSX.Element {
       tabs={logs.parts.map(part => ({
         id: part,
         label: partWords(part, trans),
-        view: () => <Log key={part} logs={logs} />
+        view: () => (
+          <Log
+            key={part}
+            log={logs.log}
+            live
+            away={logs.error?.status === 0}
+            omitted={logs.log.cut ? trans.__('the beginning of this long log is left out') : ''}
+            empty={trans.__('Nothing printed yet.')}
+            file={`${logs.cluster}-${part}.log`}
+          />
+        )
       }))}
     />
   );
@@ -85,36 +95,4 @@ function partWords(part: string, trans: Context['trans']): string {
     host: trans.__('Host')
   };
   return words[part] ?? part;
-}
-
-function Log({ logs }: { logs: ClusterLogs }): JSX.Element {
-  const { trans } = useContext();
-  const [follow, setFollow] = React.useState(true);
-  const box = React.useRef<HTMLPreElement>(null);
-  const { text, lines, cut } = logs.log;
-  React.useEffect(() => {
-    if (follow && box.current) {
-      box.current.scrollTop = box.current.scrollHeight;
-    }
-  }, [text, follow]);
-  const onScroll = () => {
-    const pre = box.current;
-    if (pre) {
-      setFollow(pre.scrollHeight - pre.scrollTop - pre.clientHeight < 24);
-    }
-  };
-  return (
-    <div className="slipway-Log slipway-ClusterLog">
-      <div className="slipway-Log-bar">
-        <Check label={trans.__('Follow')} checked={follow} onChange={setFollow} />
-        <span className="slipway-Dim" role="status">
-          {logs.error?.status === 0 ? trans.__('Reconnecting…') : trans._n('%1 line', '%1 lines', lines)}
-          {cut && ` · ${trans.__('the beginning of this long log is left out')}`}
-        </span>
-      </div>
-      <pre ref={box} role="log" aria-live="off" aria-label={trans.__('Log')} tabIndex={0} onScroll={onScroll}>
-        {text || trans.__('Nothing printed yet.')}
-      </pre>
-    </div>
-  );
 }

@@ -56,6 +56,17 @@ export class Clusters implements IDisposable {
     return this.items?.find(cluster => cluster.name === name);
   }
 
+  /** Whether this person may start, stop, scale and delete it. */
+  isMine({ owner }: Cluster): boolean {
+    const user = this.overview.status?.user;
+    return !user || owner === user;
+  }
+
+  /** Whose kernels and runs use it, each once. */
+  usersOf(name: string): string[] {
+    return [...new Set(this.attachments.filter(one => one.cluster === name).map(one => one.person))].sort();
+  }
+
   /** The name of the cluster that a kernel or run is attached to; '' for none. */
   clusterOf(holder: string | undefined): string {
     return this.attachments.find(one => one.holder === holder)?.cluster ?? '';

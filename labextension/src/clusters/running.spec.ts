@@ -8,7 +8,7 @@ const asked = (id: string, cellId?: string) => ({
   header: { msg_type: 'execute_request', msg_id: id },
   metadata: { cellId }
 });
-const status = (state: string, parent: { msg_id: string; cellId?: string }) => ({
+const status = (state: string, parent: { msg_id: string; cell_id?: string }) => ({
   channel: 'iopub',
   header: { msg_type: 'status' },
   parent_header: parent,
@@ -36,7 +36,7 @@ it('follows the cells that this page runs, one after the other', () => {
 
 it('knows a cell that another page runs when the header names it', () => {
   const { running, tell } = made();
-  tell('recv', status('busy', { msg_id: 'theirs', cellId: 'load' }));
+  tell('recv', status('busy', { msg_id: 'theirs', cell_id: 'load' }));
   expect(running.cell).toBe('load');
 });
 

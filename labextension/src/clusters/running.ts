@@ -38,9 +38,9 @@ export class RunningCell implements IDisposable {
     if (msg.channel !== 'iopub' || msg.header.msg_type !== 'status') {
       return;
     }
-    const { msg_id: request, cellId } = msg.parent_header as { msg_id?: string; cellId?: string };
+    const { msg_id: request, cell_id: named } = msg.parent_header as { msg_id?: string; cell_id?: string };
     // A host of kernels copies the cell's id into the header: so the other pages know it, too.
-    const cell = cellId ?? this.asked.get(request ?? '') ?? '';
+    const cell = named ?? this.asked.get(request ?? '') ?? '';
     const { execution_state: state } = msg.content as KernelMessage.IStatusMsg['content'];
     if (cell && state === 'busy') {
       this.set(cell);

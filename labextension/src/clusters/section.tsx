@@ -121,7 +121,13 @@ function Body(props: { clusters: Clusters; figures: LiveFigures }): JSX.Element 
             {problem}
             <ul className="slipway-List" aria-label={trans.__('Clusters')}>
               {items.map(cluster => (
-                <Row key={cluster.name} cluster={cluster} figures={figures} />
+                <Row
+                  key={cluster.name}
+                  cluster={cluster}
+                  mine={clusters.isMine(cluster)}
+                  users={clusters.usersOf(cluster.name)}
+                  figures={figures}
+                />
               ))}
             </ul>
           </>
@@ -131,9 +137,14 @@ function Body(props: { clusters: Clusters; figures: LiveFigures }): JSX.Element 
   );
 }
 
-function Row(props: { cluster: Cluster; figures: LiveFigures }): JSX.Element {
-  const { trans, commands, locale, overview } = useContext();
-  const { cluster, figures } = props;
+function Row(props: {
+  cluster: Cluster;
+  mine: boolean;
+  users: readonly string[];
+  figures: LiveFigures;
+}): JSX.Element {
+  const { trans, commands, locale } = useContext();
+  const { cluster, mine, users, figures } = props;
   const { name, owner, currency, cost } = cluster;
   const up = isUp(cluster.state);
   const facts = [
@@ -146,15 +157,15 @@ function Row(props: { cluster: Cluster; figures: LiveFigures }): JSX.Element {
     <li className="slipway-Row slipway-Cluster" data-state={cluster.state}>
       <div className="slipway-Row-title">
         <span className="slipway-Dot" data-state={cluster.state} aria-hidden="true" />
-        <NameButton cluster={cluster} />
-        {owner && owner !== overview.status?.user && <Avatar name={owner} />}
+        <NameButton cluster={cluster} users={users} />
+        {owner && !mine && <Avatar name={owner} />}
         <ClusterStateMark cluster={cluster} />
       </div>
       <div className="slipway-Cluster-facts">
         {facts.map(fact => (
           <span key={fact}>{fact}</span>
         ))}
-        {!up && <RowActions cluster={cluster} />}
+        {!up && <RowActions cluster={cluster} mine={mine} />}
       </div>
       <Situation
         cluster={cluster}
@@ -163,7 +174,7 @@ function Row(props: { cluster: Cluster; figures: LiveFigures }): JSX.Element {
       {up && (
         <div className="slipway-Cluster-live">
           <Gauges cluster={name} figures={figures} />
-          <RowActions cluster={cluster} />
+          <RowActions cluster={cluster} mine={mine} />
         </div>
       )}
     </li>
@@ -171,11 +182,12 @@ function Row(props: { cluster: Cluster; figures: LiveFigures }): JSX.Element {
 }
 
 /** The name: a click lets the notebook in front compute on the cluster. */
-function NameButton({ cluster }: { cluster: Cluster }): JSX.Element {
+function NameButton(props: { cluster: Cluster; users: readonly string[] }): JSX.Element {
   const { trans, commands } = useContext();
+  const { cluster, users } = props;
   const args = { cluster: cluster.name };
   const holders = cluster.holders
-    ? trans._n('%1 kernel or run uses it', '%1 kernels and runs use it', cluster.holders)
+    ? `${trans._n('%1 kernel or run uses it', '%1 kernels and runs use it', cluster.holders)}: ${users.join(', ')}`
     : trans.__('nobody uses it');
   return (
     <button
@@ -189,9 +201,11 @@ function NameButton({ cluster }: { cluster: Cluster }): JSX.Element {
   );
 }
 
-function RowActions({ cluster }: { cluster: Cluster }): JSX.Element {
+function RowActions({ cluster, mine }: { cluster: Cluster; mine: boolean }): JSX.Element {
   const { trans, commands } = useContext();
-  const { name, state } = cluster;
+  const { name, state, owner } = cluster;
+  /** What only the owner may do says so to the others. */
+  const owned = (label: string) => (mine ? label : trans.__('%1: only %2 may', label, owner));
   const act = (command: string) => () => void commands.execute(command, { cluster: name });
   return (
     <span className="slipway-Cluster-actions">
@@ -215,27 +229,30 @@ function RowActions({ cluster }: { cluster: Cluster }): JSX.Element {
       {isUp(state) && (
         <IconButton
           icon={scaleIcon}
-          label={trans.__('Scale %1', name)}
+          label={owned(trans.__('Scale %1', name))}
+          disabled={!mine}
           onClick={act(CommandIDs.scaleCluster)}
         />
       )}
       {isDown(state) ? (
         <IconButton
           icon={runIcon}
-          label={trans.__('Start %1', name)}
+          label={owned(trans.__('Start %1', name))}
+          disabled={!mine}
           onClick={act(CommandIDs.startCluster)}
         />
       ) : (
         <IconButton
           icon={stopIcon}
-          label={trans.__('Stop %1', name)}
-          disabled={state === 'stopping'}
+          label={owned(trans.__('Stop %1', name))}
+          disabled={!mine || state === 'stopping'}
           onClick={act(CommandIDs.stopCluster)}
         />
       )}
       <IconButton
         icon={deleteIcon}
-        label={trans.__('Delete %1', name)}
+        label={owned(trans.__('Delete %1', name))}
+        disabled={!mine}
         onClick={act(CommandIDs.deleteCluster)}
       />
     </span>

@@ -1,33 +1,16 @@
 /** Two versions side by side: cells by nbdime's own widget, module, parameters and packages as text. */
-import type { IEditorServices } from '@jupyterlab/codeeditor';
-import type { INotebookContent } from '@jupyterlab/nbformat';
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import type { ITranslator } from '@jupyterlab/translation';
-import type { IDiffEntry } from 'nbdime/lib/diff/diffentries';
-import { NotebookDiffModel } from 'nbdime/lib/diff/model';
-import { NotebookDiffWidget } from 'nbdime/lib/diff/widget';
 import * as React from 'react';
 
-import 'nbdime/lib/common/collapsible.css';
-import 'nbdime/lib/styles/common.css';
-import 'nbdime/lib/styles/diff.css';
-import 'nbdime/lib/styles/variables.css';
-import 'nbdime/lib/upstreaming/flexpanel.css';
 import '../../style/parts.css';
 import '../../style/pages.css';
 
 import { type ApiError, asApiError, type Change, type Comparison, type Version } from '../api';
+import { Changes, Compared as CellsCompared } from '../notebooks/changes';
+import type { Drawing } from '../pages';
 import { TextDiff } from '../ui/code';
 import { useContext } from '../ui/context';
 import { Check } from '../ui/fields';
-import { useLumino } from '../ui/lumino';
 import { Empty, Problem, Skeleton } from '../ui/parts';
-
-export interface Drawing {
-  rendermime: IRenderMimeRegistry;
-  editors: IEditorServices;
-  translator: ITranslator;
-}
 
 export function ComparePage(props: {
   job: string;
@@ -110,6 +93,10 @@ function Compared({ comparison, drawing }: { comparison: Comparison; drawing: Dr
   const { trans } = useContext();
   const [hide, setHide] = React.useState(true);
   const { module, parameters, packages, notebook_diff: cells } = comparison;
+  const compared = React.useMemo(
+    () => new CellsCompared(comparison.notebook_old, cells),
+    [comparison, cells]
+  );
   if (comparison.same || !(cells.length || module || parameters.length || packages.length)) {
     return (
       <Empty>
@@ -129,13 +116,13 @@ function Compared({ comparison, drawing }: { comparison: Comparison; drawing: Dr
           <Check label={trans.__('Hide unchanged cells')} checked={hide} onChange={setHide} />
         </h3>
         {cells.length ? (
-          <Cells comparison={comparison} drawing={drawing} hide={hide} />
+          <Changes compared={compared} drawing={drawing} hide={hide} />
         ) : (
           <p className="slipway-Dim">{trans.__('The cells are the same.')}</p>
         )}
       </section>
-      <Changes title={trans.__('Parameters')} changes={parameters} />
-      <Changes title={trans.__('Packages')} changes={packages} />
+      <Differences title={trans.__('Parameters')} changes={parameters} />
+      <Differences title={trans.__('Packages')} changes={packages} />
       {module && (
         <section>
           <h3>{trans.__('Module')}</h3>
@@ -146,30 +133,7 @@ function Compared({ comparison, drawing }: { comparison: Comparison; drawing: Dr
   );
 }
 
-function Cells(props: { comparison: Comparison; drawing: Drawing; hide: boolean }): JSX.Element {
-  const { comparison, drawing, hide } = props;
-  const host = useLumino(() => {
-    const { editors, rendermime, translator } = drawing;
-    const widget = new NotebookDiffWidget({
-      model: new NotebookDiffModel(
-        comparison.notebook_old as unknown as INotebookContent,
-        comparison.notebook_diff as unknown as IDiffEntry[]
-      ),
-      rendermime,
-      editorFactory: editors.factoryService.newInlineEditor,
-      translator
-    });
-    void widget.init();
-    return { widget };
-  }, [comparison, drawing]);
-  return (
-    <div className="nbdime-Widget slipway-Nbdime" data-hide={hide}>
-      <div className="nbdime-root" ref={host} />
-    </div>
-  );
-}
-
-function Changes({ title, changes }: { title: string; changes: readonly Change[] }): JSX.Element | null {
+function Differences({ title, changes }: { title: string; changes: readonly Change[] }): JSX.Element | null {
   const { trans } = useContext();
   if (!changes.length) {
     return null;

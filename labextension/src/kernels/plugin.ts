@@ -17,6 +17,7 @@ export function addKernels(
   dialogs: ISessionContextDialogs | null,
   executor: INotebookCellExecutor | null
 ): void {
+  const shared = PageConfig.getOption('slipwaySharedKernels') === 'true';
   let made: Promise<KernelDesk> | null = null;
   const desk = () =>
     (made ??= import('./desk').then(({ KernelDesk }) => new KernelDesk(app, context, dialogs)));
@@ -24,14 +25,17 @@ export function addKernels(
     const place = new Widget();
     place.layout = new PanelLayout();
     place.addClass('slipway-PeoplePlace');
-    if (PageConfig.getOption('slipwaySharedKernels') === 'true') {
+    if (shared) {
       void desk().then(to => !place.isDisposed && to.follow(panel, place));
     }
     return place;
   });
   context.commands.addCommand(CommandIDs.openKernel, {
     label: context.trans.__('Show Shared Kernel'),
-    caption: context.trans.__('Who is here, what runs and what waits'),
+    caption: shared
+      ? context.trans.__('Who is here, what runs and what waits')
+      : context.trans.__('Kernels are not shared: %1', PageConfig.getOption('slipwayKernelsNotShared')),
+    isEnabled: () => shared,
     describedBy: NOTHING,
     execute: () => app.shell.currentWidget?.node.querySelector<HTMLElement>('.slipway-PeopleButton')?.click()
   });

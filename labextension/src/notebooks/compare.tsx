@@ -1,105 +1,159 @@
-/** Two states of one notebook side by side, cell by cell, by nbdime's own widget. */
-import type { INotebookContent } from '@jupyterlab/nbformat';
-import type { NotebookPanel } from '@jupyterlab/notebook';
-import type { IDiffEntry } from 'nbdime/lib/diff/diffentries';
-import { NotebookDiffModel } from 'nbdime/lib/diff/model';
-import { NotebookDiffWidget } from 'nbdime/lib/diff/widget';
+/** Two states of one notebook side by side, cell by cell; which two is chosen here. */
+import { refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import 'nbdime/lib/common/collapsible.css';
-import 'nbdime/lib/styles/common.css';
-import 'nbdime/lib/styles/diff.css';
-import 'nbdime/lib/styles/variables.css';
-import 'nbdime/lib/upstreaming/flexpanel.css';
 import '../../style/parts.css';
 import '../../style/pages.css';
 
-import { type ApiError, asApiError, type NotebookDiff } from '../api';
+import { type ApiError, asApiError } from '../api';
 import type { Drawing } from '../pages';
 import { useContext } from '../ui/context';
 import { Check } from '../ui/fields';
-import { useLumino } from '../ui/lumino';
-import { Button, Empty, Problem, Skeleton } from '../ui/parts';
+import { Button, Empty, IconButton, Problem, Skeleton } from '../ui/parts';
+import { Changes, Compared } from './changes';
+import { DISK, type Group, OPEN, StateChoice, statesOf } from './choice';
+import { StepButtons, useSteps } from './steps';
+import { PathTitle } from './title';
 
-export interface Asked {
-  path: string;
+export interface Pair {
   base: string;
   other: string;
-  /** An open notebook that is taken in the place of its file. */
-  unsaved?: NotebookPanel;
-  title: string;
-  drawing: Drawing;
 }
 
-export function NotebookComparison(asked: Asked): JSX.Element {
-  const { api, trans } = useContext();
-  const { path, base, other, unsaved } = asked;
+export function NotebookComparison(props: {
+  path: string;
+  pair: Pair;
+  /** What the older side is called when it is none that can be chosen. */
+  title: string;
+  /** The notebook as it is open; null when it is not. */
+  opened: () => object | null;
+  onPair: (pair: Pair) => void;
+  drawing: Drawing;
+}): JSX.Element {
+  const context = useContext();
+  const { api, trans } = context;
+  const { path, opened, onPair } = props;
+  const [pair, setPair] = React.useState(props.pair);
   const [outputs, setOutputs] = React.useState(false);
   const [hide, setHide] = React.useState(true);
-  const [found, setFound] = React.useState<NotebookDiff | null>(null);
+  const [found, setFound] = React.useState<Compared | null>(null);
   const [error, setError] = React.useState<ApiError | null>(null);
+  const [groups, setGroups] = React.useState<Group[]>([]);
   const [asking, setAsking] = React.useState(0);
+  const again = () => setAsking(asking + 1);
 
   React.useEffect(() => {
     let current = true;
-    const open = unsaved && !unsaved.isDisposed ? unsaved.content.model : null;
-    const contents = open ? { other: open.toJSON() as Record<string, unknown> } : {};
-    setError(null);
-    api.compare.diff({ path, base, other, outputs, contents: contents as never }).then(
-      diff => current && setFound(diff),
-      (reason: unknown) => current && setError(asApiError(reason))
-    );
+    void statesOf(context, path, opened() !== null).then(known => current && setGroups(known));
     return () => {
       current = false;
     };
-  }, [api, path, base, other, unsaved, outputs, asking]);
+  }, [context, path, opened, asking]);
 
+  React.useEffect(() => {
+    let current = true;
+    const contents: Record<string, unknown> = {};
+    const revision = (side: keyof Pair) => {
+      if (pair[side] !== OPEN) {
+        return pair[side];
+      }
+      const open = opened();
+      if (open) {
+        contents[side] = open;
+      }
+      return DISK;
+    };
+    const asked = { path, base: revision('base'), other: revision('other'), outputs };
+    const asking = api.compare.diff({ ...asked, contents: contents as never });
+    asking
+      .then(({ base, diff }) => new Compared(base, diff))
+      .then(
+        compared => {
+          if (current) {
+            setFound(compared);
+            setError(null);
+          }
+        },
+        (reason: unknown) => {
+          if (current) {
+            setFound(null);
+            setError(asApiError(reason));
+          }
+        }
+      );
+    return () => {
+      current = false;
+    };
+  }, [api, path, opened, pair, outputs, asking]);
+
+  const choose = (side: keyof Pair) => (value: string) => {
+    const chosen = { ...pair, [side]: value };
+    setPair(chosen);
+    setFound(null);
+    setError(null);
+    onPair(chosen);
+  };
+  const { page, onKeyDown, step } = useSteps();
   return (
-    <div className="slipway-Page">
-      <div className="slipway-Head">
+    <div className="slipway-Page slipway-mod-wide" ref={page} onKeyDown={onKeyDown}>
+      <div className="slipway-Head slipway-mod-sticky">
         <div className="slipway-Head-title">
-          <h2>{path}</h2>
-          <span className="slipway-Dim">{asked.title || base}</span>
+          <PathTitle path={path} />
+          <div className="slipway-Buttons">
+            <span className="slipway-Dim" role="status">
+              {found && !found.same && <Summary found={found} />}
+            </span>
+            <StepButtons step={step} disabled={!found || found.same} />
+            <IconButton icon={refreshIcon} label={trans.__('Compare again')} onClick={again} />
+          </div>
         </div>
-        <div className="slipway-Head-actions">
+        <div className="slipway-Head-title">
+          <StateChoice
+            label={trans.__('Before')}
+            groups={groups}
+            value={pair.base}
+            title={props.title}
+            onChange={choose('base')}
+          />
+          <span aria-hidden="true">→</span>
+          <StateChoice
+            label={trans.__('After')}
+            groups={groups}
+            value={pair.other}
+            title=""
+            onChange={choose('other')}
+          />
           <Check label={trans.__('Hide unchanged cells')} checked={hide} onChange={setHide} />
           <Check label={trans.__('Show outputs')} checked={outputs} onChange={setOutputs} />
-          <Button onClick={() => setAsking(asking + 1)}>{trans.__('Compare again')}</Button>
         </div>
       </div>
-      {error && <Problem error={error} retry={() => setAsking(asking + 1)} />}
-      {!found && !error && <Skeleton lines={6} />}
+      {error && <Problem error={error} retry={again} />}
+      {!found && !error && <Skeleton lines={8} />}
       {found &&
         (found.same ? (
-          <Empty>
-            {outputs ? trans.__('Nothing changed.') : trans.__('Nothing but outputs may have changed.')}
+          <Empty
+            action={
+              !outputs && (
+                <Button onClick={() => setOutputs(true)}>{trans.__('Compare the outputs, too')}</Button>
+              )
+            }
+          >
+            {outputs ? trans.__('The two are the same.') : trans.__('The cells are the same.')}
           </Empty>
         ) : (
-          <Cells found={found} drawing={asked.drawing} hide={hide} />
+          <Changes key={asking} compared={found} drawing={props.drawing} hide={hide} />
         ))}
     </div>
   );
 }
 
-function Cells(props: { found: NotebookDiff; drawing: Drawing; hide: boolean }): JSX.Element {
-  const { found, drawing, hide } = props;
-  const host = useLumino(() => {
-    const { editors, rendermime, translator } = drawing;
-    const widget = new NotebookDiffWidget({
-      model: new NotebookDiffModel(
-        found.base as unknown as INotebookContent,
-        found.diff as unknown as IDiffEntry[]
-      ),
-      rendermime,
-      editorFactory: editors.factoryService.newInlineEditor,
-      translator
-    });
-    void widget.init();
-    return { widget };
-  }, [found, drawing]);
-  return (
-    <div className="nbdime-Widget slipway-Nbdime" data-hide={hide}>
-      <div className="nbdime-root" ref={host} />
-    </div>
-  );
+function Summary({ found }: { found: Compared }): JSX.Element {
+  const { trans } = useContext();
+  const { changed, added, removed } = found.counts;
+  const parts = [
+    changed && trans._n('%1 cell changed', '%1 cells changed', changed),
+    added && trans.__('%1 added', added),
+    removed && trans.__('%1 removed', removed)
+  ].filter(Boolean);
+  return <>{parts.join(', ') || trans.__('no cell changed')}</>;
 }

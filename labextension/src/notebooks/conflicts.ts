@@ -1,65 +1,113 @@
 /** A bar above each conflicted cell: mine, theirs, both. Taking one is an edit like any other: it can be undone. */
+import { Notification } from '@jupyterlab/apputils';
 import type { Cell } from '@jupyterlab/cells';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
 
 import type { Context } from '../ui/context';
-import { type Sides, sides } from './sides';
+import { putAtTop } from './atTop';
+import { gitAdd } from './gitAdd';
+import { type Side, type Sides, sides } from './sides';
 
 import '../../style/compare.css';
+
+/** What a cell was before a side was taken, and is since. */
+interface Taken {
+  before: string;
+  now: string;
+  side: Side;
+}
 
 export class ConflictBars {
   constructor(
     private readonly context: Context,
-    private readonly panel: NotebookPanel
+    private readonly panel: NotebookPanel,
+    private readonly contents: Contents.IManager
   ) {
     panel.content.modelContentChanged.connect(this.draw, this);
     this.draw();
   }
 
   private draw(): void {
+    let left = 0;
     for (const cell of this.panel.content.widgets) {
-      const found = sides(cell.model.sharedModel.source);
-      const bar = cell.node.querySelector(':scope > .slipway-Conflict');
-      if (!found) {
-        bar?.remove();
-      } else if (!bar) {
-        cell.node.prepend(this.bar(cell, found));
+      const { source } = cell.model.sharedModel;
+      const found = sides(source);
+      const taken = this.taken.get(cell.model.id);
+      const wanted = found ? 'conflict' : taken?.now === source ? 'taken' : '';
+      left += found ? 1 : 0;
+      const bar = cell.node.querySelector<HTMLElement>(':scope > .slipway-Conflict');
+      if (bar?.dataset.state === wanted) {
+        continue;
       }
+      bar?.remove();
+      cell.node.classList.toggle('slipway-mod-conflict', found !== null);
+      if (found) {
+        putAtTop(cell, this.conflictBar(cell, found));
+      } else if (taken && wanted) {
+        putAtTop(cell, this.takenBar(cell, taken));
+      }
+    }
+    const before = this.left;
+    // First: to save is to change, too.
+    this.left = left;
+    if (before && !left) {
+      void this.done();
     }
   }
 
-  private bar(cell: Cell, found: Sides): HTMLElement {
+  private conflictBar(cell: Cell, found: Sides): HTMLElement {
     const { trans } = this.context;
-    const bar = document.createElement('div');
-    bar.className = 'slipway-Conflict';
-    bar.setAttribute('role', 'group');
-    bar.setAttribute('aria-label', trans.__('Conflict in this cell'));
-    const words = document.createElement('span');
-    words.textContent = trans.__('Both sides changed this cell. Keep');
-    bar.append(words);
-    const choices: [string, 'mine' | 'theirs' | 'both'][] = [
-      [trans.__('mine (%1)', found.mineLabel || 'mine'), 'mine'],
-      [trans.__('theirs (%1)', found.theirsLabel || 'theirs'), 'theirs'],
-      [trans.__('both'), 'both']
-    ];
-    for (const [label, side] of choices) {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.className = 'slipway-Button';
-      button.textContent = label;
-      button.addEventListener('click', () => this.take(cell, side));
-      bar.append(button);
+    const { mine, theirs, mineLabel, theirsLabel } = found;
+    const bar = this.bar('conflict', trans.__('Conflict in this cell'));
+    bar.append(
+      words(
+        mine && theirs
+          ? trans.__('Both sides changed this cell. Keep')
+          : trans.__('One side changed this cell, the other has removed it. Keep')
+      )
+    );
+    const named = (side: string, label: string, there: string) =>
+      [side, label && `(${label})`, there ? '' : `– ${trans.__('removed')}`].filter(Boolean).join(' ');
+    bar.append(button(named(trans.__('Mine'), mineLabel, mine), () => this.take(cell, 'mine')));
+    bar.append(button(named(trans.__('Theirs'), theirsLabel, theirs), () => this.take(cell, 'theirs')));
+    if (mine && theirs) {
+      bar.append(button(trans.__('Both'), () => this.take(cell, 'both')));
     }
     return bar;
   }
 
-  private take(cell: Cell, side: 'mine' | 'theirs' | 'both'): void {
-    const taken = sides(cell.model.sharedModel.source)?.[side];
-    if (taken === undefined) {
+  private takenBar(cell: Cell, taken: Taken): HTMLElement {
+    const { trans } = this.context;
+    const said: Record<Side, string> = {
+      mine: trans.__('Mine was kept.'),
+      theirs: trans.__('Theirs was kept.'),
+      both: trans.__('Both were kept.')
+    };
+    const bar = this.bar('taken', trans.__('Settled conflict'));
+    bar.append(words(said[taken.side]));
+    bar.append(button(trans.__('Undo'), () => cell.model.sharedModel.setSource(taken.before)));
+    return bar;
+  }
+
+  private bar(state: string, label: string): HTMLElement {
+    const bar = document.createElement('div');
+    bar.className = 'slipway-Conflict';
+    bar.dataset.state = state;
+    bar.setAttribute('role', 'group');
+    bar.setAttribute('aria-label', label);
+    return bar;
+  }
+
+  private take(cell: Cell, side: Side): void {
+    const before = cell.model.sharedModel.source;
+    const now = sides(before)?.[side];
+    if (now === undefined) {
       return;
     }
-    if (taken) {
-      cell.model.sharedModel.setSource(taken);
+    if (now) {
+      this.taken.set(cell.model.id, { before, now, side });
+      cell.model.sharedModel.setSource(now);
       return;
     }
     // That side had removed the cell.
@@ -68,4 +116,40 @@ export class ConflictBars {
     content.activeCellIndex = content.widgets.indexOf(cell);
     NotebookActions.deleteCells(content);
   }
+
+  /** The last one was settled. */
+  private async done(): Promise<void> {
+    const { trans } = this.context;
+    const { context } = this.panel;
+    try {
+      await context.save();
+    } catch {
+      // JupyterLab has said why; the notebook stays open with what was settled.
+      return;
+    }
+    const line = gitAdd(this.contents.localPath(context.path));
+    Notification.success(trans.__('All conflicts are settled, and saved. Now tell git: %1', line), {
+      autoClose: 20_000,
+      actions: [{ label: trans.__('Copy'), callback: () => void navigator.clipboard.writeText(line) }]
+    });
+  }
+
+  private left = 0;
+  /** By the cell's id: a notebook that is read anew has other cells. */
+  private readonly taken = new Map<string, Taken>();
+}
+
+function words(text: string): HTMLElement {
+  const made = document.createElement('span');
+  made.textContent = text;
+  return made;
+}
+
+function button(label: string, act: () => void): HTMLElement {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.className = 'slipway-Button';
+  made.textContent = label;
+  made.addEventListener('click', act);
+  return made;
 }

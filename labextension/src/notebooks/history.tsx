@@ -1,13 +1,77 @@
-/** A notebook's history: who changed it when, each revision to compare with and to restore. */
+/** A notebook's past: its commits and one's own kept work, who made each cell what it is, what colleagues do. */
+import { refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import '../../style/parts.css';
 import '../../style/pages.css';
+import '../../style/history.css';
 
-import { type ApiError, asApiError, type NotebookHistory } from '../api';
+import type { NotebookHistory } from '../api';
+import type { Drawing } from '../pages';
 import { CommandIDs } from '../tokens';
 import { useContext } from '../ui/context';
-import { Avatar, Button, Empty, Problem, Skeleton, Time } from '../ui/parts';
+import { Button, Empty, IconButton, Problem, Skeleton, Time } from '../ui/parts';
+import { Tabs } from '../ui/tabs';
+import { useAsked } from './asked';
+import { CellList, CellPast } from './cellHistory';
+import { short } from './choice';
+import { Sharing } from './sharing';
+import { PathTitle, Who } from './title';
+
+export type HistoryTab = 'versions' | 'cells' | 'colleagues';
+
+export interface Wanted {
+  tab: HistoryTab;
+  /** A cell's id or index: its own history. */
+  cell: string;
+}
+
+export function HistoryPage(props: { path: string; wanted: Wanted; drawing: Drawing }): JSX.Element {
+  const { trans } = useContext();
+  const { path, drawing } = props;
+  const [tab, setTab] = React.useState(props.wanted.tab);
+  const [cell, setCell] = React.useState(props.wanted.cell);
+  const [round, setRound] = React.useState(0);
+  return (
+    <div className="slipway-Page">
+      <div className="slipway-Head">
+        <div className="slipway-Head-title">
+          <PathTitle path={path} />
+          <div className="slipway-Buttons">
+            <IconButton icon={refreshIcon} label={trans.__('Refresh')} onClick={() => setRound(round + 1)} />
+          </div>
+        </div>
+      </div>
+      <Tabs<HistoryTab>
+        label={trans.__('History')}
+        current={tab}
+        onChange={setTab}
+        tabs={[
+          {
+            id: 'versions',
+            label: trans.__('Versions'),
+            view: () => <Versions key={round} path={path} />
+          },
+          {
+            id: 'cells',
+            label: trans.__('Cells'),
+            view: () =>
+              cell ? (
+                <CellPast key={round} {...{ path, cell, drawing }} back={() => setCell('')} />
+              ) : (
+                <CellList key={round} path={path} choose={setCell} />
+              )
+          },
+          {
+            id: 'colleagues',
+            label: trans.__('Colleagues'),
+            view: () => <Sharing key={round} path={path} />
+          }
+        ]}
+      />
+    </div>
+  );
+}
 
 interface Row {
   id: string;
@@ -17,85 +81,102 @@ interface Row {
   kept: boolean;
 }
 
-export function HistoryPage({ path }: { path: string }): JSX.Element {
+function Versions({ path }: { path: string }): JSX.Element {
   const { api, commands, trans } = useContext();
-  const [history, setHistory] = React.useState<NotebookHistory | null>(null);
-  const [error, setError] = React.useState<ApiError | null>(null);
-  const load = React.useCallback(() => {
-    setError(null);
-    api.compare.history(path).then(setHistory, (reason: unknown) => setError(asApiError(reason)));
-  }, [api, path]);
-  React.useEffect(load, [load]);
-
-  const restore = async (revision: string) => {
-    await commands.execute(CommandIDs.restoreRevision, { path, revision });
-    load();
-  };
-  const rows = history ? merged(history, trans.__('Uncommitted work')) : [];
+  const ask = React.useCallback(() => api.compare.history(path), [api, path]);
+  const { found, error, again } = useAsked(path, ask);
+  if (error) {
+    return <Problem error={error} retry={again} />;
+  }
+  if (!found) {
+    return <Skeleton lines={6} />;
+  }
+  const rows = merged(found, trans.__('Uncommitted work'));
+  const compare = (base: string, other: string, title: string) =>
+    void commands.execute(CommandIDs.compareNotebook, { path, base, other, title });
   return (
-    <div className="slipway-Page">
-      <div className="slipway-Head">
-        <div className="slipway-Head-title">
-          <h2>{trans.__('History of %1', path)}</h2>
+    <>
+      {found.in_conflict && (
+        <div className="slipway-Banner" role="status">
+          <p>{trans.__('A merge left conflicts in this notebook.')}</p>
+          <Button onClick={() => void commands.execute(CommandIDs.resolveNotebook, { path })}>
+            {trans.__('Resolve')}
+          </Button>
         </div>
-        <div className="slipway-Head-actions">
-          <Button onClick={load}>{trans.__('Refresh')}</Button>
-        </div>
-      </div>
-      {error && <Problem error={error} retry={load} />}
-      {!history && !error && <Skeleton lines={6} />}
-      {history && !rows.length && (
-        <Empty>
-          {trans.__('This notebook has not been committed yet. Commit it, and its history begins.')}
-        </Empty>
       )}
-      {rows.length > 0 && (
-        <table className="slipway-Table">
+      {!rows.length ? (
+        <Empty>{trans.__('Not committed yet. With the first commit its history begins.')}</Empty>
+      ) : (
+        <table className="slipway-Table slipway-History">
           <thead>
             <tr>
-              <th scope="col">{trans.__('What')}</th>
+              <th scope="col">{trans.__('Version')}</th>
               <th scope="col">{trans.__('Who')}</th>
               <th scope="col">{trans.__('When')}</th>
-              <th scope="col">{trans.__('Actions')}</th>
+              <th scope="col">
+                <span className="slipway-History-unseen">{trans.__('Actions')}</span>
+              </th>
             </tr>
           </thead>
           <tbody>
-            {rows.map(row => (
-              <tr key={row.id}>
+            {rows.map((row, index) => (
+              <tr key={row.id} data-kept={row.kept}>
                 <td>
-                  {row.kept ? <em>{row.what}</em> : row.what}{' '}
-                  <code className="slipway-Dim">{row.id.slice(0, 8)}</code>
+                  <span className="slipway-History-what">
+                    <span>{row.what}</span> <code className="slipway-Dim">{short(row.id)}</code>
+                  </span>
                 </td>
                 <td>
-                  <Avatar name={row.who} /> {row.who}
+                  <Who name={row.who} />
                 </td>
                 <td>
                   <Time iso={row.at} />
                 </td>
                 <td>
-                  <Button
-                    onClick={() =>
-                      void commands.execute(CommandIDs.compareNotebook, {
-                        path,
-                        base: row.id,
-                        title: trans.__('Since %1', row.what)
-                      })
-                    }
-                  >
-                    {trans.__('Compare')}
-                  </Button>{' '}
-                  <Button onClick={() => void restore(row.id)}>{trans.__('Restore')}</Button>
+                  <div className="slipway-Buttons">
+                    {!row.kept && index < rows.length - 1 && (
+                      <Button
+                        title={trans.__('What this commit changed')}
+                        onClick={() =>
+                          compare(before(rows, index), row.id, trans.__('before %1', short(row.id)))
+                        }
+                      >
+                        {trans.__('Changes')}
+                      </Button>
+                    )}
+                    <Button
+                      title={trans.__('What changed from this version to the file as it is saved')}
+                      onClick={() => compare(row.id, '', row.what)}
+                    >
+                      {trans.__('Compare')}
+                    </Button>
+                    <Button
+                      title={trans.__('Make the file what it was then; what it is now is kept')}
+                      onClick={() =>
+                        void commands
+                          .execute(CommandIDs.restoreRevision, { path, revision: row.id })
+                          .then(again)
+                      }
+                    >
+                      {trans.__('Restore')}
+                    </Button>
+                  </div>
                 </td>
               </tr>
             ))}
           </tbody>
         </table>
       )}
-    </div>
+    </>
   );
 }
 
-/** Commits and one's own snapshots, newest first. */
+/** The commit before one. */
+function before(rows: readonly Row[], index: number): string {
+  return rows.slice(index + 1).find(row => !row.kept)?.id ?? rows[index].id;
+}
+
+/** Commits and one's own kept work, newest first. */
 function merged(history: NotebookHistory, uncommitted: string): Row[] {
   const rows: Row[] = [
     ...history.revisions.map(one => ({

@@ -1,10 +1,13 @@
 /** Keeps uncommitted work every few minutes, and marks cells that a colleague who shares has changed. */
+import type { Cell } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
+import { Widget } from '@lumino/widgets';
 
-import type { RadarView, Seen } from '../api';
+import type { Changed, RadarView, Seen } from '../api';
 import { CommandIDs } from '../tokens';
 import type { Context } from '../ui/context';
+import { putAtTop } from './atTop';
 
 import '../../style/compare.css';
 
@@ -12,15 +15,23 @@ import '../../style/compare.css';
 const EVERY = 5 * 60_000;
 /** Milliseconds between two looks at what colleagues do, while the notebook is seen and shared. */
 const RADAR = 30_000;
+const CHIP = 'slipway-sharing';
 
 export class Keeping {
   constructor(
     private readonly context: Context,
     private readonly notebooks: INotebookTracker,
     private readonly contents: Contents.IManager
-  ) {
-    notebooks.widgetAdded.connect((_, panel) => this.watch(panel));
-    notebooks.forEach(panel => this.watch(panel));
+  ) {}
+
+  start(): void {
+    this.notebooks.widgetAdded.connect((_, panel) => this.watch(panel));
+    this.notebooks.forEach(panel => this.watch(panel));
+    this.context.overview.hinted.connect((_, hint: Changed) => {
+      if (hint.kind === 'notebook' && this.views.has(hint.id)) {
+        void this.fetch(hint.id);
+      }
+    });
     window.setInterval(() => void this.keep(), EVERY);
     window.setInterval(() => void this.look(), RADAR);
   }
@@ -35,6 +46,7 @@ export class Keeping {
     const to = this.shares(path) ? 'off' : 'notebook';
     const remote = now?.remote || (now?.remotes.includes('origin') ? 'origin' : '');
     this.show(path, await this.context.api.compare.share(path, to, remote));
+    this.context.overview.announce({ kind: 'notebook', id: path });
   }
 
   private watch(panel: NotebookPanel): void {
@@ -78,35 +90,96 @@ export class Keeping {
     this.context.commands.notifyCommandChanged(CommandIDs.shareNotebook);
     this.notebooks
       .filter(panel => this.contents.localPath(panel.context.path) === path)
-      .forEach(panel => this.mark(panel, view.seen));
+      .forEach(panel => {
+        this.chip(panel, path, view);
+        panel.content.widgets.forEach((cell, index) => this.mark(cell, path, notesOn(view.seen, index)));
+      });
   }
 
-  private mark(panel: NotebookPanel, seen: readonly Seen[]): void {
-    const { trans } = this.context;
-    panel.content.widgets.forEach((cell, index) => {
-      const others = seen.filter(one => one.index === index);
-      cell.node.classList.toggle('slipway-Radar', others.length > 0);
-      cell.node.classList.toggle(
-        'slipway-mod-both',
-        others.some(one => one.both)
+  /** In the toolbar as long as something is shared: nobody shares without seeing it. */
+  private chip(panel: NotebookPanel, path: string, view: RadarView): void {
+    const { commands, trans } = this.context;
+    const shown = this.chips.get(panel);
+    if (view.sharing === 'off') {
+      shown?.dispose();
+      this.chips.delete(panel);
+      return;
+    }
+    const chip = shown ?? new Widget();
+    chip.addClass('slipway-SharingPlace');
+    const people = new Set(view.seen.map(one => one.who)).size;
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'slipway-SharingChip';
+    button.title = trans.__(
+      'Your uncommitted work on this notebook is shared. Open to see with whom, or to end it.'
+    );
+    button.textContent = people
+      ? trans._n('Sharing · %1 colleague', 'Sharing · %1 colleagues', people)
+      : trans.__('Sharing');
+    button.addEventListener(
+      'click',
+      () => void commands.execute(CommandIDs.notebookHistory, { path, tab: 'colleagues' })
+    );
+    chip.node.replaceChildren(button);
+    if (!shown) {
+      this.chips.set(panel, chip);
+      panel.disposed.connect(() => this.chips.delete(panel));
+      panel.toolbar.insertBefore('slipway-cluster', CHIP, chip);
+    }
+  }
+
+  private mark(cell: Cell, path: string, notes: readonly Seen[]): void {
+    const { commands, trans } = this.context;
+    cell.node.classList.toggle('slipway-Radar', notes.length > 0);
+    cell.node.classList.toggle(
+      'slipway-mod-both',
+      notes.some(one => one.both)
+    );
+    cell.node.querySelector(':scope > .slipway-Radar-note')?.remove();
+    if (!notes.length) {
+      return;
+    }
+    const note = document.createElement('div');
+    note.className = 'slipway-Radar-note';
+    note.setAttribute('role', 'note');
+    const said = document.createElement('span');
+    said.textContent = notes.map(one => this.words(one)).join(' · ');
+    note.append(said);
+    for (const who of new Set(notes.map(one => one.who))) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.className = 'slipway-Button';
+      button.dataset.kind = 'link';
+      button.textContent = trans.__('Compare with %1', who);
+      button.addEventListener(
+        'click',
+        () => void commands.execute(CommandIDs.compareNotebook, { path, base: '', other: `@${who}` })
       );
-      cell.node.querySelector('.slipway-Radar-note')?.remove();
-      if (others.length) {
-        const note = document.createElement('div');
-        note.className = 'slipway-Radar-note';
-        note.setAttribute('role', 'note');
-        note.textContent = others
-          .map(one =>
-            one.both
-              ? trans.__('%1 changed this cell too, and has not committed it', one.who)
-              : trans.__('%1 changed this cell, and has not committed it', one.who)
-          )
-          .join(' · ');
-        cell.node.prepend(note);
-      }
-    });
+      note.append(button);
+    }
+    putAtTop(cell, note);
+  }
+
+  private words({ what, who, both, index }: Seen): string {
+    const { trans } = this.context;
+    if (index === null) {
+      return trans.__('%1 added a cell after this one', who);
+    }
+    if (what === 'removed') {
+      return both
+        ? trans.__('%1 removed this cell, which you changed', who)
+        : trans.__('%1 removed this cell', who);
+    }
+    return both ? trans.__('%1 changed this cell, as you did', who) : trans.__('%1 changed this cell', who);
   }
 
   private readonly views = new Map<string, RadarView>();
   private readonly saved = new Set<string>();
+  private readonly chips = new Map<NotebookPanel, Widget>();
+}
+
+/** What is told at a cell: what was changed of it, and what was added after it. */
+function notesOn(seen: readonly Seen[], index: number): readonly Seen[] {
+  return seen.filter(one => (one.index ?? one.after ?? 0) === index);
 }

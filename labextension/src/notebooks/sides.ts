@@ -39,3 +39,15 @@ export function sides(source: string): Sides | null {
   const ended = (text: string) => (source.endsWith('\n') ? text : text.replace(/\n$/, ''));
   return { ...made, mine: ended(made.mine), theirs: ended(made.theirs), both: ended(made.both) };
 }
+
+export type Side = 'mine' | 'theirs' | 'both';
+
+/** Both sides of a source with marks, mine first; the source itself when it has none. */
+export function both(source: string): string {
+  return sides(source)?.both ?? source;
+}
+
+/** Which side was taken to have this source; undefined when it is nobody's. */
+export function taken(of: Record<Side, string | null>, source: string | null): Side | undefined {
+  return (Object.keys(of) as Side[]).find(side => of[side] === source);
+}

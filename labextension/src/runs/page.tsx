@@ -7,9 +7,10 @@ import { Environment, Provenance } from '../jobs/facts';
 import { CommandIDs } from '../tokens';
 import { Source } from '../ui/code';
 import { useContext } from '../ui/context';
-import { Check } from '../ui/fields';
 import { bytes, duration, percent } from '../ui/format';
+import { Log } from '../ui/log';
 import { Button, Empty, Fact, Meter, Problem, Skeleton, State, Time } from '../ui/parts';
+import { save } from '../ui/save';
 import { Tabs } from '../ui/tabs';
 import { withoutEscapes } from '../ui/terminal';
 import { cellWords, isLive, triggerWords } from '../ui/words';
@@ -64,7 +65,7 @@ function Drawn(props: RunPageProps & { setTab: (tab: RunTab) => void }): JSX.Ele
         current={tab}
         onChange={setTab}
         tabs={[
-          { id: 'log', label: trans.__('Log'), view: () => <Log model={model} run={run} /> },
+          { id: 'log', label: trans.__('Log'), view: () => <RunLog model={model} run={run} /> },
           {
             id: 'outputs',
             label: counted(trans.__('Outputs'), outputs.length),
@@ -256,44 +257,18 @@ function Place(props: { frame: Frame; notebook: string; showCode: () => void }):
   );
 }
 
-function Log({ model, run }: { model: RunModel; run: Run }): JSX.Element {
+function RunLog({ model, run }: { model: RunModel; run: Run }): JSX.Element {
   const { trans } = useContext();
-  const [follow, setFollow] = React.useState(true);
-  const box = React.useRef<HTMLPreElement>(null);
-  const { text, lines, cut } = model.log;
-  React.useEffect(() => {
-    if (follow && box.current) {
-      box.current.scrollTop = box.current.scrollHeight;
-    }
-  }, [text, follow]);
-  const onScroll = () => {
-    const pre = box.current;
-    if (pre && isLive(run.state)) {
-      setFollow(pre.scrollHeight - pre.scrollTop - pre.clientHeight < 24);
-    }
-  };
+  const live = isLive(run.state);
   return (
-    <div className="slipway-Log">
-      <div className="slipway-Log-bar">
-        {isLive(run.state) && <Check label={trans.__('Follow')} checked={follow} onChange={setFollow} />}
-        <span className="slipway-Dim" role="status">
-          {model.error?.status === 0 ? trans.__('Reconnecting…') : trans._n('%1 line', '%1 lines', lines)}
-          {(cut || model.logSkipped) && ` · ${trans.__('part of this long log is left out')}`}
-        </span>
-        <span className="slipway-Buttons">
-          <Button
-            disabled={!text}
-            onClick={() => save(new Blob([text], { type: 'text/plain' }), `${run.id}.log`)}
-          >
-            {trans.__('Download')}
-          </Button>
-        </span>
-      </div>
-      <pre ref={box} role="log" aria-live="off" aria-label={trans.__('Log')} tabIndex={0} onScroll={onScroll}>
-        {text ||
-          (isLive(run.state) ? trans.__('Nothing printed yet.') : trans.__('The run printed nothing.'))}
-      </pre>
-    </div>
+    <Log
+      log={model.log}
+      live={live}
+      away={model.error?.status === 0}
+      omitted={model.log.cut || model.logSkipped ? trans.__('part of this long log is left out') : ''}
+      empty={live ? trans.__('Nothing printed yet.') : trans.__('The run printed nothing.')}
+      file={`${run.id}.log`}
+    />
   );
 }
 
@@ -332,13 +307,4 @@ function Artifacts({ model }: { model: RunModel }): JSX.Element {
       </tbody>
     </table>
   );
-}
-
-/** Hands a file to the browser. */
-function save(content: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -78,6 +78,7 @@ export function aProfile(change: Partial<Profile> = {}): Profile {
     labels: { team: 'data' },
     price: 0.4,
     currency: '$',
+    kernel_memory: '',
     limits: { workers: 8, cores: null, memory: null },
     ...change
   };

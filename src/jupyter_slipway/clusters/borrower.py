@@ -38,8 +38,10 @@ class Borrower:
         """
         found = self._manager.get(cluster)
         if found.state in (ClusterState.STOPPED, ClusterState.FAILED):
-            # Who owns it has let it be seen and used: a schedule would else fail whenever it stopped for being idle.
-            asyncio.run(self._manager.start(cluster, found.owner))
+            # Whoever publishes on it was let use it: a schedule would else fail whenever it stopped for being idle.
+            # Quota and cost are its owner's (decision 0012), who sees what it was started for.
+            why = f"{person}'s run {run} started it" if person != found.owner else ""
+            asyncio.run(self._manager.start(cluster, found.owner, why=why))
         until = time.monotonic() + START_WITHIN
         while (found := self._manager.get(cluster)).state in (ClusterState.STARTING, ClusterState.STOPPING):
             if time.monotonic() > until:

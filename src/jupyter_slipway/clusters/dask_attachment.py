@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 
 from jupyter_slipway.clusters.model import Attachment
+from jupyter_slipway.clusters.shipped import shipped
 
 VARIABLES = {
     "ca": "DASK_DISTRIBUTED__COMM__TLS__CA_FILE",
@@ -36,10 +35,5 @@ def attachment(name: str, holder: str, address: str, certificates: Mapping[str, 
     if certificates:
         environ |= {VARIABLES[kind]: path for kind, path in certificates.items()}
         environ["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] = "true"
-    code = CODE.format(source=_startup(), arguments={"name": name, "environ": environ})
+    code = CODE.format(source=shipped("dask_startup"), arguments={"name": name, "environ": environ})
     return Attachment(environ, code, names=("client",))
-
-
-@cache
-def _startup() -> str:
-    return Path(__file__).with_name("dask_startup.py").read_text()

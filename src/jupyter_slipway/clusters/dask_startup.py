@@ -6,13 +6,11 @@ user's code first computes. Addresses and certificates stand in the environment:
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
 from typing import Any
+
+from jupyter_slipway.clusters.in_kernel import follow_cells, when_imported
 
 CONFIG = "dask.config"
 CLIENT = "distributed.client"
@@ -52,9 +50,13 @@ def attach(name: str, environ: dict[str, str]) -> Lazy:
         Attached.client.close()
         Attached.client = None
     for module, act in ((CONFIG, _configure), (CLIENT, _extend)):
-        _when_imported(module, act)
-    _follow_cells()
+        when_imported(module, act)
+    follow_cells("slipway_dask_cell", _in_cell)
     return Lazy()
+
+
+def _in_cell(cell: str) -> None:
+    Attached.cell = cell
 
 
 class Lazy:
@@ -146,6 +148,34 @@ def _extend(module: Any) -> None:
         return graph(self, *args, **kwargs)
 
     client._gather, client._graph_to_futures, client._slipway = _gather, _graph_to_futures, True
+    _name(client)
+
+
+def _name(client: Any) -> None:
+    """What a client of the cluster shows is its name: an address in a notebook is of no use to who opens it later."""
+    text, page = client.__repr__, client._repr_html_
+
+    def __repr__(self: Any) -> str:
+        return _shown(self) if _is_ours(self) else str(text(self))
+
+    def _repr_html_(self: Any) -> str:
+        from html import escape
+
+        return f"<code>{escape(_shown(self))}</code>" if _is_ours(self) else str(page(self))
+
+    client.__repr__, client._repr_html_ = __repr__, _repr_html_
+
+
+def _is_ours(client: Any) -> bool:
+    return bool(Attached.address) and getattr(client.scheduler, "address", "") == Attached.address
+
+
+def _shown(client: Any) -> str:
+    # As of its last heartbeat: showing a value asks nobody.
+    known = client._scheduler_identity
+    workers, threads = known.get("n_workers", 0), known.get("total_threads", 0)
+    memory = _size(known.get("total_memory", 0))
+    return f"<client of {Attached.name}: {workers} workers, {threads} threads, {memory}>"
 
 
 def _tell_cell(client: Any) -> None:
@@ -192,54 +222,3 @@ async def _weigh(client: Any, futures: Any) -> None:
 def _size(count: int, *, up: bool = False) -> str:
     unit, name = (1 << 30, "GiB") if count >= 1 << 30 else (1 << 20, "MiB")
     return f"{-(-count // unit)} {name}" if up else f"{count / unit:.1f} {name}"
-
-
-def _follow_cells() -> None:
-    """Which cell runs: JupyterLab names it in each request."""
-    interactive = sys.modules.get("IPython")
-    shell = interactive.get_ipython() if interactive else None
-    kernel = getattr(shell, "kernel", None)
-    if shell is None or kernel is None:
-        return
-
-    def slipway_dask_cell(*_: Any) -> None:
-        parent = kernel.get_parent()
-        Attached.cell = parent.get("metadata", {}).get("cellId") or parent.get("header", {}).get("cell_id") or ""
-
-    registered = shell.events.callbacks["pre_run_cell"]
-    if not any(getattr(one, "__name__", "") == slipway_dask_cell.__name__ for one in registered):
-        shell.events.register("pre_run_cell", slipway_dask_cell)
-    # The code that attaches may itself run in a cell.
-    slipway_dask_cell()
-
-
-def _when_imported(module: str, act: Callable[[Any], None]) -> None:
-    if module in sys.modules:
-        act(sys.modules[module])
-    elif not any(isinstance(one, _WhenImported) and one.module == module for one in sys.meta_path):
-        sys.meta_path.insert(0, _WhenImported(module, act))
-
-
-class _WhenImported(importlib.abc.MetaPathFinder):
-    """Acts on one module right after it is imported."""
-
-    def __init__(self, module: str, act: Callable[[Any], None]) -> None:
-        self.module, self._act = module, act
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != self.module:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is None or spec.loader is None:
-            return spec
-        load = spec.loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            load(module)
-            self._act(module)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # of this one import only
-        return spec

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from jupyter_slipway.clusters.manager import Manager
 from jupyter_slipway.clusters.model import Attachment, Cluster, Figures, Lease, Progress, Workers
-from jupyter_slipway.clusters.packages import PackageComparison, compare
+from jupyter_slipway.clusters.packages import PackageComparison
 from jupyter_slipway.clusters.profiles import Profile
 from jupyter_slipway.web import Asker
 
@@ -104,6 +104,13 @@ class PackagesRequest(Struct, frozen=True):
     """Of the kernel: version by distribution."""
 
 
+class SynchroniseRequest(Struct, frozen=True):
+    packages: dict[str, str]
+    """Of the kernel: version by distribution."""
+    digest: str
+    """Of the plan that was shown."""
+
+
 class Deleted(Struct, frozen=True):
     name: str
 
@@ -196,7 +203,11 @@ class Clusters:
 
     async def compare_packages(self, asker: Asker, cluster: str, body: PackagesRequest) -> PackageComparison:
         """Compare a kernel's packages with those of the cluster's processes."""
-        return compare(body.packages, await self._manager.packages(cluster))
+        return await self._manager.compare(cluster, body.packages, asker.name)
+
+    async def synchronise_packages(self, asker: Asker, cluster: str, body: SynchroniseRequest) -> PackageComparison:
+        """Do what the comparison's plan says: install packages for the workers, and restart them."""
+        return await self._manager.synchronise(cluster, body.packages, body.digest, asker.name)
 
 
 def _item(lease: Lease) -> AttachmentItem:

@@ -6,27 +6,33 @@ Imported by `host` alone, in its own process: this is where Dask is loaded.
 from __future__ import annotations
 
 import asyncio
+import getpass
+import hashlib
 import importlib
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 from distributed import Client, Scheduler, Security
 from distributed.core import Status
+from distributed.deploy import Adaptive, LocalCluster, SpecCluster
 
-from jupyter_slipway.clusters import following, packages, scheduler
+from jupyter_slipway.clusters import beside, following, overlay, packages, scheduler
 from jupyter_slipway.clusters.following import Following
 from jupyter_slipway.clusters.host import certificates
-from jupyter_slipway.clusters.hosts import Launch
+from jupyter_slipway.clusters.hosts import LEASES, Launch
+from jupyter_slipway.clusters.near import Near
 from jupyter_slipway.clusters.reach import greet
 from jupyter_slipway.errors import Unavailable, Unprocessable
 
 CONNECT_WITHIN = 10.0
+INSTALL_WITHIN = 600.0
 # A scheduler of somebody else has no Slipway: what is asked of it goes there as it is.
-for one in (following, scheduler, packages):
+for one in (following, scheduler, packages, beside, overlay):
     cloudpickle.register_pickle_by_value(one)
 
 
@@ -37,6 +43,7 @@ class Deployed:
         self._launch, self._directory = launch, directory
         self._cluster: Any = None
         self._client: Any = None
+        self._near: Near | None = None
         self.address = self.dashboard = ""
 
     async def open(self, tell: Callable[[str, float | None], None]) -> None:
@@ -65,6 +72,16 @@ class Deployed:
             if why := await self.lost():
                 raise Unavailable(why)
 
+    async def install(self, requirements: list[str]) -> None:
+        folder = self._directory / "packages" / folder_of(requirements)
+        local = isinstance(self._cluster, LocalCluster)
+        await install(await self._speaking(), str(folder) if local else elsewhere(requirements), requirements)
+
+    async def near(self) -> Near:
+        if self._near is None:
+            self._near = Near(self._launch.name, await self._speaking(), self._directory / LEASES)
+        return self._near
+
     async def on_scheduler(self, name: str, **arguments: Any) -> Any:
         if name == "packages":
             return await packages_of(await self._speaking())
@@ -79,9 +96,21 @@ class Deployed:
         if getattr(cluster, "_adaptive", None) is not None:
             cluster._adaptive.stop()
             cluster._adaptive = None
-        done = cluster.scale(minimum) if minimum == maximum else cluster.adapt(minimum=minimum, maximum=maximum)
+        if minimum == maximum:
+            done = cluster.scale(minimum)
+        elif isinstance(cluster, SpecCluster):
+            done = cluster.adapt(minimum=minimum, maximum=maximum, Adaptive=partial(Sparing, spared=self._spared))
+        else:
+            done = cluster.adapt(minimum=minimum, maximum=maximum)
         if inspect.isawaitable(done) and minimum == maximum:
             await done
+
+    async def _spared(self) -> set[str]:
+        """Names of workers with a kernel beside them."""
+        if self._near is None:
+            return set()
+        nannies = self._near.nannies
+        return {one["name"] for one in await self.on_scheduler("workers") if one["nanny"] in nannies}
 
     async def lost(self) -> str:
         if self._cluster is not None and self._cluster.status in (Status.closed, Status.failed):
@@ -89,6 +118,8 @@ class Deployed:
         return ""
 
     async def close(self) -> None:
+        if self._near is not None:
+            await self._near.close()
         if self._client is not None:
             await self._client.close()
         if self._cluster is not None:
@@ -107,12 +138,25 @@ class Deployed:
         return f"http://127.0.0.1:{served.port}" if served is not None else ""
 
 
+class Sparing(Adaptive):
+    """Closes no worker that a kernel lives beside, however idle: on another machine the kernel would go with it."""
+
+    def __init__(self, *arguments: Any, spared: Callable[[], Awaitable[set[str]]], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._spared = spared
+
+    async def workers_to_close(self, target: int) -> list[Any]:
+        spared = await self._spared()
+        return [name for name in await super().workers_to_close(target) if str(name) not in spared]
+
+
 class Connected:
     """A scheduler that somebody else made: it is spoken with, and let go."""
 
     def __init__(self, launch: Launch, directory: Path) -> None:
-        self._launch = launch
+        self._launch, self._directory = launch, directory
         self._client: Any = None
+        self._near: Near | None = None
         self.address, self.dashboard = launch.address, ""
 
     async def open(self, tell: Callable[[str, float | None], None]) -> None:
@@ -134,6 +178,14 @@ class Connected:
             )
             await self._client.register_plugin(Following())
 
+    async def install(self, requirements: list[str]) -> None:
+        await install(self._client, elsewhere(requirements), requirements)
+
+    async def near(self) -> Near:
+        if self._near is None:
+            self._near = Near(self._launch.name, self._client, self._directory / LEASES)
+        return self._near
+
     async def on_scheduler(self, name: str, **arguments: Any) -> Any:
         if name == "packages":
             return await packages_of(self._client)
@@ -148,8 +200,38 @@ class Connected:
         return ""
 
     async def close(self) -> None:
+        if self._near is not None:
+            await self._near.close()
         if self._client is not None:
             await self._client.close()
+
+
+async def install(client: Any, folder: str, requirements: list[str]) -> None:
+    """
+    Args:
+        folder: absolute, or relative to each machine's folder for temporary files
+
+    Raises:
+        Unavailable: it failed somewhere, and nothing was changed
+    """
+    arguments = (folder, requirements, INSTALL_WITHIN)
+    nannies = [one["nanny"] for one in await client.run_on_scheduler(scheduler.workers)]
+    if not all(nannies):
+        raise Unavailable("Some workers have no nanny, which could restart them.")
+    failed = set((await client.run(overlay.install, *arguments, workers=nannies)).values()) - {""}
+    if failed:
+        raise Unavailable(f"{'; '.join(sorted(failed))}. Nothing was changed.")
+    await client.register_plugin(overlay.Overlay(*arguments), name=overlay.NAME)
+    await client.wait_for_workers(len(nannies), timeout=INSTALL_WITHIN)
+
+
+def folder_of(requirements: list[str]) -> str:
+    return hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:16]
+
+
+def elsewhere(requirements: list[str]) -> str:
+    """On machines that are not this one, in their folder for temporary files."""
+    return f"slipway-packages-{getpass.getuser()}/{folder_of(requirements)}"
 
 
 async def packages_of(client: Any) -> dict[str, dict[str, str]]:

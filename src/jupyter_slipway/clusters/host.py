@@ -26,12 +26,15 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from jupyter_slipway import hosting
-from jupyter_slipway.clusters.hosts import ENDED, LAUNCH, Answer, Ended, Launch
+from jupyter_slipway.clusters.hosts import ENDED, LAUNCH, WORKERS_LOG, Answer, Ended, Launch
+from jupyter_slipway.clusters.logs import bound
 from jupyter_slipway.errors import NotFound, SlipwayError, Unavailable
 from jupyter_slipway.files import atomic_write, private_directory
 
 LONGEST_PATH = 100
 """Bytes; the system takes no longer unix socket's path."""
+LONGEST_REQUEST = 8 << 20
+"""Bytes; a program to be placed beside a worker is 200 KB."""
 LOOK = 1.0
 """Seconds between two looks at whether it is still wanted."""
 UNSEEN = 6 * 3600.0
@@ -55,6 +58,18 @@ class Held(Protocol):
 
     async def on_scheduler(self, name: str, **arguments: Any) -> Any:
         """A function of `clusters.scheduler`, where the scheduler is."""
+        ...
+
+    async def install(self, requirements: list[str]) -> None:
+        """Packages in front of those that the workers have, which are restarted.
+
+        Raises:
+            Unavailable: it failed somewhere, and nothing was changed
+        """
+        ...
+
+    async def near(self) -> Any:
+        """The cluster's `near.Near`."""
         ...
 
     async def scale(self, minimum: int, maximum: int) -> None: ...
@@ -82,7 +97,7 @@ class Host:
         loop = asyncio.get_running_loop()
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, self._end, "its host was told to end")
-        server = await asyncio.start_unix_server(self._serve, self._endpoint)
+        server = await asyncio.start_unix_server(self._serve, self._endpoint, limit=LONGEST_REQUEST)
         self._record()
         opening = asyncio.create_task(self._open())
         try:
@@ -125,6 +140,8 @@ class Host:
         self._waiting, self._progress = waiting, progress or self._progress
 
     async def _look(self) -> None:
+        for name in (hosting.LOG, WORKERS_LOG):
+            bound(self._directory / name)
         mine = hosting.read(self._directory)
         if mine is None or mine.nonce != self._nonce:
             self._end("its directory is gone, or another host's")
@@ -147,7 +164,8 @@ class Host:
                     await self._held.close()
             except Exception:  # the engine's; ending this process ends what is left
                 logging.exception("The cluster did not close by itself")
-        shutil.rmtree(self._directory / "scratch", ignore_errors=True)
+        for left in ("scratch", "packages"):
+            shutil.rmtree(self._directory / left, ignore_errors=True)
 
     def _say(self) -> None:
         mine = hosting.read(self._directory)
@@ -194,6 +212,13 @@ class Host:
             return await self._held.scale(int(arguments["minimum"]), int(arguments["maximum"]))
         if op in ("figures", "progress", "cancel", "packages"):
             return await self._held.on_scheduler(op, **arguments)
+        if op == "install":
+            return await self._held.install(**arguments)
+        if op == "place":
+            workers = await self._held.on_scheduler("workers")
+            return await (await self._held.near()).place(workers, **arguments)
+        if op in ("again", "unplace"):
+            return await getattr(await self._held.near(), op)(**arguments)
         raise NotFound(f"A cluster's host has no {op!r}.")
 
     async def _status(self) -> dict[str, Any]:

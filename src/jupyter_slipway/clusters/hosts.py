@@ -32,6 +32,8 @@ from jupyter_slipway.files import atomic_write, private_directory
 
 LAUNCH = "launch.json"
 ENDED = "ended.json"
+LEASES = "leases"
+WORKERS_LOG = "workers.log"
 ENTRY = (sys.executable, "-m", "jupyter_slipway.clusters.host")
 ANSWER_WITHIN = 10.0
 """Seconds; a scheduler under tens of thousands of tasks answers late, not never."""
@@ -42,6 +44,7 @@ ATTACHED = (
     "DASK_CLIENT_NAME",
     "DASK_DISTRIBUTED__COMM__",
     "SPARK_REMOTE",
+    "SPARK_CONNECT_MODE_ENABLED",
     "SPARK_CONNECT_AUTHENTICATE_TOKEN",
     "SLIPWAY_LEASE",
     "SLIPWAY_KERNEL_DIR",
@@ -76,6 +79,10 @@ class Ended(Struct, frozen=True):
     state: Literal["stopped", "failed"]
     reason: str
     boot: str = ""
+
+
+class Silent(Unavailable):
+    """A host that lives, perhaps, and does not answer in time: nothing is known of what it was asked."""
 
 
 class Answer(Struct, frozen=True):
@@ -135,7 +142,7 @@ async def ask(record: hosting.Record, op: str, *, within: float | None = None, *
             content = await _exchange(record, msgspec.json.encode({"token": record.token, "op": op, **arguments}))
         answer = msgspec.json.decode(content, type=Answer)
     except (OSError, TimeoutError, EOFError, msgspec.MsgspecError) as error:
-        raise Unavailable(
+        raise Silent(
             f"The cluster's host (process {record.pid}) does not answer: {error or type(error).__name__}.",
             hint="Try again; if it goes on, stop the cluster and start it again.",
         ) from error

@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from jupyter_slipway.clusters import life, quota, sizes
+from jupyter_slipway.clusters import hosts, life, quota, sizes
 from jupyter_slipway.clusters.backends import Backends
 from jupyter_slipway.clusters.backends.base import Backend
 from jupyter_slipway.clusters.life import Rules
@@ -34,6 +34,7 @@ from jupyter_slipway.clusters.model import (
     Progress,
     Workers,
 )
+from jupyter_slipway.clusters.packages import PackageComparison, compare
 from jupyter_slipway.clusters.profiles import FILE, Profiles, size_of
 from jupyter_slipway.clusters.quota import Quota
 from jupyter_slipway.clusters.store import Row, Stale, Store
@@ -159,8 +160,11 @@ class Manager:
         self._store.add(cluster)
         return self._changed(cluster)
 
-    async def start(self, name: str, person: str) -> Cluster:
+    async def start(self, name: str, person: str, *, why: str = "") -> Cluster:
         """Returns when it can be found again, long before it runs. One that runs is left as it is.
+
+        Args:
+            why: what it is started for, when its owner has not asked for it now
 
         Raises:
             Forbidden: it is another person's
@@ -175,7 +179,7 @@ class Manager:
                 return cluster
             quota.check(cluster, self._running(), self._quota, here=self._here(cluster))
             return cluster.to(
-                ClusterState.STARTING, wanted="running", reason="", waiting="its host", progress=0.0, started_at=None
+                ClusterState.STARTING, wanted="running", reason=why, waiting="its host", progress=0.0, started_at=None
             )
 
         self._change(name, person, starting, ref={}, tell=False)
@@ -205,7 +209,7 @@ class Manager:
         return self.get(name)
 
     def keep(self, name: str, person: str) -> Cluster:
-        """An idle one is not stopped for now. Anybody may say so: it takes nothing from its owner but a while."""
+        """An idle one is not stopped for now. Anybody may say so: who attaches a kernel holds it longer."""
         self._change(name, None, lambda cluster: life.kept(cluster, self._now()))
         return self.get(name)
 
@@ -285,6 +289,13 @@ class Manager:
     def attachments(self) -> list[Lease]:
         return self._store.leases()
 
+    def kernel_memory(self, name: str) -> int:
+        """Bytes that a kernel beside one of its workers needs, as its profile says; 0: it says nothing."""
+        with suppress(NotFound):  # the profile is offered no longer
+            said = self.profiles.get(self._store.get(name).cluster.profile).kernel_memory
+            return sizes.parse(said, "kernel_memory") if said else 0
+        return 0
+
     def renew(self, name: str, holder: str) -> None:
         """The holder lives. For those that cannot touch the lease's file themselves."""
         with suppress(FileNotFoundError):
@@ -308,9 +319,42 @@ class Manager:
         row, backend = self._live(name)
         return await backend.cancel(row.ref, holder, cell)
 
-    async def packages(self, name: str) -> dict[str, dict[str, str]]:
+    async def compare(self, name: str, kernel: Mapping[str, str], person: str) -> PackageComparison:
+        """How a kernel's packages compare with the cluster's, and what `person` can do about it.
+
+        Raises:
+            Conflict: it does not run
+        """
         row, backend = self._live(name)
-        return await backend.packages(row.ref)
+        fixed = backend.fixed_packages
+        if not fixed and row.cluster.owner != person:
+            fixed = f"Its workers would restart: only {row.cluster.owner}, whose cluster it is, can do that."
+        return compare(kernel, await backend.packages(row.ref), fixed=fixed)
+
+    async def synchronise(self, name: str, kernel: Mapping[str, str], digest: str, person: str) -> PackageComparison:
+        """Do what `compare` has shown; how they compare afterwards.
+
+        Args:
+            digest: of the plan that was shown
+
+        Raises:
+            Forbidden: it is another person's
+            Conflict: it does not run, or another plan would be shown now
+            Unprocessable: nothing can be done; the message says why
+            Unavailable: it failed, and nothing was changed
+        """
+        row, backend = self._live(name)
+        _owned(row.cluster, person)
+        plan = (await self.compare(name, kernel, person)).plan
+        if not plan.install:
+            raise Unprocessable(plan.words, hint="Compare the packages to see what differs.")
+        if plan.digest != digest:
+            raise Conflict(
+                "The packages are not what they were when this was shown.", hint="Compare them again, and look."
+            )
+        await backend.install(row.ref, plan.install)
+        self._changed(row.cluster)
+        return await self.compare(name, kernel, person)
 
     def dashboard(self, name: str) -> str:
         """Where its dashboard is reached from this machine.
@@ -487,7 +531,7 @@ class Manager:
         self._events.announce(Changed("cluster", name))
 
     def _lease(self, name: str, holder: str) -> Path:
-        return self._directory / name / "leases" / holder
+        return self._directory / name / hosts.LEASES / holder
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[bool]:

@@ -5,10 +5,20 @@
 
 from __future__ import annotations
 
+import inspect
+import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
+
+from jupyter_slipway.clusters import synchronise
+from jupyter_slipway.clusters.synchronise import Synchronisation
+from jupyter_slipway.errors import Unavailable
+
+ASK_WITHIN = 60.0
+"""Seconds."""
 
 
 def installed() -> dict[str, str]:
@@ -21,7 +31,10 @@ def installed() -> dict[str, str]:
     for one in distributions():
         name = one.metadata["Name"]
         if name:
-            found.setdefault(name.lower().replace("_", "-").replace(".", "-"), one.version)
+            # As PEP 610 has it: no index knows what was installed from a folder.
+            local = "dir_info" in (one.read_text("direct_url.json") or "")
+            version = f"{one.version} from a folder" if local else one.version
+            found.setdefault(name.lower().replace("_", "-").replace(".", "-"), version)
     found["python"] = platform.python_version()
     found["platform"] = f"{platform.system()} {platform.machine()}"
     numpy: Any = sys.modules.get("numpy")
@@ -32,6 +45,24 @@ def installed() -> dict[str, str]:
         except (AttributeError, KeyError, TypeError):  # a NumPy that does not tell
             found["blas"] = ""
     return found
+
+
+def installed_in(python: str) -> dict[str, str]:
+    """As `installed`, of another Python.
+
+    Args:
+        python: path of its program
+
+    Raises:
+        Unavailable: it does not tell
+    """
+    code = f"{inspect.getsource(installed)}\nimport json\nprint(json.dumps(installed()))"
+    try:
+        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=ASK_WITHIN)
+        return msgspec.json.decode(done.stdout, type=dict[str, str])
+    except (OSError, subprocess.TimeoutExpired, msgspec.MsgspecError) as error:
+        said = str(error) if isinstance(error, OSError | subprocess.TimeoutExpired) else done.stderr[-300:]
+        raise Unavailable(f"{python} does not tell its packages: {said}", hint="Is it a Python?") from error
 
 
 class PackageRow(Struct, frozen=True):
@@ -50,18 +81,28 @@ class PackageComparison(Struct, frozen=True):
     equal: bool
     words: str
     rows: list[PackageRow]
+    plan: Synchronisation = Synchronisation([], [], "")
+    """What `synchronise` would do."""
 
 
 WEIGHTY = ("python", "platform", "dask", "distributed", "cloudpickle", "msgpack", "numpy", "pandas", "pyarrow", "blas")
 """Differences in these break work rather than change its result: they stand first."""
 
 
-def compare(kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]]) -> PackageComparison:
-    """Package by package: one line when all is equal, else the rows that are not.
+def compare(
+    kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]], *, fixed: str = ""
+) -> PackageComparison:
+    """Package by package: one line when all is equal, else the rows that are not, and what can be done about it.
 
     Args:
         workers: versions by distribution of 'scheduler' and each worker
+        fixed: why the cluster's packages cannot be changed; '' when they can
     """
+    compared = _compared(kernel, workers)
+    return structs.replace(compared, plan=synchronise.plan(kernel, workers, fixed=fixed))
+
+
+def _compared(kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]]) -> PackageComparison:
     if not workers:
         return PackageComparison(True, "No worker is there to compare with.", [])
     names = set(kernel).union(*workers.values())

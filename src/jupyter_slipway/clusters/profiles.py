@@ -55,6 +55,8 @@ class Profile(Struct, frozen=True):
     """A worker's hour."""
     currency: str = ""
     limits: Limits = Limits()
+    kernel_memory: str = ""
+    """That a kernel started beside a worker needs there, such as '4 GiB'."""
 
 
 class Written(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +69,7 @@ class Written(Struct, frozen=True, forbid_unknown_fields=True):
     labels: dict[str, str] = {}
     price: float = 0.0
     currency: str = ""
+    kernel_memory: str = ""
 
 
 class Size(Struct, frozen=True):
@@ -91,6 +94,7 @@ BUILT_IN = {
     "small": _sized("Small: 2 workers on this machine", "dask-local", 1, 2, 1, "1 GiB"),
     "medium": _sized("Medium: up to 4 workers on this machine", "dask-local", 1, 4, 2, "4 GiB"),
     "large": _sized("Large: up to 8 workers on this machine", "dask-local", 2, 8, 4, "8 GiB"),
+    "gpu": _sized("GPU: a worker for each of this machine's", "dask-local", 1, 1, 2, "8 GiB", gpus=1),
     "address": Written("dask-address", "A Dask scheduler that runs elsewhere"),
     "spark": Written("spark-local", "Spark: 2 cores of this machine", {"cores": 2, "memory": "2 GiB"}),
     "spark-address": Written("spark-connect", "A Spark Connect server that runs elsewhere"),
@@ -146,6 +150,12 @@ class Profiles:
             )
         if self._backends[profile.backend].on_this_machine:
             _fits(size)
+            if size.workers.maximum * (options.get("gpus") or 0) > sizes.machine_gpus():
+                raise Unprocessable(
+                    f"gpus: {size.workers.maximum} workers of {options['gpus']} GPU are more than the "
+                    f"{sizes.machine_gpus()} of this machine.",
+                    hint="Take fewer workers.",
+                )
         return options
 
     def _written(self) -> dict[str, Written]:
@@ -178,6 +188,14 @@ class Profiles:
         limits = written.limits
         if backend.on_this_machine and "cores" in properties:
             limits = structs.replace(limits, cores=min(limits.cores or sizes.machine_cores(), sizes.machine_cores()))
+        if backend.on_this_machine and "gpus" in properties:
+            properties["gpus"]["maximum"] = sizes.machine_gpus()
+            if not sizes.machine_gpus() and not options.get("gpus"):
+                # Nobody is asked for what this machine has not.
+                del properties["gpus"], options["gpus"]
+            elif written is BUILT_IN.get(name) and options.get("gpus"):
+                options |= {"workers": {"minimum": 1, "maximum": max(1, sizes.machine_gpus())}}
+                options = fitted(options)
         if "workers" in properties and limits.workers is not None:
             properties["workers"]["properties"]["maximum"]["maximum"] = limits.workers
         if "cores" in properties and limits.cores is not None:
@@ -200,6 +218,7 @@ class Profiles:
             price=written.price,
             currency=written.currency,
             limits=limits,
+            kernel_memory=written.kernel_memory,
         )
 
 

@@ -68,3 +68,17 @@ def cancel(dask_scheduler: Any, holder: str, cell: str = "") -> int:
         after = {task.key for worker in dask_scheduler.workers.values() for task in worker.processing}
         running += len(before - after)
     return running
+
+
+def workers(dask_scheduler: Any) -> list[dict[str, Any]]:
+    """Of each: 'name', 'nanny' ('': none keeps it), 'limit' and 'used' in bytes, 'gpus'."""
+    return [
+        {
+            "name": str(one.name),
+            "nanny": one.nanny or "",
+            "limit": one.memory_limit or 0,
+            "used": int(one.metrics.get("memory", 0)),
+            "gpus": int(one.resources.get("GPU", 0)),
+        }
+        for one in dask_scheduler.workers.values()
+    ]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 from jupyter_slipway.clusters.model import Attachment
+from jupyter_slipway.clusters.shipped import shipped
 
 # One module for the life of the kernel, however often it is attached: what it adds to pyspark is added once.
 CODE = """\
@@ -26,10 +24,7 @@ def attachment(name: str, holder: str, directory: str, environ: dict[str, str], 
     Args:
         watched: whether the server is a process of this machine, described in the directory's server.json
     """
+    # Functions such as `col` are Connect's from the first cell on, not only once there is a session.
+    environ = environ | {"SPARK_CONNECT_MODE_ENABLED": "1"}
     arguments = {"name": name, "holder": holder, "directory": directory, "watched": watched, "environ": environ}
-    return Attachment(environ, code=CODE.format(source=_startup(), arguments=arguments), names=("spark",))
-
-
-@cache
-def _startup() -> str:
-    return Path(__file__).with_name("spark_startup.py").read_text()
+    return Attachment(environ, code=CODE.format(source=shipped("spark_startup"), arguments=arguments), names=("spark",))

@@ -40,6 +40,7 @@ from msgspec import Struct
 
 from jupyter_slipway import hosting
 from jupyter_slipway.clusters import spark_java
+from jupyter_slipway.clusters.logs import bound
 from jupyter_slipway.clusters.spark_ui import Pages
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.files import atomic_write, private_directory
@@ -178,6 +179,7 @@ class Host:
         while self.server.state == "running" and java.poll() is None and not self.asked_to_end.wait(0.5):
             if time.monotonic() - looked > LOOK_EVERY:
                 looked = time.monotonic()
+                bound(self.directory / DRIVER_LOG)
                 if self._is_forgotten():
                     self._say(reason="nobody has looked after it for hours")
                     return

@@ -10,15 +10,13 @@ code imports it. To pyspark's client it adds three things:
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
 from typing import Any
+
+from jupyter_slipway.clusters.in_kernel import follow_cells, when_imported
 
 CLIENT = "pyspark.sql.connect.client.core"
 SESSION = "pyspark.sql.connect.session"
@@ -30,6 +28,10 @@ TELL_EVERY = 0.5
 
 class ClusterEnded(ConnectionError):
     """The Spark cluster that this notebook uses is no more."""
+
+
+class WorkCancelled(Exception):
+    """Somebody has cancelled what this cell had asked of the cluster."""
 
 
 class Attached:
@@ -53,12 +55,13 @@ def attach(name: str, holder: str, directory: str, *, watched: bool, environ: di
     Attached.watched, Attached.remote = watched, environ["SPARK_REMOTE"]
     os.environ.update(environ)
     _forget_session()
-    if CLIENT in sys.modules:
-        _extend(sys.modules[CLIENT])
-    elif not any(isinstance(one, _WhenImported) for one in sys.meta_path):
-        sys.meta_path.insert(0, _WhenImported())
-    _follow_cells()
+    when_imported(CLIENT, _extend)
+    follow_cells("slipway_cell", _in_cell)
     return Lazy()
+
+
+def _in_cell(cell: str) -> None:
+    Attached.cell = cell
 
 
 class Lazy:
@@ -81,6 +84,10 @@ class Lazy:
 
     def __repr__(self) -> str:
         return f"<spark on {Attached.name}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        # IPython asks the class, which it takes for the session's.
+        return {"text/plain": repr(self)}
 
     @property
     def __class__(self) -> Any:
@@ -140,33 +147,11 @@ def _forget_session() -> None:
         module.SparkSession._active_session.session = None
 
 
-class _WhenImported(importlib.abc.MetaPathFinder):
-    """Extends pyspark's client right after it is imported."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != CLIENT:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is None or spec.loader is None:
-            return spec
-        load = spec.loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            load(module)
-            _extend(module)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # of this one import only
-        return spec
-
-
 def _extend(module: Any) -> None:
     client = module.SparkConnectClient
     if hasattr(client, "_slipway"):
         return
-    start, own_tags = client.__init__, client.get_tags
+    start, own_tags, own_error = client.__init__, client.get_tags, client._handle_rpc_error
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         start(self, *args, **kwargs)
@@ -178,7 +163,13 @@ def _extend(module: Any) -> None:
     def get_tags(self: Any) -> set[str]:
         return set(own_tags(self)) | set(tags())
 
+    def _handle_rpc_error(self: Any, error: Any) -> None:
+        if "OPERATION_CANCELED" in str(error):
+            raise WorkCancelled(f"This work on the Spark cluster {Attached.name!r} was cancelled.") from None
+        own_error(self, error)
+
     client.__init__, client.get_tags, client._slipway = __init__, get_tags, True
+    client._handle_rpc_error = _handle_rpc_error
 
 
 def tags() -> list[str]:
@@ -241,22 +232,3 @@ def _note(name: str, content: str, *, add: bool = False) -> None:
             os.replace(f"{path}.{os.getpid()}", path)
     except OSError as error:  # the user's query matters more than that it can be followed
         print(f"[slipway] {path}: {error}", file=sys.stderr)
-
-
-def _follow_cells() -> None:
-    """Which cell runs: JupyterLab names it in each request."""
-    interactive = sys.modules.get("IPython")
-    shell = interactive.get_ipython() if interactive else None
-    kernel = getattr(shell, "kernel", None)
-    if shell is None or kernel is None:
-        return
-
-    def slipway_cell(*_: Any) -> None:
-        parent = kernel.get_parent()
-        Attached.cell = parent.get("metadata", {}).get("cellId") or parent.get("header", {}).get("cell_id") or ""
-
-    registered: list[Callable[..., Any]] = shell.events.callbacks["pre_run_cell"]
-    if not any(one.__name__ == slipway_cell.__name__ for one in registered if hasattr(one, "__name__")):
-        shell.events.register("pre_run_cell", slipway_cell)
-    # The code that attaches may itself run in a cell.
-    slipway_cell()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -89,6 +89,19 @@ def comparison_view(comparison: PackageComparison) -> RenderableType:
     for row in comparison.rows:
         table.add_row(escape(row.name), row.kernel or "none", row.workers, escape(row.where))
     return table
+
+
+def plan_view(comparison: PackageComparison) -> RenderableType:
+    """What `synchronise` would do."""
+    plan = comparison.plan
+    table = _table("Package", "What", "Why not")
+    for requirement in plan.install:
+        name, _, version = requirement.partition("==")
+        table.add_row(escape(name), f"{version} is installed", "")
+    for one in plan.refused:
+        table.add_row(escape(one.name), "stays as it is", escape(one.why))
+    said = Text(plan.words)
+    return Group(table, said) if plan.install or plan.refused else said
 
 
 def workers(cluster: Cluster) -> str:

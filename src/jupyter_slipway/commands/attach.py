@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from jupyter_slipway.client import Client
     from jupyter_slipway.clusters.model import Cluster
 
-USAGE = "%cluster NAME to use one, %cluster to see it, %cluster --detach to let it go, %cluster --pull SIZE."
+USAGE = (
+    "%cluster NAME to use one, %cluster to see it, %cluster --detach to let it go, %cluster --pull SIZE, "
+    "%cluster --synchronise."
+)
 
 
 def cluster(shell: Any, words: list[str]) -> None:
@@ -37,6 +40,8 @@ def cluster(shell: Any, words: list[str]) -> None:
     with connect() as client:
         if given["detach"]:
             _detach(shell, client)
+        elif given["synchronise"]:
+            _synchronise(client, yes=given["yes"])
         elif given["name"]:
             _attach(shell, client, given["name"])
         else:
@@ -66,11 +71,26 @@ def _attach(shell: Any, client: Client, name: str) -> None:
 def _detach(shell: Any, client: Client) -> None:
     from jupyter_slipway.kernels import startup
 
-    name = _attached()
+    name = attached()
     client.detach(name, kernel_id())
     startup.attach(shell, {}, "")
     _remember({})
     console().print(f"This kernel no longer uses {name}.")
+
+
+def _synchronise(client: Client, *, yes: bool) -> None:
+    """Let the workers have this kernel's packages: say what would be done, or do it."""
+    from jupyter_slipway.clusters import views
+    from jupyter_slipway.clusters.packages import installed
+
+    name, packages = attached(), installed()
+    found = client.compare_packages(name, packages)
+    if yes and found.plan.digest:
+        console().print(views.comparison_view(client.synchronise_packages(name, packages, found.plan.digest)))
+        return
+    console().print(views.plan_view(found))
+    if found.plan.digest:
+        console().print("Say `%cluster --synchronise --yes` to do it.")
 
 
 def _pull(size: str) -> None:
@@ -84,13 +104,13 @@ def _pull(size: str) -> None:
 def _show(client: Client) -> None:
     from jupyter_slipway.clusters import views
 
-    name = _attached()
+    name = attached()
     found = client.cluster(name)
     figures = client.figures(name) if found.state in ("running", "draining") else None
     console().print(views.cluster_view(found, figures))
 
 
-def _attached() -> str:
+def attached() -> str:
     name = os.environ.get("SLIPWAY_CLUSTER", "")
     if not name:
         raise Conflict("This kernel uses no cluster.", hint=f"%slipway clusters lists them. {USAGE}")
@@ -102,7 +122,8 @@ def kernel_id() -> str:
     from jupyter_slipway.kernels.startup import DIRECTORY
 
     if directory := os.environ.get(DIRECTORY):
-        return Path(directory).name
+        # A host was started for it, in a directory of another name; a warm one has got its id since.
+        return str(json.loads(Path(directory, "config.json").read_bytes())["kernel"])
     try:
         from ipykernel.connect import get_connection_file
 
@@ -148,6 +169,8 @@ def _parsed(words: list[str]) -> dict[str, Any]:
     @click.argument("name", required=False)
     @click.option("--detach", is_flag=True)
     @click.option("--pull")
+    @click.option("--synchronise", is_flag=True)
+    @click.option("--yes", is_flag=True)
     def command(**given: Any) -> dict[str, Any]:
         return given
 

@@ -115,6 +115,26 @@ def adapt(name: str, minimum: int, maximum: int, as_json: bool) -> None:
 
 @cluster.command()
 @click.argument("name")
+@click.option("--python", default=sys.executable, help="Whose packages the workers shall have; this one's.")
+@click.option("--yes", is_flag=True, help="Do it; else only say what would be done.")
+@as_json
+def synchronise(name: str, python: str, yes: bool, as_json: bool) -> None:
+    """Give the workers of cluster NAME the packages of a kernel's Python, and restart them."""
+    from jupyter_slipway.clusters import views
+    from jupyter_slipway.clusters.packages import installed_in
+
+    packages = installed_in(python)
+    with connect() as client:
+        found = client.compare_packages(name, packages)
+        if yes and found.plan.digest:
+            found = client.synchronise_packages(name, packages, found.plan.digest)
+            present(found, views.comparison_view(found), as_json)
+        else:
+            present(found, views.plan_view(found), as_json)
+
+
+@cluster.command()
+@click.argument("name")
 @as_json
 def delete(name: str, as_json: bool) -> None:
     """Stop cluster NAME and forget it."""

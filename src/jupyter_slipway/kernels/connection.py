@@ -255,7 +255,7 @@ class KernelConnection(BaseKernelWebsocketConnection):
         header["username"], header["session"] = self.person, self.session_id
         if asked.type == "execute_request":
             # The kernel repeats the whole header in all it says to this: each output names its cell and its person.
-            header["cell_id"] = _object(asked.parts[2]).get("cellId")
+            header["cell_id"] = _object(asked.part(2)).get("cellId")
         said = asked.with_header(header)
         if len(incoming) > LARGEST:
             self._refuse(said, f"A message of {len(incoming) >> 20} MB is too large: {LARGEST >> 20} MB at most.")
@@ -311,7 +311,7 @@ def _legacy(said: Message) -> str | bytes:
     found = {
         "header": said.header,
         "parent_header": said.parent,
-        "metadata": _object(said.parts[2]),
+        "metadata": _object(said.part(2)),
         "content": said.content,
         "channel": said.channel,
         "msg_id": said.header.get("msg_id"),

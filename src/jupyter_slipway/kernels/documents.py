@@ -22,7 +22,7 @@ from pycrdt import Array, Map, Text
 from tornado.web import HTTPError
 
 from jupyter_slipway import hosting
-from jupyter_slipway.errors import Conflict, Forbidden, NotFound, SlipwayError
+from jupyter_slipway.errors import Conflict, Forbidden, NotFound, SlipwayError, Unavailable
 from jupyter_slipway.kernels.host import new_header
 from jupyter_slipway.kernels.link import SERVER, Link
 from jupyter_slipway.kernels.outputs import SHOWN, Displays, Output, Outputs, take
@@ -81,17 +81,17 @@ class Documents:
 
     def __init__(self, collaboration: Any, log: logging.Logger) -> None:
         self._collaboration, self._log = collaboration, log
-        # A room that is opened without a page would get a store without its settings: another file. Without the
-        # store's history, the document is another one to pages that come back.
-        collaboration.ystore_class = _configured(collaboration.ystore_class, collaboration.config)
         self._writers: dict[Link, Writer] = {}
+        self._closed = False
 
     async def open(self, room: str) -> Any:
         """The shared notebook of a room, also when no page has it open.
 
         Raises:
             NotFound: its file is gone
+            Unavailable: this server ends
         """
+        self._must_be_open()
         found = None
         files = self._collaboration.serverapp.web_app.settings["file_id_manager"]
         if room.count(":") >= 2 and files.get_path(room.split(":", 2)[2]) is not None:
@@ -118,6 +118,11 @@ class Documents:
         return self.writer(link).run(person, room, cell, document)
 
     def writer(self, link: Link) -> Writer:
+        """
+        Raises:
+            Unavailable: this server ends
+        """
+        self._must_be_open()
         if link not in self._writers:
             for ended in [one for one in self._writers if one.over]:
                 self._writers.pop(ended).close()
@@ -132,9 +137,16 @@ class Documents:
                 for session in [one for one in link.sessions if one.startswith(SESSION)]:
                     await self.writer(link).resume(session)
 
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise Unavailable("The server is ending.", hint="Run it again when the server is back.")
+
     async def close(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        """Write nothing more: the kernels' journals hold it for the server that comes next."""
+        self._closed = True
+        tasks = [writer.close() for writer in self._writers.values()]
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 class Writer:
@@ -155,11 +167,13 @@ class Writer:
         link.pages.add(self)
         self._task = asyncio.ensure_future(self._live())
 
-    def close(self) -> None:
+    def close(self) -> asyncio.Task[None]:
+        """What is to be waited for."""
         self._link.pages.discard(self)
-        self._task.cancel()
         for timer in self._soon:
             timer.cancel()
+        self._task.cancel()
+        return self._task
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -343,14 +357,6 @@ class Writer:
                 _set(ycell, "execution_count", None if run.status == "aborted" else float(run.count or 0) or None)
             else:
                 _set(ycell, "execution_state", "running")
-
-
-def _configured(store: Any, config: Any) -> Any:
-    class Configured(store):  # type: ignore[misc]  # the class that is configured
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**({"config": config} | options))
-
-    return Configured
 
 
 def _cell(document: Any, cell: str) -> Any:

@@ -23,7 +23,6 @@ from jupyter_slipway.kernels.manager import role_in
 from jupyter_slipway.kernels.people import person_of
 
 KERNEL = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)/execute"
-EXTENSION = "jupyter_server_ydoc"
 
 
 class ExecuteRequest(Struct, frozen=True):
@@ -119,11 +118,6 @@ class Answer(_Handler):
 def handlers(documents: Callable[[], Documents]) -> list[tuple[str, type[_Handler], dict[str, Any]]]:
     shared = {"documents": documents}
     return [(KERNEL, Execute, shared), (KERNEL + r"/(?P<execution>\w+)/input", Answer, shared)]
-
-
-def collaboration(serverapp: Any) -> Any:
-    """The extension that shares documents."""
-    return next(iter(serverapp.extension_manager.extension_apps[EXTENSION]))
 
 
 def switch_on(serverapp: Any) -> None:

@@ -388,7 +388,7 @@ def _numbered(said: Message) -> NumberedMessage:
         number=said.number,
         header=said.header,
         parent_header=said.parent,
-        metadata=msgspec.json.decode(said.parts[2] or b"{}"),
+        metadata=msgspec.json.decode(said.part(2) or b"{}"),
         content=said.content,
         buffers=tuple(base64.b64encode(one).decode() for one in said.parts[4:]),
         channel=said.channel,

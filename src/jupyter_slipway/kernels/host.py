@@ -7,6 +7,7 @@ go on. Standard library and pyzmq only: it also runs where we are not installed.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import hmac
 import json
 import os
@@ -30,7 +31,7 @@ from jupyter_slipway.kernels.process import KernelProcess
 from jupyter_slipway.kernels.reader import Reader
 from jupyter_slipway.kernels.tail import Tail
 from jupyter_slipway.kernels.turns import Turn, Turns
-from jupyter_slipway.kernels.wire import CALL, FACT, MESSAGE, Frame, Message, encode, message, pack
+from jupyter_slipway.kernels.wire import CALL, FACT, MESSAGE, Frame, Message, encode, message, pieces
 
 CONFIG, RECORD, ENDED, FACTS, ATTACHMENT, LOG = (
     "config.json",
@@ -57,9 +58,11 @@ TRIES = 3
 RESENT = 60.0
 """Seconds after its end for which an execution is told again to a page that comes back: what was on its way to it
 when the line broke is lost, and a page passes over what it knows."""
+M_ARENA_MAX = -8
 LOG_LIMIT = 4 << 20
 CODE_LIMIT = 1 << 16
 FACTS_LIMIT = 32 << 20
+FACTS_AT_ONCE = 20_000
 SESSIONS = 2000
 
 
@@ -93,8 +96,10 @@ class Config:
     bind: str = ""
     """An address to be reached at over the network; '': by a unix socket."""
     tls: dict[str, str] = field(default_factory=dict)
-    parent: bool = False
-    """Whether it ends with who started it."""
+    parent: str = ""
+    """Why it ends when who started it is gone, which holds the other end of its standard input; '': it lives on."""
+    inherits: bool = False
+    """Whether the kernel gets the host's own environment, too: it was not known to who wrote this."""
 
     @classmethod
     def read(cls, directory: Path) -> Config:
@@ -165,11 +170,14 @@ class Host:
         self._full = False
         self._busy_with: asyncio.Task[None] | None = None
         self._used_at = time.monotonic()
+        self._at_last_look = self._rested_at = 0
+        """Numbers of the journal."""
         self._over = asyncio.Event()
         self._forget = False
         self._why = ""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._telling_state = False
+        self._why_parent_ends = config.parent
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,6 +189,8 @@ class Host:
         self._take_up_what_was_left()
         self._start_kernel()
         server = await self._serve()
+        if self.config.parent:
+            loop.add_reader(sys.stdin.fileno(), self._hear_parent)
         self._write_record()
         ticking = asyncio.ensure_future(self._tick())
         try:
@@ -189,6 +199,15 @@ class Host:
             ticking.cancel()
             await self._end()
             server.close()
+
+    def _hear_parent(self) -> None:
+        """Who started it says why it shall end, and lets go; or is gone without a word."""
+        if said := os.read(sys.stdin.fileno(), 4096):
+            self._why_parent_ends = said.decode(errors="replace").strip()
+            return
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        # Nobody would look for what is left on this machine.
+        self.stop(self._why_parent_ends, forget=True)
 
     def stop(self, why: str, *, forget: bool = False) -> None:
         """End the kernel and the host; `forget`: nothing of it is kept."""
@@ -221,13 +240,13 @@ class Host:
         self._replace(ENDED, {"at": time.time(), "reason": self._why} | {"about": self.config.about()})
 
     async def _tick(self) -> None:
-        parent = os.getppid()
         while True:
             await asyncio.sleep(TICK)
+            self._rest_when_quiet()
+            if not self.directory.is_dir():
+                self.stop("The kernel's folder is gone, so nobody could find it.", forget=True)
             if self._watch is not None and self.turns.running is not None:
                 self._watch.look()
-            if self.config.parent and os.getppid() != parent:
-                self.stop("Who started the host is gone.")
             if self.readers or self.turns:
                 self._used_at = time.monotonic()
             elif time.monotonic() - self._used_at > self.config.lease:
@@ -236,6 +255,15 @@ class Host:
             with suppress(OSError):
                 if os.path.getsize(self.directory / LOG) > LOG_LIMIT:
                     os.truncate(self.directory / LOG, 0)
+
+    def _rest_when_quiet(self) -> None:
+        """Once after each burst: memory for what was said last is only wanted while more is said."""
+        last = self._journal.last
+        if last == self._at_last_look and last != self._rested_at:
+            self._rested_at = last
+            self._past.rest()
+            give_memory_back()
+        self._at_last_look = last
 
     def _take_up_what_was_left(self) -> None:
         """Of a host that was killed: its kernel went with it, and what it had promised is told as lost."""
@@ -275,7 +303,10 @@ class Host:
         folder = self.config.sockets or str(self.directory)
         self._process = process = KernelProcess(
             self.config.argv,
-            environ=self.config.environ | self._attached_environ() | {"SLIPWAY_KERNEL_DIR": str(self.directory)},
+            environ=(dict(os.environ) if self.config.inherits else {})
+            | self.config.environ
+            | self._attached_environ()
+            | {"SLIPWAY_KERNEL_DIR": str(self.directory)},
             cwd=self.config.cwd if self.config.cwd and os.path.isdir(self.config.cwd) else None,
             sockets=f"{folder}/k{self.generation}",
             log=self.directory / LOG,
@@ -437,7 +468,7 @@ class Host:
         if parent.get("session") == OURS:
             self._answered(channel, kind, of, parts)
             return
-        self._emit(pack(channel, parts))
+        self._emit(MESSAGE, *pieces(channel, parts))
         turn = self.turns.running
         if turn is None or of != turn.id:
             return
@@ -608,18 +639,18 @@ class Host:
 
     # ── what is told ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _emit(self, payload: bytes, kind: int = MESSAGE) -> None:
-        data = self._past.append(kind, payload)
+    def _emit(self, kind: int, *payload: bytes) -> None:
+        data = self._past.append(kind, *payload)
         for reader in self.readers:
             reader.offer(self._journal.last, data)
 
     def _say(self, channel: str, kind: str, content: dict[str, Any], parent: dict[str, Any]) -> None:
         """In the kernel's place."""
-        self._emit(message(channel, new_header(kind, OURS), parent, content))
+        self._emit(MESSAGE, message(channel, new_header(kind, OURS), parent, content))
 
     def fact(self, name: str, **content: Any) -> None:
         fact = {"fact": name, "at": time.time(), "number": self._journal.last + 1} | content
-        self._emit(encode(fact), FACT)
+        self._emit(FACT, encode(fact))
         with suppress(OSError):
             # Apart from the messages, so that it is still there when those were rotated away.
             with open(os.open(self._facts, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
@@ -763,6 +794,7 @@ class Host:
             "unseen": self._call_unseen,
             "environ": self._call_environ,
             "evaluate": self._call_evaluate,
+            "facts": self._call_facts,
         }
 
     async def _call_status(self, asked: dict[str, Any]) -> Any:
@@ -793,6 +825,16 @@ class Host:
         reply = await self.ask("execute_request", content, within=asked["seconds"])
         answer = reply.get("user_expressions", {}).get("answer", {})
         return answer["data"].get("text/plain") if answer.get("status") == "ok" else None
+
+    async def _call_facts(self, asked: dict[str, Any]) -> Any:
+        """Those after a number, as they were written down: for a server that cannot read the file."""
+        found: list[dict[str, Any]] = []
+        for path in (self._facts.with_name(f"{FACTS}.old"), self._facts):
+            with suppress(FileNotFoundError):
+                for line in path.read_bytes().splitlines():
+                    with suppress(ValueError):  # torn
+                        found.append(json.loads(line))
+        return [fact for fact in found if fact["number"] > asked["after"]][-FACTS_AT_ONCE:]
 
     async def _call_environ(self, asked: dict[str, Any]) -> Any:
         """For its next starts: the notebook has another name now."""
@@ -923,8 +965,21 @@ def _started() -> str:
     return " ".join(words.stdout.split()[:-1])
 
 
+def keep_memory_in_one_arena() -> None:
+    """So that `give_memory_back` finds it: of what another thread's arena has free at its top, glibc gives nothing."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def give_memory_back() -> None:
+    """On its own, glibc keeps what the largest messages ever took: 49 MB after 16 MB of buffers, not 18."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def main() -> None:
     os.umask(0o077)
+    keep_memory_in_one_arena()
     directory = Path(sys.argv[1])
     try:
         asyncio.run(Host(directory, Config.read(directory)).run())

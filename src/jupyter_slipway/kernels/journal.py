@@ -71,10 +71,10 @@ class Journal:
     def size(self) -> int:
         return sum(segment.size for segment in self._segments)
 
-    def append(self, kind: int, payload: bytes) -> bytes:
+    def append(self, kind: int, *payload: bytes) -> bytes:
         """Number a frame and write it down; its bytes. What cannot be written is numbered all the same."""
         self.last += 1
-        data = HEADER.pack(len(payload), kind, self.last) + payload
+        data = b"".join((HEADER.pack(sum(map(len, payload)), kind, self.last), *payload))
         try:
             self._write(data)
             self.failed = None

@@ -25,6 +25,8 @@ from jupyter_slipway.kernels.wire import CALL, FACT, MESSAGE, Frame, Message, Pa
 PATIENCE = 20.0
 """Seconds that a host may take to answer."""
 RESTART = 90.0
+HANG_UP = 1.0
+"""Seconds for what was said last to be on its way."""
 RETRY = 0.1
 REMOTE_TRIES = 100
 """Of a host on another machine, whose process cannot be looked at."""
@@ -113,7 +115,12 @@ class Link:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        stream = self._stream
         self._hang_up()
+        if stream is not None:
+            # The loop may end with us, and would leave the socket open.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stream.lost.wait(), HANG_UP)
 
     async def _live(self) -> None:
         tries = 0

@@ -1,7 +1,7 @@
 """The kernels of a Jupyter server, each with a host of its own: started, taken up again, interrupted, let go.
 
-Named in our server configuration, so that JupyterLab's own requests come here. A kernelspec that names a provisioner
-runs as Jupyter would run it, and so do all when `hosting` is off.
+Made by the server where `classes` has chosen it, so that JupyterLab's own requests come here. A kernelspec that names
+a provisioner runs as Jupyter would run it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import os
 import re
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_client.provisioning import KernelProvisionerBase
 from jupyter_client.session import Session
@@ -34,11 +34,15 @@ from jupyter_slipway.kernels import hosts, rights
 from jupyter_slipway.kernels.channels import HostedClient
 from jupyter_slipway.kernels.host import Config
 from jupyter_slipway.kernels.link import RESTART, Link
+from jupyter_slipway.kernels.offered import cluster_of
 from jupyter_slipway.kernels.people import asking
 from jupyter_slipway.kernels.pool import Pool
 from jupyter_slipway.kernels.rights import Action, Role
 from jupyter_slipway.kernels.wire import Message
 from jupyter_slipway.settings import Settings, local_user
+
+if TYPE_CHECKING:
+    from jupyter_slipway.clusters.manager import Manager as Clusters
 
 SOON = 0.2
 """Seconds until what changed about a kernel is told."""
@@ -149,7 +153,12 @@ class HostedKernelManager(ServerKernelManager):
 
     def host(self) -> HostProvisioner:
         """Make this a hosted kernel."""
-        self.provisioner = HostProvisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
+        kind = HostProvisioner
+        if cluster_of(self.kernel_name):
+            from jupyter_slipway.kernels.remote import RemoteProvisioner
+
+            kind = RemoteProvisioner
+        self.provisioner = kind(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
         return self.provisioner
 
     def hosted_command(self, extra: list[str]) -> list[str]:
@@ -248,7 +257,6 @@ class HostedKernelManager(ServerKernelManager):
 class SlipwayKernelManager(AsyncMappingKernelManager):
     """All kernels of this server, and those that other servers of this home have started."""
 
-    hosting = Bool(True, help="Whether each kernel gets a host that outlives this server.").tag(config=True)
     lease = Float(12 * 3600.0, help="Seconds after which a kernel without any server and without work is ended.").tag(
         config=True
     )
@@ -262,6 +270,9 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
     journal_limit = Integer(
         256 << 20, help="Bytes of a kernel's messages that are kept for pages that come later."
     ).tag(config=True)
+
+    clusters: Callable[[], Awaitable[Clusters]] | None = None
+    """Gives the clusters of this home, beside whose workers kernels may be started."""
 
     @default("kernel_manager_class")
     def _hosted_class(self) -> str:
@@ -282,7 +293,7 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
 
     def hosts(self, spec: Any) -> bool:
         """Whether kernels of this kernelspec get a host of ours."""
-        return bool(self.hosting) and not spec.metadata.get("kernel_provisioner")
+        return not spec.metadata.get("kernel_provisioner")
 
     async def warm(self) -> None:
         """Start a kernel of the default kind before anybody asks: somebody is here who will."""
@@ -342,8 +353,6 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
 
     def _adopt(self) -> None:
         """Take up every living kernel of this home that is not known yet, and those whose host was killed."""
-        if not self.hosting:
-            return
         known = {kernel.link.directory for kernel in self._kernels.values() if getattr(kernel, "link", None)}
         for directory in hosts.directories(self.home):
             if directory in known:
@@ -424,15 +433,22 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
 
     shutdown_kernel = _async_shutdown_kernel
 
-    async def _async_shutdown_all(self, now: bool = False) -> None:
-        """This server ends: its kernels live on, unless `keep` says otherwise."""
+    async def settle(self) -> None:
+        """Start and take up nothing more: this server ends. `shutdown_all` is not called where there is no kernel."""
         self._looking.stop()
         await self.pool_of_warm.close()
-        for kernel in list(self._kernels.values()) if self.keep else []:
-            if kernel.hosted:
-                self.remove_kernel(kernel.kernel_id)
-                if kernel.link is not None:
-                    await kernel.link.close()
+
+    async def _async_shutdown_all(self, now: bool = False) -> None:
+        """This server ends: its kernels live on, unless `keep` says otherwise."""
+        await self.settle()
+        living = [one for one in self._kernels.values() if one.hosted] if self.keep else []
+        for kernel in living:
+            self.remove_kernel(kernel.kernel_id)
+            if kernel.link is not None:
+                await kernel.link.close()
+        if living:
+            # The server has just said that it shuts them down.
+            self.log.info("%d of them live on without this server: see `jupyter slipway kernels`.", len(living))
         await super()._async_shutdown_all(now=now)
 
     shutdown_all = _async_shutdown_all

@@ -15,6 +15,8 @@ from tornado.websocket import WebSocketClosedError
 
 LIMIT = 8 << 20
 """Bytes that may wait for a page; then it has to catch up from the journal."""
+LARGE = 1 << 16
+"""Bytes on the average from which on pieces are written one by one."""
 TEXT, BINARY = 0x81, 0x82
 
 
@@ -75,11 +77,12 @@ class Outlet:
         self._soon = False
         if not self._waiting or self._writing or self.closed:
             return
-        data, size = b"".join(self._waiting), self._size
-        self._waiting.clear()
+        waiting, self._waiting, size = self._waiting, [], self._size
         self._writing = True
         try:
-            written = self._stream.write(data)
+            # Small ones go as one; a large one is not copied for each page.
+            for piece in waiting if size > len(waiting) * LARGE else [b"".join(waiting)]:
+                written = self._stream.write(piece)
         except StreamClosedError:
             self.close()
             return

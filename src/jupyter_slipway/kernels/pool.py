@@ -67,6 +67,7 @@ class Pool:
         """Let go of the warm ones: they end by themselves."""
         if self._work is not None:
             self._work.cancel()
+            await asyncio.wait([self._work])
         for _, link in self._warm:
             await link.close()
         self._warm.clear()

@@ -77,12 +77,9 @@ class KernelProcess:
         return self._process.returncode
 
     def send(self, channel: str, parts: Sequence[bytes]) -> None:
-        signed = hmac.new(self._key, digestmod=hashlib.sha256)
-        for part in parts[:4]:
-            signed.update(part)
         socket = self._sockets[channel]
         # Never blocks: without a limit on what waits, a kernel that does not read costs memory, not our loop.
-        socket.send_multipart([DELIMITER, signed.hexdigest().encode(), *parts])
+        socket.send_multipart([DELIMITER, self._signature(parts), *parts])
         # The socket tells of what came by edges: one may have passed while we sent.
         self._loop.call_soon(self._read, channel)
 
@@ -202,8 +199,13 @@ class KernelProcess:
         signature, *parts = pieces[pieces.index(DELIMITER) + 1 :]
         if len(parts) < 4:
             return None
-        signed = hmac.new(self._key, b"".join(parts[:4]), hashlib.sha256).hexdigest()
-        return parts if hmac.compare_digest(signed.encode(), signature) else None
+        return parts if hmac.compare_digest(self._signature(parts), signature) else None
+
+    def _signature(self, parts: Sequence[bytes]) -> bytes:
+        signed = hmac.new(self._key, digestmod=hashlib.sha256)
+        for part in parts[:4]:
+            signed.update(part)
+        return signed.hexdigest().encode()
 
     def _watch_end(self) -> None:
         try:

@@ -1,6 +1,6 @@
 """Which notebook has which kernel, kept over the server's end.
 
-Named in our server configuration; Jupyter's own keeps it in memory.
+Made by the server where `classes` has chosen it; Jupyter's own keeps it in memory.
 """
 
 from __future__ import annotations
@@ -21,5 +21,10 @@ class SlipwaySessionManager(SessionManager):
         if home is None:
             return ":memory:"
         # Paths are relative to the server's root: one file for each, shared by servers of the same.
-        root = hashlib.sha256(str(self.kernel_manager.root_dir).encode()).hexdigest()[:12]
-        return str(private_directory(hosts.folder(home)) / f"sessions-{root}.db")
+        name = f"sessions-{name_of_root(self.kernel_manager.root_dir)}.db"
+        return str(private_directory(hosts.folder(home)) / name)
+
+
+def name_of_root(root: str) -> str:
+    """What files of one server's root are called in a home that serves several."""
+    return hashlib.sha256(root.encode()).hexdigest()[:12]

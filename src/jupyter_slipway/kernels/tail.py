@@ -18,14 +18,18 @@ class Tail:
         self._journal = journal
         self._frames: list[bytes] = []
         self._size = 0
+        self._unwritten = 0
+        """Number of the last frame that is in no file."""
 
     @property
     def last(self) -> int:
         return self._journal.last
 
-    def append(self, kind: int, payload: bytes) -> bytes:
+    def append(self, kind: int, *payload: bytes) -> bytes:
         """Number a frame and write it down; its bytes."""
-        data = self._journal.append(kind, payload)
+        data = self._journal.append(kind, *payload)
+        if self._journal.failed:
+            self._unwritten = self.last
         self._frames.append(data)
         self._size += len(data)
         # In strides: dropping one at each append would move the list each time.
@@ -52,6 +56,12 @@ class Tail:
                 piece += self._frames[after + 1 - first]
                 after += 1
             yield bytes(piece)
+
+    def rest(self) -> None:
+        """Nothing is said for a while: what lies in files need not be in memory, too."""
+        if self._unwritten <= self.last - len(self._frames):
+            self._frames.clear()
+            self._size = 0
 
     def _shorten(self) -> None:
         dropped = 0

@@ -29,25 +29,36 @@ class Frame(NamedTuple):
 
 
 class Parser:
-    """Frames out of a stream's pieces."""
+    """Frames out of a stream's pieces. Of a large one the pieces wait, and are put together once."""
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._wanted = HEADER.size
+        """Bytes that must be there before there is anything to do."""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        self._data += data
-        start, end = 0, len(self._data)
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size < self._wanted:
+            return
+        if len(self._pieces) > 1:
+            data = b"".join(self._pieces)
+        start, end = 0, len(data)
         try:
-            while end - start >= HEADER.size:
-                length, kind, number = HEADER.unpack_from(self._data, start)
-                after = start + HEADER.size + length
-                if after > end:
+            while True:
+                self._wanted = HEADER.size
+                if end - start < self._wanted:
                     break
-                payload = bytes(self._data[start + HEADER.size : after])
-                start = after
-                yield Frame(kind, number, payload)
+                length, kind, number = HEADER.unpack_from(data, start)
+                self._wanted += length
+                if end - start < self._wanted:
+                    break
+                begin, start = start + HEADER.size, start + self._wanted
+                yield Frame(kind, number, data[begin:start])
         finally:
-            del self._data[:start]
+            self._pieces = [data[start:]] if start < end else []
+            self._size = end - start
 
 
 def call(**content: Any) -> bytes:
@@ -59,16 +70,21 @@ def encode(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def pack(channel: str, parts: Sequence[bytes]) -> bytes:
-    """A message as websocket v1 has it; `parts` are header, parent, metadata, content and buffers."""
-    pieces = [channel.encode(), *parts]
-    offset = 8 * (len(pieces) + 2)
+def pieces(channel: str, parts: Sequence[bytes]) -> list[bytes]:
+    """What `pack` joins: for who joins it with more."""
+    named = [channel.encode(), *parts]
+    offset = 8 * (len(named) + 2)
     offsets = [offset]
-    for piece in pieces:
+    for piece in named:
         offset += len(piece)
         offsets.append(offset)
     count = len(offsets)
-    return b"".join([struct.pack(f"<{count + 1}Q", count, *offsets), *pieces])
+    return [struct.pack(f"<{count + 1}Q", count, *offsets), *named]
+
+
+def pack(channel: str, parts: Sequence[bytes]) -> bytes:
+    """A message as websocket v1 has it; `parts` are header, parent, metadata, content and buffers."""
+    return b"".join(pieces(channel, parts))
 
 
 def unpack(payload: bytes) -> tuple[str, list[bytes]]:
@@ -77,44 +93,66 @@ def unpack(payload: bytes) -> tuple[str, list[bytes]]:
     Raises:
         ValueError: it is not one
     """
+    offsets = _offsets(payload)
+    return _channel(payload, offsets), [payload[start:end] for start, end in pairwise(offsets[1:])]
+
+
+def _offsets(payload: bytes) -> tuple[int, ...]:
+    """Where channel and parts begin, and where the last one ends.
+
+    Raises:
+        ValueError: it is no message
+    """
     count = int.from_bytes(payload[:8], "little")
     if not 6 <= count <= len(payload) // 8:
         raise ValueError("not a message of the websocket protocol v1")
     offsets = struct.unpack_from(f"<{count}Q", payload, 8)
     if list(offsets) != sorted(offsets) or offsets[-1] > len(payload):
         raise ValueError("offsets that point outside of the message")
-    channel = payload[offsets[0] : offsets[1]].decode()
-    return channel, [payload[start:end] for start, end in pairwise(offsets[1:])]
+    return offsets
+
+
+def _channel(payload: bytes, offsets: Sequence[int]) -> str:
+    return payload[offsets[0] : offsets[1]].decode()
 
 
 class Message:
-    """A packed message, read as far as somebody asks."""
+    """A packed message, read as far as somebody asks: most are handed on without a look at what is large in them."""
 
-    __slots__ = ("_content", "_header", "_parent", "channel", "number", "parts", "payload")
+    __slots__ = ("_content", "_header", "_offsets", "_parent", "channel", "number", "payload")
 
     def __init__(self, payload: bytes, number: int = 0) -> None:
         self.payload, self.number = payload, number
-        self.channel, self.parts = unpack(payload)
+        self._offsets = _offsets(payload)
+        self.channel = _channel(payload, self._offsets)
         self._header: dict[str, Any] | None = None
         self._parent: dict[str, Any] | None = None
         self._content: dict[str, Any] | None = None
 
     @property
+    def parts(self) -> list[bytes]:
+        """Header, parent, metadata, content and buffers."""
+        return [self.part(number) for number in range(len(self._offsets) - 2)]
+
+    def part(self, number: int) -> bytes:
+        return self.payload[self._offsets[number + 1] : self._offsets[number + 2]]
+
+    @property
     def header(self) -> dict[str, Any]:
         if self._header is None:
-            self._header = _object(self.parts[0])
+            self._header = _object(self.part(0))
         return self._header
 
     @property
     def parent(self) -> dict[str, Any]:
         if self._parent is None:
-            self._parent = _object(self.parts[1])
+            self._parent = _object(self.part(1))
         return self._parent
 
     @property
     def content(self) -> dict[str, Any]:
         if self._content is None:
-            self._content = _object(self.parts[3])
+            self._content = _object(self.part(3))
         return self._content
 
     @property

@@ -13,18 +13,19 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from jupyter_slipway.errors import BadRequest, NotFound, SlipwayError, Unavailable, Unprocessable
+from jupyter_slipway.errors import BadRequest, Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.files import atomic_write
 from jupyter_slipway.notebooks import radar, snapshots
-from jupyter_slipway.notebooks.conflicts import with_marks
+from jupyter_slipway.notebooks.conflicts import sides, with_marks
 from jupyter_slipway.notebooks.diff import Cell, diff_notebooks
 from jupyter_slipway.notebooks.git import FileRevision, Repository
 from jupyter_slipway.notebooks.glance import read_notebook
-from jupyter_slipway.notebooks.history import Blame, CellHistory, CellRevision
+from jupyter_slipway.notebooks.history import Blame, CellChange, CellHistory, cell_changes
 from jupyter_slipway.notebooks.merge import decide, merge_notebooks
 from jupyter_slipway.notebooks.radar import Choices, Seen, Sharing
-from jupyter_slipway.notebooks.revisions import DISK, Revisions, plain
+from jupyter_slipway.notebooks.resolving import CellConflict, cell_conflicts, settled_file
+from jupyter_slipway.notebooks.revisions import COLLEAGUE, DISK, Revisions, plain
 from jupyter_slipway.notebooks.snapshots import WorkSnapshot
 from jupyter_slipway.settings import local_user
 from jupyter_slipway.web import Asker, Endpoint
@@ -33,6 +34,7 @@ LIMIT = 30.0
 """Seconds a comparison may take."""
 LOOKED_AT = 200
 """Revisions of a notebook that a history goes back."""
+EMPTY: dict[str, Any] = {"outputs": [], "execution_count": None}
 T = TypeVar("T")
 
 
@@ -57,6 +59,7 @@ class DiffRequest(Struct, frozen=True):
     contents: dict[str, dict[str, Any]] = {}
     """Notebooks to take in the place of 'base' or 'other': what is in an editor and not saved."""
     outputs: bool = True
+    """False: neither what is answered nor what is compared has any."""
 
 
 class NotebookDiff(Struct, frozen=True):
@@ -82,13 +85,39 @@ class NotebookMerge(Struct, frozen=True):
     merged: dict[str, Any]
     """Conflicted cells hold both sides between marks."""
     conflicts: int
+    cells: list[CellConflict]
+    """Those cells, in the order of `merged`."""
+    mine: str = ""
+    """What git calls our side, such as a branch; empty when it is not known."""
+    theirs: str = ""
+
+
+class ResolveRequest(Struct, frozen=True):
+    path: str
+    notebook: dict[str, Any]
+    """What a person made of both sides."""
+
+
+class References(Struct, frozen=True):
+    """What a notebook can be compared with, beside the commits of its history."""
+
+    branch: str
+    """The one that is checked out; 'HEAD' when none is, empty outside of git."""
+    branches: list[str]
+    tags: list[str]
+    colleagues: list[str]
+    """Who shares their copy of it, if the one who asks shares too."""
+    in_conflict: bool
+    """Whether a merge left it to be settled."""
 
 
 class NotebookHistory(Struct, frozen=True):
     revisions: list[FileRevision]
     """Commits that changed the notebook, newest first."""
-    cells: list[CellRevision]
+    cells: list[CellChange]
     """Of the cell that was asked for."""
+    cell_type: str
+    """Of that cell; empty when none was asked for."""
     snapshots: list[WorkSnapshot]
     """Of one's own uncommitted work."""
     in_conflict: bool
@@ -146,9 +175,14 @@ class Compare:
         """What changed in a notebook between two revisions, as nbdime's diff."""
 
         def work() -> NotebookDiff:
+            for revision in (body.base, body.other):
+                if revision.startswith(COLLEAGUE):
+                    self._require_sharing(asker, body.path)
             base = self._side(body.path, body.base, body.contents.get("base"))
             other = self._side(body.path, body.other, body.contents.get("other"))
-            diff = diff_notebooks(base, other, outputs=body.outputs)
+            if not body.outputs:
+                base, other = _without_outputs(base), _without_outputs(other)
+            diff = diff_notebooks(base, other)
             return NotebookDiff(base, diff, not diff)
 
         return await _in_time(work)
@@ -162,7 +196,45 @@ class Compare:
             theirs = self._side(body.path, body.theirs, body.contents.get("theirs"))
             merged = merge_notebooks(base, mine, theirs)
             made = with_marks(merged, "mine", "theirs")
-            return NotebookMerge(base, decide(base, mine, theirs), made, len(merged.conflicts))
+            return NotebookMerge(
+                base,
+                decide(base, mine, theirs),
+                made,
+                len(merged.conflicts),
+                cell_conflicts(merged, mine, theirs),
+                *self._names_of_sides(body.path),
+            )
+
+        return await _in_time(work)
+
+    async def resolve_notebook(self, asker: Asker, body: ResolveRequest) -> Kept:
+        """Make what a person settled the file on disk; what the file was is kept as a snapshot before."""
+
+        def work() -> Kept:
+            file, repository, name = self._place(body.path)
+            content = settled_file(file.name, body.notebook)
+            kept = self._keep(asker, file, repository, name)
+            atomic_write(file, content)
+            return Kept(kept)
+
+        kept = await _in_time(work)
+        self._events.announce(Changed("notebook", body.path))
+        return kept
+
+    async def list_references(self, asker: Asker, query: NotebookPath) -> References:
+        """The branches, tags and colleagues' copies that a notebook can be compared with."""
+
+        def work() -> References:
+            if not self._in_git(query.path):
+                return References("", [], [], [], in_conflict=False)
+            _, repository, name = self._place(query.path)
+            branches, tags = (
+                sorted(one.removeprefix(kind) for one in repository.references(kind))
+                for kind in ("refs/heads/", "refs/tags/")
+            )
+            choice = self._choices.of(asker.name, repository.id)
+            colleagues = radar.colleagues(repository, name, asker.name, choice)
+            return References(repository.branch, branches, tags, colleagues, repository.in_conflict(name))
 
         return await _in_time(work)
 
@@ -172,14 +244,19 @@ class Compare:
         def work() -> NotebookHistory:
             file, repository, name = self._place(query.path)
             limit = max(1, min(query.limit, LOOKED_AT))
-            cells: list[CellRevision] = []
+            cells: list[CellChange] = []
+            cell_type = ""
             if query.cell:
                 there = self._on_disk(file)
-                cells = self._cells.of_cell(repository, name, there, _index(there, query.cell), LOOKED_AT)
+                index = _index(there, query.cell)
+                revisions = self._cells.of_cell(repository, name, there, index, LOOKED_AT)
+                cells = cell_changes(revisions, str(there[index]["source"]))
+                cell_type = str(there[index]["cell_type"])
             chain = snapshots.ref(snapshots.SNAPSHOTS, asker.name, repository.branch)
             return NotebookHistory(
                 repository.history(name, limit=limit),
                 cells[:limit],
+                cell_type,
                 list(snapshots.chain(repository, chain, limit)),
                 repository.in_conflict(name),
             )
@@ -315,6 +392,24 @@ class Compare:
                 raise
             return {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
+    def _names_of_sides(self, path: str) -> tuple[str, str]:
+        """What git wrote at its marks; ours it calls HEAD, which says less than the branch."""
+        file, repository, _ = self._place(path)
+        found = sides(self._revisions.content(file, DISK).decode(errors="replace"))
+        return repository.branch, found.theirs_label if found else ""
+
+    def _require_sharing(self, asker: Asker, path: str) -> None:
+        """
+        Raises:
+            Forbidden: the one who asks lets nobody see their own copy
+        """
+        _, repository, name = self._place(path)
+        if radar.sharing(self._choices.of(asker.name, repository.id), name) == "off":
+            raise Forbidden(
+                f"You do not share your work on {path}: you cannot see what others share.",
+                hint="Switch on 'Share Uncommitted Work on This Notebook'.",
+            )
+
     def _on_disk(self, file: Path) -> list[Cell]:
         cells: list[Cell] = self._revisions.notebook(file, DISK)["cells"]
         return cells
@@ -328,6 +423,10 @@ def _index(cells: list[Cell], cell: str) -> int:
     if found is None:
         raise NotFound(f"There is no cell {cell!r} in the saved notebook.", hint="Save it, then look again.")
     return found
+
+
+def _without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
+    return notebook | {"cells": [cell | EMPTY if "outputs" in cell else cell for cell in notebook["cells"]]}
 
 
 def _said(work: Callable[[], None]) -> str:
@@ -359,6 +458,8 @@ async def _in_time(work: Callable[[], T]) -> T:
 ENDPOINTS = (
     Endpoint("POST", "/notebooks/diff", Compare.diff_notebook, "read"),
     Endpoint("POST", "/notebooks/merge", Compare.merge_notebook, "read"),
+    Endpoint("POST", "/notebooks/resolve", Compare.resolve_notebook, "write"),
+    Endpoint("GET", "/notebooks/references", Compare.list_references, "read"),
     Endpoint("GET", "/notebooks/history", Compare.notebook_history, "read"),
     Endpoint("GET", "/notebooks/blame", Compare.blame_notebook, "read"),
     Endpoint("POST", "/notebooks/restore", Compare.restore_notebook, "write"),

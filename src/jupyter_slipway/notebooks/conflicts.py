@@ -17,6 +17,8 @@ from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.merge import BASE, MINE, SPLIT, THEIRS, Clash, Merged, MergedText, mark
 
 Side = Literal["mine", "theirs", "both"]
+HERE, ELSEWHERE = "here", "on disk"
+"""How the two sides are called, when an open notebook and its file changed against each other."""
 
 
 @dataclass(frozen=True)

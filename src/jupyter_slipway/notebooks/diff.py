@@ -60,27 +60,39 @@ def pair_cells(a: Sequence[Cell], b: Sequence[Cell]) -> list[tuple[int, int]]:
 def same_cells(a: Sequence[Cell], b: Sequence[Cell]) -> list[tuple[int, int]]:
     """Which cell of `a` is which of `b`, wherever it stands: index pairs in the order of `a`.
 
-    By id where both have it (a copied id counts once), else by `identity`: equal source, equal code, likeness. What
-    has no partner was removed or added.
+    By id where both have it (a copied id counts once). What is left is compared by equal source where ids are kept,
+    since an unknown id is a new cell then, else by `identity`: equal source, equal code, likeness. What has no partner
+    was removed or added.
     """
-    pairs = equal_keys(
-        [(cell["cell_type"], cell["id"]) if "id" in cell else None for cell in a],
-        [(cell["cell_type"], cell["id"]) if "id" in cell else None for cell in b],
-    )
-    if len(pairs) < len(a) and len(pairs) < len(b):
-        # Only who needs it pays its import.
-        from jupyter_slipway.notebooks.identity import CellText, trace
-
-        known_a, known_b = {i for i, _ in pairs}, {j for _, j in pairs}
-        rest_a = [i for i in range(len(a)) if i not in known_a]
-        rest_b = [j for j in range(len(b)) if j not in known_b]
-        found = trace(
-            [CellText(a[i]["cell_type"], a[i]["source"]) for i in rest_a],
-            [CellText(b[j]["cell_type"], b[j]["source"]) for j in rest_b],
-        )
-        pairs += [(rest_a[match.old], j) for j, match in zip(rest_b, found, strict=True) if match]
-        pairs.sort()
+    pairs = equal_keys([_id_of(cell) for cell in a], [_id_of(cell) for cell in b])
+    if len(pairs) == len(a) or len(pairs) == len(b):
+        return pairs
+    known_a, known_b = {i for i, _ in pairs}, {j for _, j in pairs}
+    rest_a = [i for i in range(len(a)) if i not in known_a]
+    rest_b = [j for j in range(len(b)) if j not in known_b]
+    if len(pairs) * 2 >= min(len(a), len(b)) and all("id" in cell for cell in (*a, *b)):
+        found = equal_keys([_source_of(a[i]) for i in rest_a], [_source_of(b[j]) for j in rest_b])
+    else:
+        found = _alike_cells([a[i] for i in rest_a], [b[j] for j in rest_b])
+    pairs += [(rest_a[i], rest_b[j]) for i, j in found]
+    pairs.sort()
     return pairs
+
+
+def _id_of(cell: Cell) -> Any:
+    return (cell["cell_type"], cell["id"]) if "id" in cell else None
+
+
+def _source_of(cell: Cell) -> Any:
+    return (cell["cell_type"], cell["source"]) if cell["source"] else None
+
+
+def _alike_cells(a: Sequence[Cell], b: Sequence[Cell]) -> list[tuple[int, int]]:
+    # Only who needs it pays its import.
+    from jupyter_slipway.notebooks.identity import CellText, trace
+
+    sides = ([CellText(cell["cell_type"], cell["source"]) for cell in side] for side in (a, b))
+    return [(match.old, j) for j, match in enumerate(trace(*sides)) if match]
 
 
 def longest_rise(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -310,8 +310,11 @@ class Documents:
                 self._known.popitem(last=False)
 
 
-def read(file: Path) -> bytes:
+def read(file: Path, largest: int = LARGEST) -> bytes:
     """
+    Args:
+        largest: bytes that are read
+
     Raises:
         NotFound: there is no such file
         BadRequest: it is too large
@@ -319,10 +322,10 @@ def read(file: Path) -> bytes:
     """
     try:
         size = file.stat().st_size
-        if size > LARGEST:
+        if size > largest:
             raise BadRequest(
                 f"{file.name} has {size / 2**20:,.0f} MB of text: too much for a notebook.",
-                hint=f"Up to {LARGEST // 2**20} MB are opened. Read it in a terminal, or split it. It was not touched.",
+                hint=f"Up to {largest // 2**20} MB are opened. Read it in a terminal, or split it. It was not touched.",
             )
         return file.read_bytes()
     except FileNotFoundError as error:

@@ -153,7 +153,7 @@ class Repository:
                 if side is not None:
                     return str(side.id)
         raise NotFound(
-            f"{name} has no such side of a conflict.", hint="Nothing of it is in conflict, or one side removed it."
+            f"Nothing of {name} is in conflict.", hint="Or one side of the merge removed it: 'git status' says so."
         )
 
     def in_conflict(self, name: str) -> bool:

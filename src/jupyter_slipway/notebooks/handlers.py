@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from jupyter_slipway.errors import Forbidden
+from jupyter_slipway.errors import BadRequest, Forbidden
 from jupyter_slipway.events import Changed, Events
-from jupyter_slipway.notebooks.model import Freed, Health, Usage
+from jupyter_slipway.notebooks.model import CellInputs, Followed, Freed, Health, Usage
 from jupyter_slipway.web import Asker, Endpoint
 
 if TYPE_CHECKING:
     from jupyter_slipway.notebooks.documents import Documents
     from jupyter_slipway.notebooks.store import Store
+
+LARGEST = 512 * 2**20
+"""Bytes of an .ipynb that are read."""
 
 
 class ConvertRequest(Struct, frozen=True):
@@ -50,6 +54,17 @@ class FsckRequest(Struct, frozen=True):
     path: str = ""
 
 
+class FollowRequest(Struct, frozen=True):
+    notebook: str
+    """Relative to the server's root."""
+    base: list[CellInputs]
+    """As the page last had it from the disk, or wrote it."""
+    mine: list[CellInputs]
+    """As the page has it now."""
+    clean: bool = False
+    """Whether the page has nothing that is not saved."""
+
+
 class Notebooks:
     """The text notebooks of this server's folder."""
 
@@ -80,6 +95,37 @@ class Notebooks:
 
         return await asyncio.to_thread(upkeep.examine, self._store(body.path))
 
+    async def follow_notebook(self, asker: Asker, body: FollowRequest) -> Followed:
+        """What a page that has a notebook open becomes when its file has changed: both, merged."""
+        return await asyncio.to_thread(self._follow, body)
+
+    def _follow(self, body: FollowRequest) -> Followed:
+        from jupyter_slipway.notebooks.documents import read
+        from jupyter_slipway.notebooks.following import follow
+
+        file = self._file(body.notebook)
+        is_text = file.suffix != ".ipynb"
+        while True:
+            content = read(file) if is_text else read(file, LARGEST)
+            theirs = self._on_disk(file, content)
+            if not is_text or file.read_bytes() == content:
+                break
+        hash = hashlib.sha256(content).hexdigest()
+        return follow(body.base, body.mine, theirs, hash, text=is_text, clean=body.clean)
+
+    def _on_disk(self, file: Path, content: bytes) -> dict[str, Any]:
+        if file.suffix == ".ipynb":
+            from jupyter_slipway.notebooks.glance import read_notebook
+
+            return read_notebook(file.name, content)
+        opened = self._documents().open(file)
+        if opened is None:
+            raise BadRequest(f"{file.name} is in a format whose cells are not marked.", hint="Reload it from disk.")
+        for cell in opened.notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell["metadata"]["trusted"] = opened.trusted
+        return opened.notebook
+
     def _convert(self, body: ConvertRequest) -> ConvertedNotebook:
         from jupyter_slipway.notebooks.convert import convert, form_of
 
@@ -106,6 +152,7 @@ class Notebooks:
 
 ENDPOINTS = (
     Endpoint("POST", "/notebooks/convert", Notebooks.convert_notebook, "write"),
+    Endpoint("POST", "/notebooks/follow", Notebooks.follow_notebook, "read"),
     Endpoint("GET", "/notebooks/store", Notebooks.get_store, "read"),
     Endpoint("POST", "/notebooks/store/gc", Notebooks.collect_store, "write"),
     Endpoint("POST", "/notebooks/store/fsck", Notebooks.check_store, "write"),

@@ -14,11 +14,15 @@ from typing import Any
 from msgspec import Struct
 
 from jupyter_slipway.errors import SlipwayError
-from jupyter_slipway.notebooks.diff import Cell, same_cells
+from jupyter_slipway.notebooks.diff import Cell, diff_text, same_cells
 from jupyter_slipway.notebooks.git import FileRevision, Repository
 
 KEPT = 256
 """Read revisions that are remembered: they never change."""
+
+
+TITLE = 120
+"""Characters of a cell's first line by which it is known in a list."""
 
 
 class CellRevision(Struct, frozen=True):
@@ -29,15 +33,46 @@ class CellRevision(Struct, frozen=True):
     source: str
 
 
+class CellChange(Struct, frozen=True):
+    """A cell's step from one source to the next."""
+
+    revision: FileRevision | None
+    """None: it is on disk, and not committed."""
+    before: str | None
+    """None: the cell is new, or its past is longer than what was looked at."""
+    source: str
+    diff: list[dict[str, Any]]
+    """nbdime's, from `before`, or from nothing, to `source`."""
+
+
 class Blame(Struct, frozen=True):
     """Who a cell of the file on disk is by."""
 
     index: int
     cell: str
     """Its id; empty when it has none."""
+    title: str
+    """The first line of it that says something."""
     revision: FileRevision | None
     """What made it what it is; None: it is not committed yet, or its past is longer than what was looked at."""
     committed: bool
+
+
+def cell_changes(revisions: Sequence[CellRevision], on_disk: str) -> list[CellChange]:
+    """What each revision of a cell changed, newest first, and before all what is not committed.
+
+    Args:
+        revisions: newest first
+        on_disk: the cell's source there
+    """
+    steps: list[tuple[FileRevision | None, str]] = [(one.revision, one.source) for one in revisions]
+    if not steps or steps[0][1] != on_disk:
+        steps.insert(0, (None, on_disk))
+    before = [source for _, source in steps[1:]] + [None]
+    return [
+        CellChange(revision, was, source, diff_text(was or "", source, words=True))
+        for (revision, source), was in zip(steps, before, strict=True)
+    ]
 
 
 class CellHistory:
@@ -92,7 +127,7 @@ class CellHistory:
             by |= dict.fromkeys(following, revision)
             newer = older
         return [
-            Blame(index, cell.get("id", ""), by.get(index), index in (committed or ()))
+            Blame(index, cell.get("id", ""), _title(cell["source"]), by.get(index), index in (committed or ()))
             for index, cell in enumerate(cells)
         ]
 
@@ -120,6 +155,11 @@ class CellHistory:
             while len(self._cells) > KEPT:
                 self._cells.popitem(last=False)
         return cells
+
+
+def _title(source: str) -> str:
+    said = (line.strip() for line in source.splitlines())
+    return next((line[:TITLE] for line in said if line), "")
 
 
 def _place(newer: Sequence[Cell], older: Sequence[Cell], index: int) -> int | None:

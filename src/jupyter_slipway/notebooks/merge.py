@@ -7,6 +7,7 @@ result says where.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,6 +19,7 @@ T = TypeVar("T")
 MINE, BASE, SPLIT, THEIRS = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
 """git's marks of a conflict, each at the start of a line."""
 ABSENT: Any = object()
+CHUNK = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")
 
 
 @dataclass(frozen=True)
@@ -404,10 +406,32 @@ def _by_words(clash: Clash, together: bool) -> str | Clash:
         if isinstance(piece, list):
             settled += "".join(piece)
         elif together and not piece[0]:
-            settled += "".join(piece[1]) + "".join(piece[2])
+            settled += _union("".join(piece[1]), "".join(piece[2]))
         else:
             return clash
     return settled
+
+
+def _union(mine: str, theirs: str) -> str:
+    """What both inserted at one place: mine, then theirs. What one side had from the other already is not made twice:
+    all of it, or the words within a line that both begin or end with.
+    """
+    a, b = CHUNK.findall(mine), CHUNK.findall(theirs)
+    for long, short in ((a, b), (b, a)):
+        if short and any(long[at : at + len(short)] == short for at in range(len(long) - len(short) + 1)):
+            return "".join(long)
+    if "\n" in mine or "\n" in theirs:
+        return _apart(mine, theirs)
+    shortest = min(len(a), len(b))
+    head = next((i for i in range(shortest) if a[i] != b[i]), shortest)
+    tail = next((i for i in range(shortest - head) if a[-1 - i] != b[-1 - i]), shortest - head)
+    return _apart("".join(a[: len(a) - tail]), "".join(b[head:]))
+
+
+def _apart(before: str, after: str) -> str:
+    """One after the other, and no word of the two."""
+    joint = before[-1:] + after[:1]
+    return f"{before} {after}" if re.fullmatch(r"\w\w", joint) else before + after
 
 
 def _common(a: str, b: str) -> str:

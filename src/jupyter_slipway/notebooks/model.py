@@ -1,6 +1,8 @@
-"""What a store of outputs is said to be, as values."""
+"""What is said of notebooks and of the store of their outputs, as values."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from msgspec import Struct
 
@@ -43,3 +45,45 @@ class Health(Struct, frozen=True):
     """Bytes that were read."""
     findings: list[Finding]
     """What is not as it should be; nothing of it blocks opening a notebook."""
+
+
+class CellInputs(Struct, frozen=True):
+    """What a page says of a cell."""
+
+    id: str
+    cell_type: str
+    source: str
+
+
+class Edit(Struct, frozen=True):
+    """Characters to be replaced, counted as JavaScript does."""
+
+    start: int
+    end: int
+    text: str
+
+
+class FollowedCell(Struct, frozen=True):
+    """A cell as it is to be."""
+
+    mine: int | None
+    """Its place among the page's cells; None for a new one."""
+    edits: list[Edit]
+    """Of its source, last first."""
+    cell: dict[str, Any] | None = None
+    """All of a new one; and of one whose outputs the page has not changed, as it is on disk."""
+    mark: dict[str, Any] | None = None
+    """What is said of its outputs, when they are of an earlier source."""
+
+
+class Followed(Struct, frozen=True):
+    cells: list[FollowedCell]
+    """In their order; a cell of the page that is not among them was removed on disk."""
+    base: list[CellInputs]
+    """What is on disk: from there the next change starts."""
+    said: dict[str, Any]
+    """What a notebook carries, so that a save says which version it began with."""
+    conflicts: int
+    """Cells that hold both sides between marks."""
+    hash: str
+    """sha256 of the file's bytes."""

@@ -149,11 +149,9 @@ def look(
         return []
     found: list[Seen] = []
     mine = _first_seen(repository, snapshots.ref(SHARED, user, repository.branch), name, read)
-    refs = repository.references(f"{SHARED}/") | repository.references(f"{SHARED}-from/{choice.remote}/")
-    for reference in refs:
-        who = unquote(_words(reference)[0].replace("=", "%"))
+    for reference, who in _shared_by_others(repository, user, choice):
         snapshot = snapshots.latest(repository, reference)
-        if who == user or snapshot is None or now - snapshot.at > AGE:
+        if snapshot is None or now - snapshot.at > AGE:
             continue
         try:
             there = read(name, repository.content(snapshot.id, name))["cells"]
@@ -175,6 +173,27 @@ def look(
     return sorted(
         newest.values(), key=lambda seen: (seen.index if seen.index is not None else (seen.after or -1), seen.who)
     )
+
+
+def colleagues(repository: Repository, name: str, user: str, choice: Choice) -> list[str]:
+    """Who shares the notebook; nobody when the person shares nothing of it."""
+    if sharing(choice, name) == "off":
+        return []
+    found = set()
+    for reference, who in _shared_by_others(repository, user, choice):
+        try:
+            repository.blob_id(reference, name)
+        except SlipwayError:
+            continue
+        found.add(who)
+    return sorted(found)
+
+
+def _shared_by_others(repository: Repository, user: str, choice: Choice) -> list[tuple[str, str]]:
+    """Refs with what others share, here and through the person's remote, and whose they are."""
+    refs = repository.references(f"{SHARED}/") | repository.references(f"{SHARED}-from/{choice.remote}/")
+    named = [(reference, unquote(_words(reference)[0].replace("=", "%"))) for reference in refs]
+    return [(reference, who) for reference, who in named if who != user]
 
 
 def _changes(

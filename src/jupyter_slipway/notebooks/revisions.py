@@ -19,7 +19,8 @@ DISK = ""
 """The file as it is on disk, as a revision."""
 COLLEAGUE = "@"
 """Begins a revision that is what a person shares: '@bob'."""
-OURS = "slipway"
+OURS, TRUSTED = "slipway", "trusted"
+"""Metadata that no file has: ours, and the page's own that a cell's outputs may run."""
 LARGEST = 128 * 2**20
 """Bytes of a file that is compared or kept."""
 
@@ -105,11 +106,12 @@ class Revisions:
 
 
 def plain(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain dicts, texts joined, without what we say about a notebook ourselves."""
+    """Plain dicts, texts joined, without what we, or a page that has it open, say about a notebook."""
     made = joined(_dict(notebook))
     made["metadata"].pop(OURS, None)
     for cell in made["cells"]:
-        cell["metadata"].pop(OURS, None)
+        for said in (OURS, TRUSTED):
+            cell["metadata"].pop(said, None)
     return made
 
 

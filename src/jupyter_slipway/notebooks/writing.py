@@ -13,20 +13,56 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
+from jupyter_slipway.errors import Conflict
 from jupyter_slipway.notebooks.blobs import sync_directory
+from jupyter_slipway.notebooks.sightings import State, state_of
+
+
+class Replacing:
+    """What a writer expects to replace, and what it made of it."""
+
+    def __init__(self, target: Path, state: State | None) -> None:
+        self.target, self.state = target, state
+        self.became: State | None = None
+        """Of what was written; None when nothing was."""
+
+
+_expected: ContextVar[Replacing | None] = ContextVar("expected", default=None)
+
+
+@contextmanager
+def expecting(path: Path, state: State | None) -> Iterator[Replacing]:
+    """Within the block, replace a file only while it is in this state; None: while there is none.
+
+    It holds in threads that the block starts, for whatever lies between the caller and the disk: the state is asked
+    for right before the new file takes the old one's place, and what was written names its own.
+    """
+    held = Replacing(path.resolve(), state)
+    token = _expected.set(held)
+    try:
+        yield held
+    finally:
+        _expected.reset(token)
 
 
 @contextmanager
 def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
-    """Write what `path` becomes when the block ends without an error; a link keeps leading where it leads."""
+    """Write what `path` becomes when the block ends without an error; a link keeps leading where it leads.
+
+    Raises:
+        Conflict: it is not what the writer was `expecting`; nothing was written
+    """
     target = path.resolve() if path.is_symlink() else path
     if target.exists() and not os.access(target.parent, os.W_OK):
         # Only the file itself may be written: no other way than in place.
+        _check(target)
         with open(target, mode, **options) as file:
             yield file
+        _note(target)
         return
     with _beside(target, mode, options) as file:
         temporary = Path(file.name)
@@ -38,11 +74,27 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
                 with suppress(OSError):  # what a file system does not know, or only the owner may set
                     shutil.copystat(target, temporary)
                 os.utime(temporary)
+            _check(target)
+            became = state_of(temporary)
             os.replace(temporary, target)
+            _note(target, became)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
     sync_directory(target.parent)
+
+
+def _check(target: Path) -> None:
+    expected = _expected.get()
+    if expected and expected.target == target.resolve() and state_of(target) != expected.state:
+        raise Conflict(f"{target.name} changed on disk just now. Nothing was written.", hint="Try again.")
+
+
+def _note(target: Path, became: State | None = None) -> None:
+    """In case of another write in the same block, that one replaces this."""
+    expected = _expected.get()
+    if expected and expected.target == target.resolve():
+        expected.state = expected.became = became or state_of(target)
 
 
 def _beside(target: Path, mode: str, options: dict[str, Any]) -> IO[Any]:

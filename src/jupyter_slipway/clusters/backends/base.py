@@ -5,7 +5,7 @@ A backend keeps nothing in memory that matters: what it needs to find a cluster 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ class Backend(Protocol):
     """'dask' or 'spark'."""
     on_this_machine: bool
     """Whether its workers take memory and cores of this machine."""
+    fixed_packages: str
+    """Why the packages of its workers cannot be changed, in a sentence; '': they can."""
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a profile's options: the form behind 'New cluster' is made from it.
@@ -89,6 +91,15 @@ class Backend(Protocol):
 
     async def packages(self, ref: Ref) -> dict[str, dict[str, str]]:
         """Of 'scheduler' and of each worker: versions by distribution, with 'python', 'platform', 'blas' among them."""
+        ...
+
+    async def install(self, ref: Ref, requirements: Sequence[str]) -> None:
+        """Put packages in front of those that the workers have, and restart these.
+
+        Raises:
+            Unprocessable: `fixed_packages`
+            Unavailable: it failed, and nothing was changed
+        """
         ...
 
     def dashboard(self, ref: Ref) -> str | None:

@@ -21,7 +21,7 @@ from msgspec import Struct, structs
 from jupyter_slipway import hosting
 from jupyter_slipway.clusters import gateway, hosts, sizes
 from jupyter_slipway.clusters.backends.base import Ref
-from jupyter_slipway.clusters.backends.hosted import HostedDask
+from jupyter_slipway.clusters.backends.hosted import HeldDask
 from jupyter_slipway.clusters.gateway import Gateway, Report
 from jupyter_slipway.clusters.hosts import Launch
 from jupyter_slipway.clusters.model import Attachment, ClusterState, Status, Workers
@@ -48,7 +48,7 @@ class Booked(Struct, frozen=True):
     """As the gateway calls it."""
 
 
-class DaskGateway(HostedDask):
+class DaskGateway(HeldDask):
     name = "dask-gateway"
     on_this_machine = False
 
@@ -85,9 +85,6 @@ class DaskGateway(HostedDask):
             "required": ["address", "workers"],
             "additionalProperties": False,
         }
-
-    def launch(self, name: str, options: Mapping[str, Any], directory: Path) -> Launch:
-        raise NotImplementedError("The gateway makes it.")
 
     async def create(self, name: str, options: Mapping[str, Any], directory: Path) -> Ref:
         if importlib.util.find_spec("dask_gateway") is None:

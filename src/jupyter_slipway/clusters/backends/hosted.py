@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +15,21 @@ from jupyter_slipway.clusters import hosts
 from jupyter_slipway.clusters.backends.base import Ref
 from jupyter_slipway.clusters.dask_attachment import VARIABLES, attachment
 from jupyter_slipway.clusters.hosts import LAUNCH, Launch
+from jupyter_slipway.clusters.logs import read_log
 from jupyter_slipway.clusters.model import Attachment, ClusterState, Figures, Progress, Status, Workers
 from jupyter_slipway.errors import Conflict, NotFound, SlipwayError, Unavailable
 
-LOGS = {"host": "host.log", "workers": "workers.log"}
-LONGEST = 256 * 1024
-"""Bytes of a log given at once."""
+LOGS = {"host": hosting.LOG, "workers": hosts.WORKERS_LOG}
 CLOSE_WITHIN = 25.0
+INSTALL_WITHIN = 900.0
 
 
-class HostedDask:
-    """Base of backends whose cluster lives in a cluster host."""
+class HeldDask:
+    """Base of backends whose scheduler a cluster host speaks with, whoever has made it."""
 
-    name = ""
     engine = "dask"
     on_this_machine = True
-
-    def schema(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def launch(self, name: str, options: Mapping[str, Any], directory: Path) -> Launch:
-        """What the host is to make.
-
-        Raises:
-            SlipwayError: it cannot be made
-        """
-        raise NotImplementedError
-
-    async def create(self, name: str, options: Mapping[str, Any], directory: Path) -> Ref:
-        launch = self.launch(name, options, directory)
-        await asyncio.to_thread(hosts.start, directory, launch)
-        return {"directory": str(directory)}
+    fixed_packages = ""
 
     async def find(self, ref: Ref) -> Status:
         directory = Path(ref["directory"])
@@ -112,13 +97,16 @@ class HostedDask:
     async def logs(self, ref: Ref, part: str, offset: int) -> tuple[str, int]:
         if part not in LOGS:
             raise NotFound(f"This cluster has no log {part!r}.", hint=f"It has {', '.join(LOGS)}.")
-        return await asyncio.to_thread(_read, Path(ref["directory"], LOGS[part]), offset)
+        return await asyncio.to_thread(read_log, Path(ref["directory"], LOGS[part]), offset)
 
     def parts(self, ref: Ref) -> tuple[str, ...]:
         return tuple(LOGS)
 
     async def packages(self, ref: Ref) -> dict[str, dict[str, str]]:
         return msgspec.convert(await self._ask(ref, "packages"), dict[str, dict[str, str]])
+
+    async def install(self, ref: Ref, requirements: Sequence[str]) -> None:
+        await self._ask(ref, "install", requirements=list(requirements), within=INSTALL_WITHIN)
 
     def dashboard(self, ref: Ref) -> str | None:
         return _known(ref).get("dashboard") or None
@@ -128,6 +116,23 @@ class HostedDask:
         if record is None or not hosting.alive(record):
             raise Conflict("The cluster does not run.", hint="Start it first.")
         return await hosts.ask(record, op, **arguments)
+
+
+class HostedDask(HeldDask, ABC):
+    """Base of backends whose cluster is made by its host: each says what to make."""
+
+    @abstractmethod
+    def launch(self, name: str, options: Mapping[str, Any], directory: Path) -> Launch:
+        """What the host is to make.
+
+        Raises:
+            SlipwayError: it cannot be made
+        """
+
+    async def create(self, name: str, options: Mapping[str, Any], directory: Path) -> Ref:
+        launch = self.launch(name, options, directory)
+        await asyncio.to_thread(hosts.start, directory, launch)
+        return {"directory": str(directory)}
 
 
 def _launch(ref: Ref) -> Launch:
@@ -156,13 +161,3 @@ def _gone(directory: Path, record: hosting.Record) -> Status:
         reason=f"its host (process {record.pid}) was killed; the end of its log: "
         + hosting.last_lines(directory / hosting.LOG),
     )
-
-
-def _read(path: Path, offset: int) -> tuple[str, int]:
-    try:
-        with open(path, "rb") as file:
-            file.seek(offset)
-            content = file.read(LONGEST)
-    except FileNotFoundError:
-        return "", offset
-    return content.decode(errors="replace"), offset + len(content)

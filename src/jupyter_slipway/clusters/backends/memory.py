@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from jupyter_slipway.clusters import sizes
 from jupyter_slipway.clusters.backends.base import Ref
 from jupyter_slipway.clusters.model import Attachment, ClusterState, Figures, Progress, Status, Workers
 from jupyter_slipway.clusters.packages import installed
-from jupyter_slipway.errors import NotFound, Unavailable
+from jupyter_slipway.errors import NotFound, Unavailable, Unprocessable
 from jupyter_slipway.files import atomic_write, private_directory
 
 STATE = "memory.json"
@@ -22,6 +22,7 @@ class Memory:
     name = "memory"
     engine = "dask"
     on_this_machine = False
+    fixed_packages = "There are no workers to install packages on."
 
     def schema(self) -> dict[str, Any]:
         return {
@@ -90,6 +91,9 @@ class Memory:
 
     async def packages(self, ref: Ref) -> dict[str, dict[str, str]]:
         return {"scheduler": installed()} | {f"worker-{one}": installed() for one in range(_read(ref)["workers"])}
+
+    async def install(self, ref: Ref, requirements: Sequence[str]) -> None:
+        raise Unprocessable(self.fixed_packages)
 
     def dashboard(self, ref: Ref) -> str | None:
         return None

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class SparkConnect:
     name = "spark-connect"
     engine = "spark"
     on_this_machine = False
+    fixed_packages = "The server is somebody else's: ask who runs it."
 
     def schema(self) -> dict[str, Any]:
         return {
@@ -166,6 +167,9 @@ class SparkConnect:
             last = (errors.decode(errors="replace").strip().splitlines() or ["nothing"])[-1][:300]
             raise Unavailable(f"The server does not tell its packages: {last}", hint="Its log may say more.")
         return msgspec.convert(json.loads(said), dict[str, dict[str, str]])
+
+    async def install(self, ref: Ref, requirements: Sequence[str]) -> None:
+        raise Unprocessable(self.fixed_packages)
 
     def dashboard(self, ref: Ref) -> str | None:
         return None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from jupyter_slipway.clusters.spark_address import Address
 from jupyter_slipway.clusters.spark_attachment import attachment
 from jupyter_slipway.clusters.spark_server import Launch, Server
 from jupyter_slipway.clusters.spark_ui import Pages
-from jupyter_slipway.errors import Conflict, NotFound, SlipwayError, Unavailable, Unprocessable
+from jupyter_slipway.errors import Conflict, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.files import atomic_write, private_directory
 
 ENTRY = (sys.executable, "-m", "jupyter_slipway.clusters.spark_server")
@@ -36,13 +34,15 @@ SMALLEST = 900 * 2**20
 """Bytes of memory; Spark does not start with a heap below 450 MiB."""
 OURS = ("spark.connect.", "spark.ui.", "spark.driver.", "spark.authenticate", "spark.pyspark.", "spark.local.dir")
 """Settings that keep the server on this machine, and reachable: not to be chosen."""
-ASK_WITHIN = 20.0
 
 
 class SparkLocal:
     name = "spark-local"
     engine = "spark"
     on_this_machine = True
+    fixed_packages = (
+        "Spark's functions run in one Python, the cluster's: make a cluster whose option 'python' names the kernel's."
+    )
 
     def schema(self) -> dict[str, Any]:
         return {
@@ -148,7 +148,11 @@ class SparkLocal:
 
     async def packages(self, ref: Ref) -> dict[str, dict[str, str]]:
         content = Path(ref["directory"], spark_server.LAUNCH).read_bytes()
-        return {"worker": await _packages_of(msgspec.json.decode(content, type=Launch).python)}
+        python = msgspec.json.decode(content, type=Launch).python
+        return {"worker": await asyncio.to_thread(packages.installed_in, python)}
+
+    async def install(self, ref: Ref, requirements: Sequence[str]) -> None:
+        raise Unprocessable(self.fixed_packages)
 
     def dashboard(self, ref: Ref) -> str | None:
         try:
@@ -282,27 +286,3 @@ def _resident(pid: int) -> int:
             with suppress(psutil.NoSuchProcess):
                 total += process.memory_info().rss
     return total
-
-
-async def _packages_of(python: str) -> dict[str, str]:
-    """
-    Raises:
-        Unavailable: that Python does not say
-    """
-    code = f"{inspect.getsource(packages.installed)}\nimport json\nprint(json.dumps(installed()))"
-    process = await asyncio.create_subprocess_exec(
-        python, "-c", code, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(ASK_WITHIN):
-            said, errors = await process.communicate()
-    except TimeoutError as error:
-        process.kill()
-        await process.wait()
-        raise Unavailable(f"{python} does not tell its packages.", hint="Try again.") from error
-    try:
-        return msgspec.convert(json.loads(said), dict[str, str])
-    except (ValueError, SlipwayError) as error:
-        raise Unavailable(
-            f"{python} does not tell its packages: {errors.decode(errors='replace')[-300:]}", hint="Look at it."
-        ) from error

@@ -1,0 +1,108 @@
+"""What an open file was, state by state, and with which of them a change from elsewhere began.
+
+Kept by `views` for each open document: the states in which it and the disk agreed. The newest outlives the server, so
+that what was typed before a crash is told from what changed on disk since.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jupyter_slipway.notebooks.diff import RESULTS, WORD
+
+Content = Any
+"""A text, or a notebook of nbformat 4 as plain dicts with joined sources."""
+RING = 64
+"""States that are remembered."""
+
+
+class State(NamedTuple):
+    inputs: Content
+    """Without outputs."""
+    said: Any
+    """What of it a text says: no ids."""
+    words: Counter[str]
+
+
+class Bases:
+    """
+    Args:
+        kept: the file that holds the newest state
+    """
+
+    def __init__(self, kept: Path) -> None:
+        self._kept = kept
+        self._ring: deque[State] = deque(maxlen=RING)
+        self.newest: Content | None = None
+
+    def restore(self) -> Content | None:
+        """The newest state that was kept, without outputs; None when there is none that can be read."""
+        with suppress(OSError, ValueError):
+            self.newest = json.loads(self._kept.read_bytes())
+            self._ring.append(_state(self.newest))
+        return self.newest
+
+    def add(self, content: Content) -> None:
+        """The document and the disk agreed on this."""
+        self.newest = content
+        state = _state(content)
+        if not self._ring or self._ring[-1].inputs != state.inputs:
+            self._ring.append(state)
+
+    def keep(self) -> None:
+        """Write the newest down. Not forced to the disk: only the server may have died, not the machine."""
+        if not self._ring:
+            return
+        with suppress(OSError):  # a full disk: then a crash costs what was typed since the last save
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._kept.with_name(f".{self._kept.name}.{secrets.token_hex(4)}")
+            temporary.write_text(json.dumps(self._ring[-1].inputs), encoding="utf-8", errors="surrogatepass")
+            os.replace(temporary, self._kept)
+
+    def of(self, theirs: Content, is_committed: Callable[[], bool]) -> Content:
+        """The state that whoever wrote `theirs` had begun with.
+
+        The newest, unless an older one is closer: an editor that had not seen what was saved since, and puts its own
+        in its place. A state that was there before, and one that git knows, is meant as it is.
+
+        Args:
+            is_committed: whether git knows `theirs`; asked only when it matters
+        """
+        assert self.newest is not None
+        found = _state(theirs)
+        known = list(self._ring)
+        away = known[-1].words - found.words
+        if not away or any(one.said == found.said for one in known):
+            return self.newest
+        best = min(reversed(known), key=lambda one: _distance(one.words, found.words))
+        if best is known[-1] or is_committed():
+            return self.newest
+        return best.inputs
+
+
+def without_results(notebook: Content) -> Content:
+    """Its inputs: what a text of it could say, and ids."""
+    cells = [{key: value for key, value in cell.items() if key not in RESULTS} for cell in notebook["cells"]]
+    return {**notebook, "cells": cells}
+
+
+def _state(content: Content) -> State:
+    if isinstance(content, str):
+        return State(content, content, _words(content))
+    said = [(cell["cell_type"], cell["source"]) for cell in content["cells"]]
+    return State(without_results(content), said, _words("\n".join(source for _, source in said)))
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter(word for word in WORD.findall(text) if not word.isspace())
+
+
+def _distance(a: Counter[str], b: Counter[str]) -> int:
+    return (a - b).total() + (b - a).total()

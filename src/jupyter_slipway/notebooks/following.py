@@ -1,0 +1,70 @@
+"""What became of a notebook on disk, for a page that has it open on its own: the page's cells with both in them.
+
+Pure. Asked over REST, by pages without jupyter-collaboration; with it, `room` does this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jupyter_slipway.notebooks import recognise
+from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, with_marks
+from jupyter_slipway.notebooks.merge import merge_notebooks, text_edits
+from jupyter_slipway.notebooks.model import CellInputs, Edit, Followed, FollowedCell
+from jupyter_slipway.notebooks.text import OURS
+
+
+def follow(
+    base: Sequence[CellInputs],
+    mine: Sequence[CellInputs],
+    theirs: Mapping[str, Any],
+    hash: str,
+    *,
+    text: bool,
+    clean: bool,
+) -> Followed:
+    """
+    Args:
+        theirs: the notebook on disk
+        text: it keeps no ids of its cells
+        clean: the page has changed no outputs
+    """
+    was, here, there = (_notebook(side) for side in (base, mine, [_inputs(cell) for cell in theirs["cells"]]))
+    if text:
+        recognise.name(there["cells"], was["cells"])
+    merged = merge_notebooks(was, here, there, together=True)
+    made = []
+    for one, cell in zip(merged.cells, with_marks(merged, HERE, ELSEWHERE)["cells"], strict=True):
+        on_disk = None if one.theirs is None else theirs["cells"][one.theirs]
+        mark = on_disk["metadata"].get(OURS) if on_disk else None
+        if one.mine is None:
+            made.append(FollowedCell(None, [], {**(on_disk or {}), "id": cell["id"], "source": cell["source"]}, mark))
+        else:
+            changes = edits(here["cells"][one.mine]["source"], cell["source"])
+            made.append(FollowedCell(one.mine, changes, on_disk if clean else None, mark))
+    seen = [CellInputs(cell["id"], cell["cell_type"], cell["source"]) for cell in there["cells"]]
+    return Followed(made, seen, dict(theirs["metadata"].get(OURS, {})), len(merged.conflicts), hash)
+
+
+def edits(old: str, new: str) -> list[Edit]:
+    return [
+        Edit(_units(old[:start]), _units(old[:start]) + _units(old[start:end]), text)
+        for start, end, text in text_edits(old, new)
+    ]
+
+
+def _units(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _inputs(cell: Mapping[str, Any]) -> CellInputs:
+    return CellInputs(str(cell.get("id") or ""), cell["cell_type"], cell["source"])
+
+
+def _notebook(cells: Sequence[CellInputs]) -> dict[str, Any]:
+    made = []
+    for one in cells:
+        named = {"id": one.id} if one.id else {}
+        made.append({**named, "cell_type": one.cell_type, "source": one.source, "metadata": {}})
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}

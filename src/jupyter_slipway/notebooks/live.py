@@ -1,0 +1,161 @@
+"""What changed elsewhere, put into an open shared document: one transaction, and only where it differs.
+
+Called by `views`. Whatever is equal keeps its place in the document, so that cursors, undo and running cells stay
+what they are. Knows documents as jupyter_ydoc gives them; never the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pycrdt import Map, Text
+
+from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, with_marks
+from jupyter_slipway.notebooks.diff import RESULTS, Cell, Json, longest_rise, same_cells
+from jupyter_slipway.notebooks.merge import MergedCell, merge_notebooks, merge_texts, text_edits
+
+
+def merge_text(document: Any, base: str, theirs: str) -> int:
+    """Let a shared text have what `theirs` changed since `base`.
+
+    Returns:
+        how many places both changed, each in its own way: they hold both, between git's marks
+    """
+    mine = document.get()
+    merged = merge_texts(base, mine, theirs, together=True)
+    write_text(document, merged.marked(HERE, ELSEWHERE))
+    return len(merged.clashes)
+
+
+def write_text(document: Any, text: str) -> None:
+    with document.ydoc.transaction():
+        put_text(document.ydoc.get("source", type=Text), text)
+
+
+def merge_notebook(document: Any, base: Json, theirs: Json, *, results: bool = True) -> int:
+    """Let a shared notebook have what `theirs` changed since `base`: cell by cell, and within a cell by words.
+
+    Args:
+        base: may be without outputs; then those of the document stay where its cell stays
+        results: whether `theirs` says anything of outputs
+
+    Returns:
+        how many cells are in conflict: they hold both sides, between git's marks
+    """
+    mine = document.get()
+    merged = merge_notebooks(base, mine, theirs, together=True)
+    was = {cell.get("id"): cell for cell in base["cells"]} if results else {}
+    cells = [
+        _with_results(one, cell, was, mine["cells"], theirs["cells"])
+        for one, cell in zip(merged.cells, with_marks(merged, HERE, ELSEWHERE)["cells"], strict=True)
+    ]
+    with document.ydoc.transaction():
+        _put_around(document, mine, merged.notebook)
+        _put_cells(document, mine["cells"], [one.mine for one in merged.cells], cells)
+    return len(merged.conflicts)
+
+
+def take_results(document: Any, base: Json, theirs: Json) -> None:
+    """Let a shared notebook have the outputs of `theirs`, where it has the source that they are of, and no others since
+    `base`.
+    """
+    mine = document.get()["cells"]
+    was = {cell.get("id"): cell for cell in base["cells"]}
+    with document.ydoc.transaction():
+        for i, j in same_cells(mine, theirs["cells"]):
+            here, there = mine[i], theirs["cells"][j]
+            before = was.get(here.get("id"), {})
+            if here["source"] == there["source"] and here.get("outputs") == before.get("outputs"):
+                shown = {key: there[key] for key in RESULTS if key in there}
+                _put_cell(document, document.ycells[i], here, here | shown)
+
+
+def put_text(ytext: Any, text: str) -> None:
+    """Make a shared text say `text`, with as little change as words allow."""
+    old = str(ytext)
+    for start, end, new in text_edits(old, text):
+        start, end, new = _trimmed(old, start, end, new)
+        # Its places are counted in bytes.
+        low = start if old.isascii() else len(old[:start].encode())
+        high = low + len(old[start:end].encode())
+        if high > low:
+            del ytext[low:high]
+        if new:
+            ytext.insert(low, new)
+
+
+def _trimmed(old: str, start: int, end: int, new: str) -> tuple[int, int, str]:
+    """The same change without what both begin and end with: a cursor within a word stays within it."""
+    shortest = min(end - start, len(new))
+    head = next((i for i in range(shortest) if old[start + i] != new[i]), shortest)
+    shortest -= head
+    tail = next((i for i in range(shortest) if old[end - 1 - i] != new[-1 - i]), shortest)
+    return start + head, end - tail, new[head : len(new) - tail]
+
+
+def _with_results(
+    one: MergedCell, cell: Cell, was: Mapping[Any, Cell], mine: Sequence[Cell], theirs: Sequence[Cell]
+) -> Cell:
+    """A cell with the outputs it has here, unless it was run elsewhere and not here."""
+    if one.mine is None or "outputs" not in cell:
+        return cell
+    here = mine[one.mine]
+    before = was.get(here.get("id"), {})
+    side = here
+    if one.theirs is not None and before.get("outputs") == here["outputs"]:
+        side = theirs[one.theirs]
+    return cell | {key: side.get(key) for key in RESULTS}
+
+
+def _put_around(document: Any, mine: Json, wanted: Json) -> None:
+    ymeta = document.ydoc.get("meta", type=Map)
+    if mine["metadata"] != wanted["metadata"]:
+        if isinstance(ymeta.get("metadata"), Map):
+            _put_members(ymeta["metadata"], mine["metadata"], wanted["metadata"])
+        else:
+            ymeta["metadata"] = Map(dict(wanted["metadata"]))
+    if mine["nbformat_minor"] != wanted["nbformat_minor"]:
+        ymeta["nbformat_minor"] = wanted["nbformat_minor"]
+
+
+def _put_cells(document: Any, mine: Sequence[Cell], places: Sequence[int | None], wanted: Sequence[Cell]) -> None:
+    """
+    Args:
+        places: where each wanted cell is now; None for a new one
+    """
+    rising = longest_rise(sorted((place, index) for index, place in enumerate(places) if place is not None))
+    staying = {index: place for place, index in rising}
+    for index, place in staying.items():
+        _put_cell(document, document.ycells[place], mine[place], wanted[index])
+    kept = set(staying.values())
+    for place in reversed(range(len(mine))):
+        if place not in kept:
+            del document.ycells[place]
+    for index, cell in enumerate(wanted):
+        if index not in staying:
+            # Pages do not know how to move one: it is made anew at its place.
+            document.ycells.insert(index, document.create_ycell(cell))
+
+
+def _put_cell(document: Any, ycell: Any, mine: Cell, wanted: Cell) -> None:
+    if mine["source"] != wanted["source"]:
+        put_text(ycell["source"], wanted["source"])
+    if mine["metadata"] != wanted["metadata"]:
+        _put_members(ycell["metadata"], mine["metadata"], wanted["metadata"])
+    if mine.get("attachments") != wanted.get("attachments"):
+        ycell["attachments"] = wanted.get("attachments") or {}
+    if "outputs" in wanted and mine.get("outputs") != wanted["outputs"]:
+        document._set_ycell_outputs(ycell, wanted["outputs"])
+    if "outputs" in wanted and mine.get("execution_count") != wanted.get("execution_count"):
+        count = wanted.get("execution_count")
+        # Yjs knows floating numbers only.
+        ycell["execution_count"] = None if count is None else float(count)
+
+
+def _put_members(ymap: Any, mine: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for key in mine.keys() - wanted.keys():
+        del ymap[key]
+    for key, value in wanted.items():
+        if key not in mine or mine[key] != value:
+            ymap[key] = value

@@ -1,0 +1,381 @@
+"""A file while it is open in shared documents: what is typed goes to the disk, what changes on disk goes to them.
+
+Made by `room`, one for each file. Reads and writes through the contents manager, and writes only over what it has
+read: if the disk moved in between, that is merged first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jupyter_server.utils import ensure_async
+from tornado.web import HTTPError
+
+from jupyter_slipway.errors import SlipwayError, Unavailable
+from jupyter_slipway.notebooks import live, text, writing
+from jupyter_slipway.notebooks.bases import Content
+from jupyter_slipway.notebooks.contents import TEXTS, KeepsOutputs, format_for, is_paired
+from jupyter_slipway.notebooks.layout import text_id
+from jupyter_slipway.notebooks.sightings import State, state_of
+from jupyter_slipway.notebooks.text import OURS
+from jupyter_slipway.notebooks.views import NotebookView, TextView, Twins, View
+
+LATEST = 1.2
+"""Seconds after which what was typed is on its way to the disk, however continuously one types."""
+ECHO = 0.1
+"""Seconds after which what was typed in one view is in the other."""
+AGAIN = 5.0
+"""Seconds between two tries to save what could not be saved."""
+TRIES = 20
+"""Times that the disk may change between reading and writing it, before that is given up for now."""
+
+
+class Written(NamedTuple):
+    state: State | None
+    hash: str
+    last_modified: Any
+
+
+class Disk:
+    """One file, through the contents manager.
+
+    Args:
+        loader: jupyter_server_ydoc's: it knows where the file is now
+    """
+
+    def __init__(self, manager: KeepsOutputs, loader: Any) -> None:
+        self.manager, self._loader = manager, loader
+        self._path = str(loader.path)
+        self._newlines: dict[str, str] = {}
+
+    @property
+    def path(self) -> str:
+        """From the server's root; where it last was, when it was deleted."""
+        with suppress(RuntimeError):
+            self._path = str(self._loader.path)
+        return self._path
+
+    @property
+    def file(self) -> Path:
+        return Path(self.manager._get_os_path(self.path))
+
+    async def state(self) -> State | None:
+        # Where the file is, only this thread may ask.
+        return await asyncio.to_thread(state_of, self.file)
+
+    async def read(self, view: View) -> Content:
+        """
+        Raises:
+            HTTPError: there is none, or it cannot be read as what the view shows
+        """
+        model = await ensure_async(self.manager.get(self.path, content=True, type=view.type, format=view.format))
+        return self.content(view.type, model)
+
+    def content(self, type: str, model: Mapping[str, Any]) -> Content:
+        """What a model holds, as shared documents have it."""
+        self._loader.last_modified = model["last_modified"]
+        found = model["content"]
+        if type == "notebook":
+            found = _plain(found)
+            found["metadata"].pop(OURS, None)
+            return found
+        if isinstance(found, str):
+            decoded = text.decode(found.encode("utf-8", "surrogatepass"), self.path)
+            self._newlines[type] = decoded.newline
+            return decoded.mark * "\ufeff" + decoded.text
+        return found
+
+    async def write(self, view: View, content: Content) -> Written:
+        """Put `content` in place of the state that the view has seen.
+
+        Raises:
+            HTTPError: it is not written
+        """
+        kind = view.type if view.type in ("notebook", "file") else "file"
+        if isinstance(content, str):
+            content = content.replace("\n", self._newlines.get(view.type, "\n"))
+        if await self.state() != view.seen:
+            # It would be found out at the last moment too, and the server would call that an error.
+            raise HTTPError(409, f"{self.path} changed on disk just now.")
+        with writing.expecting(self.file, view.seen) as replaced:
+            await ensure_async(self.manager.save({"type": kind, "format": view.format, "content": content}, self.path))
+        told = await ensure_async(self.manager.get(self.path, content=False, require_hash=True))
+        self._loader.last_modified = told["last_modified"]
+        return Written(replaced.became or view.seen, str(told["hash"]), told["last_modified"])
+
+
+def is_committed(file: Path) -> bool:
+    """Whether git knows the file's content as it is now."""
+    from jupyter_slipway.notebooks.git import Repository
+
+    try:
+        Repository.of(file).blob(text_id(file.read_bytes()))
+    except (SlipwayError, KeyError, OSError, ValueError):
+        return False
+    return True
+
+
+class OpenFile:
+    """
+    Args:
+        poll: seconds between two looks at the disk; None: only before saving
+        delay: seconds without a change after which is saved; None: only when asked
+    """
+
+    def __init__(self, disk: Disk, log: logging.Logger, poll: float | None, delay: float | None) -> None:
+        self.disk, self._log, self._delay = disk, log, delay
+        self.views: list[View] = []
+        self._turn = asyncio.Lock()
+        self._twins: Twins | None = None
+        self._since: float | None = None
+        """When the oldest change that is not saved was made."""
+        self._failed_at: float | None = None
+        self._saving: asyncio.TimerHandle | None = None
+        self._echoing: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._poll = poll
+        self._watching = False
+        self.is_closed = False
+
+    # ── who is here ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def join(self, view: View) -> None:
+        """The view agrees with what it has seen of the disk; from here on it is kept in step."""
+        self.views.append(view)
+        if self._poll and not self._watching:
+            self._watching = True
+            self._start(self._watch(self._poll))
+        if len(self.views) > 1:
+            await self._save()
+        if view.dirty:
+            self.changed(view)
+
+    async def leave(self, view: View) -> None:
+        """Save what was typed there; it is not kept in step any more."""
+        if view.dirty and self._delay is not None:
+            await self._save()
+        async with self._turn:
+            if view in self.views:
+                self.views.remove(view)
+            self._twins = None
+        if not self.views:
+            self.close()
+
+    async def finish(self) -> None:
+        """The server ends."""
+        if not self.is_closed and self._delay is not None and any(one.dirty for one in self.views):
+            await self._save()
+        self.close()
+
+    def close(self) -> None:
+        self.is_closed = True
+        for timer in (self._saving, self._echoing):
+            if timer:
+                timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    # ── typing ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def changed(self, view: View, *, save: bool = True) -> None:
+        """Somebody typed there.
+
+        Args:
+            save: False when all who have it open save by hand
+        """
+        view.dirty = True
+        loop = asyncio.get_running_loop()
+        if self._twins and self._echoing is None:
+            self._echoing = loop.call_later(ECHO, self._echo)
+        if not save or self._delay is None:
+            return
+        now = loop.time()
+        self._since = self._since or now
+        if self._saving:
+            self._saving.cancel()
+        at = max(now, min(now + self._delay, self._since + LATEST))
+        self._saving = loop.call_at(at, lambda: self._start(self._save()))
+
+    def _echo(self) -> None:
+        self._echoing = None
+        self.exchange()
+
+    def exchange(self) -> None:
+        """Let the notebook and the text of one file have what was typed in the other."""
+        if self._twins:
+            try:
+                self._twins.exchange()
+            except Exception:  # a text that jupytext cannot write: each goes on alone, by way of the disk
+                self._log.exception("%s: the notebook and the text are not kept in step.", self.disk.path)
+                self._twins = None
+
+    async def _pair(self) -> None:
+        """Bring the text and the notebook together, where both are open and the one is the other."""
+        words = next((one for one in self.views if isinstance(one, TextView)), None)
+        notebook = next((one for one in self.views if isinstance(one, NotebookView)), None)
+        file = self.disk.file
+        if words is None or notebook is None or file.suffix not in TEXTS or self._twins:
+            return
+        config = await ensure_async(self.disk.manager.get_config(self.disk.path))
+        content = notebook.bases.newest
+        assert content is not None
+        name = format_for(content, file)
+        if name not in text.FORMATS or is_paired(content, self.disk.path, config):
+            return
+        # Else nobody could tell what was typed here from what was typed there.
+        if words.seen == notebook.seen and not words.refused and not notebook.refused:
+            self._twins = Twins(words, notebook, file, name, config)
+            self.exchange()
+
+    # ── the disk ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def look(self) -> asyncio.Task[None]:
+        """The file may have changed."""
+        return self._start(self._save())
+
+    async def sync(self) -> None:
+        """Take in what is on disk, and put what was typed there.
+
+        Raises:
+            HTTPError, SlipwayError: it cannot be saved; it stays in the documents, and is tried again
+        """
+        async with self._turn:
+            self._since = None
+            for _ in range(TRIES):
+                await self._take_in()
+                await self._pair()
+                self.exchange()
+                if await self._put():
+                    self._failed_at = None
+                    return
+            self._failed_at = asyncio.get_running_loop().time()
+            raise Unavailable(f"{self.disk.path} changes faster than it can be merged.", hint="It is tried again.")
+
+    async def _take_in(self) -> None:
+        state = await self.disk.state()
+        behind = [one for one in self.views if state not in (one.seen, one.refused)]
+        if state is None:
+            for view in behind:
+                view.say("WARNING", f"{self.disk.path} was deleted or moved. It is written anew with the next change.")
+                view.seen, view.dirty = None, False
+            return
+        found = {view: theirs for view in behind if (theirs := await self._read(view, state)) is not None}
+        based = {view: await self._base(view, theirs) for view, theirs in found.items()}
+        if await self.disk.state() != state:
+            return
+        self.exchange()
+        for view in sorted(found, key=lambda one: one.is_notebook):
+            if self._merge(view, based[view], found[view]):
+                view.say("WARNING", f"{self.disk.path} changed on disk in the same place: both are kept, marked.")
+            view.agree(found[view], state)
+            view.dirty = view.content() != found[view]
+        for view in found:
+            await asyncio.to_thread(view.bases.keep)
+
+    async def _read(self, view: View, state: State) -> Content | None:
+        """None when it cannot be; the view is told."""
+        try:
+            found = await self.disk.read(view)
+            if isinstance(view, NotebookView) and self.disk.file.suffix in TEXTS:
+                view.identify(found)
+            return found
+        except HTTPError as error:
+            if view.refused is None:
+                view.say("ERROR", f"{error.log_message or error} What is open here is kept, and not saved over it.")
+            view.refused = state
+            return None
+
+    async def _base(self, view: View, theirs: Content) -> Content:
+        if view.bases.newest == theirs:
+            return theirs
+        return await asyncio.to_thread(view.bases.of, theirs, partial(is_committed, self.disk.file))
+
+    def _merge(self, view: View, base: Content, theirs: Content) -> int:
+        """How many conflicts that makes."""
+        if self._twins and view is self._twins.notebook:
+            # Its text has come to it by way of the other: twice would be one time too many.
+            live.take_results(view.document, base, theirs)
+            return 0
+        made = view.merge(base, theirs) if base is not theirs else 0
+        self.exchange()
+        return made
+
+    async def _put(self) -> bool:
+        """Whether all that was typed is on disk now; False when the disk moved meanwhile."""
+        in_step = self._twins is not None and self._twins.in_step
+        # All at one moment; first the text, to which the notebook then adds what a text does not hold.
+        ordered = sorted(self.views, key=lambda one: one.is_notebook)
+        said = {one: one.content() for one in ordered if in_step or one.dirty}
+        for view in ordered:
+            if not view.dirty or view.refused is not None:
+                continue
+            # What is typed while it is written is another change.
+            view.dirty = False
+            if said[view] == view.bases.newest:
+                continue
+            before = view.seen
+            try:
+                written = await self.disk.write(view, said[view])
+            except BaseException as error:
+                view.dirty = True
+                if not isinstance(error, HTTPError | OSError):
+                    raise
+                if await self.disk.state() != before:
+                    return False
+                self._failed(view, error)
+                raise
+            view.agree(said[view], written.state)
+            if in_step:
+                for other in [one for one in ordered if one.seen == before and one.refused is None]:
+                    other.seen = written.state
+                    if not other.dirty:
+                        other.bases.add(said[other])
+            view.document.dirty = False
+            view.document.hash = written.hash
+            view.say("INFO", "Content saved.")
+            await asyncio.to_thread(view.bases.keep)
+        return all(one.seen == self.views[0].seen or one.refused for one in self.views)
+
+    def _failed(self, view: View, error: Exception) -> None:
+        self._failed_at = asyncio.get_running_loop().time()
+        said = error.log_message if isinstance(error, HTTPError) else str(error)
+        view.say("ERROR", f"{said or error} What was typed is kept here, and tried again.")
+
+    async def _save(self) -> None:
+        try:
+            await self.sync()
+        except (HTTPError, SlipwayError, OSError) as error:
+            self._log.warning("%s is not saved: %s", self.disk.path, error)
+        except Exception:
+            self._log.exception("%s is not saved.", self.disk.path)
+
+    async def _watch(self, poll: float) -> None:
+        while True:
+            await asyncio.sleep(poll)
+            state = await self.disk.state()
+            if any(state not in (one.seen, one.refused) for one in self.views) or self._tries_again():
+                await self._save()
+
+    def _tries_again(self) -> bool:
+        return self._failed_at is not None and asyncio.get_running_loop().time() - self._failed_at > AGAIN
+
+    def _start(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _plain(value: Any) -> Any:
+    """nbformat's nodes as dicts."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value

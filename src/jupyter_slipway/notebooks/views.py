@@ -1,0 +1,188 @@
+"""The open views of one file: a notebook and a text, each a shared document, kept in step while people type.
+
+`openfile` brings them to the disk and what is on disk to them. An exchange between the two takes no time off: nothing
+can be typed in between, so that it never has a conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.notebooks import live, recognise, text
+from jupyter_slipway.notebooks.bases import Bases, Content, without_results
+from jupyter_slipway.notebooks.documents import fresh_ids, name_cells
+from jupyter_slipway.notebooks.merge import merge_texts
+from jupyter_slipway.notebooks.sightings import State
+from jupyter_slipway.notebooks.text import Before, Past
+
+Say = Callable[[Literal["INFO", "WARNING", "ERROR"], str], None]
+
+
+class View:
+    """One shared document of a file.
+
+    Args:
+        type: as the contents manager calls it
+        say: tell the pages that have it open
+    """
+
+    def __init__(self, document: Any, type: str, format: str, bases: Bases, say: Say) -> None:
+        self.document, self.type, self.format, self.bases, self.say = document, type, format, bases, say
+        self.seen: State | None = None
+        """The state of the file that it agreed with."""
+        self.refused: State | None = None
+        """The state of the file that could not be read as what it is: it is not written over."""
+        self.dirty = False
+        """Whether it may differ from what it agreed with."""
+
+    @property
+    def is_notebook(self) -> bool:
+        return self.type == "notebook"
+
+    def content(self) -> Content:
+        raise NotImplementedError
+
+    def merge(self, base: Content, theirs: Content) -> int:
+        """Take in what `theirs` changed since `base`.
+
+        Returns:
+            conflicts
+        """
+        raise NotImplementedError
+
+    def agree(self, content: Content, state: State | None) -> None:
+        """The file is `content`, and whatever of it was not here is taken in."""
+        self.bases.add(content)
+        self.seen, self.refused = state, None
+
+
+class TextView(View):
+    def content(self) -> str:
+        return str(self.document.get())
+
+    def merge(self, base: str, theirs: str) -> int:
+        return live.merge_text(self.document, base, theirs)
+
+
+class NotebookView(View):
+    def content(self) -> Content:
+        return self.document.get()
+
+    def identify(self, theirs: Content) -> None:
+        """Give the cells of a text, which keeps no ids, those that they had when the file and the document agreed."""
+        if self.bases.newest is not None:
+            recognise.name(theirs["cells"], self.bases.newest["cells"])
+
+    def merge(self, base: Content, theirs: Content) -> int:
+        return live.merge_notebook(self.document, base, theirs)
+
+
+def view(document: Any, type: str, format: str, bases: Bases, say: Say) -> View:
+    made = NotebookView if type == "notebook" else TextView
+    return made(document, type, format, bases, say)
+
+
+class Twins:
+    """The text and the notebook of one text notebook; both have seen one state of the file.
+
+    Args:
+        format_name: one of `text.FORMATS`
+    """
+
+    def __init__(self, words: TextView, notebook: NotebookView, file: Path, format_name: str, config: Any) -> None:
+        self.words, self.notebook = words, notebook
+        self._file, self._format, self._config = file, format_name, config
+        self._text: str = words.bases.newest or ""
+        """What both last said."""
+        self._inputs: Content = without_results(notebook.bases.newest)
+        """What the notebook was then."""
+        self._parsed: Content | None = None
+        """What `_text` is when it is read: the notebook knows more than a text can say."""
+        self.in_step = True
+
+    def exchange(self) -> None:
+        """Let each have what was typed in the other. While the text cannot be read, the notebook waits for it."""
+        self._tell_text()
+        self._tell_notebook()
+
+    def _tell_text(self) -> None:
+        now = self._said()
+        if text.same_inputs(self._inputs, now):
+            return
+        before = Before(self._text, self._inputs)
+        written = text.render(now, self._file.suffix, self._format, self._config, before)
+        merged = merge_texts(self._text, self.words.content(), written, together=True)
+        live.write_text(self.words.document, merged.text)
+        self._text, self._inputs, self._parsed = written, now, None
+
+    def _tell_notebook(self) -> None:
+        typed = self.words.content()
+        if typed == self._text:
+            return
+        self.in_step = False
+        if self._parsed is None:
+            self._parsed = self._read(self._text)
+            self._adopt_ids()
+        new = self._read(typed)
+        if self._parsed is None or new is None:
+            return
+        _name(new["cells"], self._parsed["cells"])
+        live.merge_notebook(self.notebook.document, self._whole(self._parsed), self._whole(new), results=False)
+        self._text, self._parsed, self._inputs = typed, new, self._said()
+        self._adopt_ids()
+        self.in_step = True
+
+    def _said(self) -> Content:
+        return without_results(self.notebook.content())
+
+    def _read(self, written: str) -> Content | None:
+        try:
+            notebook = text.parse(written, self._file.name, self._config, self._past())
+        except BadRequest:  # somebody is at its header just now
+            return None
+        return {"metadata": dict(notebook["metadata"]), "cells": [_bare(cell) for cell in notebook["cells"]]}
+
+    def _past(self) -> Past | None:
+        """What need not be parsed again."""
+        if self._parsed is None or not text.has_markers(self._file.suffix):
+            return None
+        pieces = text.cut(self._text, self._file.suffix)
+        cells = self._parsed["cells"]
+        if len(pieces.cells) not in (len(cells), len(cells) - 1) or not pieces.cells:
+            return None
+        known = {
+            text.fingerprint(piece): {key: cell[key] for key in ("cell_type", "source", "metadata")}
+            for piece, cell in zip(pieces.cells, cells[len(cells) - len(pieces.cells) :], strict=True)
+        }
+        return Past(text.fingerprint(pieces.header), known)
+
+    def _adopt_ids(self) -> None:
+        """The cells of what was read are those of the notebook."""
+        if self._parsed is None:
+            return
+        read, there = self._parsed["cells"], self._inputs["cells"]
+        if len(read) == len(there):
+            for cell, known in zip(read, there, strict=True):
+                cell["id"] = known["id"]
+        else:
+            _name(read, there)
+
+    def _whole(self, read: Content) -> Content:
+        return {"nbformat": 4, "nbformat_minor": self._inputs["nbformat_minor"], **read}
+
+
+def _bare(cell: dict[str, Any]) -> dict[str, Any]:
+    made = {"id": "", "cell_type": cell["cell_type"], "source": text.joined(cell["source"])}
+    made["metadata"] = dict(cell["metadata"])
+    return made | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else made
+
+
+def _name(cells: list[dict[str, Any]], like: list[dict[str, Any]]) -> None:
+    """Give each cell the id of the one that it still is; new ones get one that comes from their text."""
+    taken = {cell["id"] for cell in like}
+    for cell, was, fresh in zip(cells, recognise.same(like, cells), fresh_ids(cells), strict=True):
+        cell["id"] = like[was]["id"] if was is not None else "" if fresh in taken else fresh
+    name_cells(cells)

@@ -1,0 +1,269 @@
+"""A notebook compared, looked back on, shared and merged, as people do it; two of them where it takes two."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import secrets
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.browser.people import LabServer, Person, lab_server
+from tests.browser.test_journey import AXE, THEMES, command, current_page, expect, shoot
+from tests.notebooks.samples import Folder
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+
+BASE = "/team@a/"
+TEXT = "# %%\nmonth = {month}\nfactors = [1, 2]\n\n# %%\nprint(month * sum(factors))\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Without jupyter-collaboration: what is saved is what is compared."""
+    with lab_server(tmp_path_factory.mktemp("compare"), together=False, base_url=BASE) as server:
+        yield server
+
+
+@pytest.fixture
+def people(browser, server):
+    """Asks for a person's page by name."""
+    there: list[Person] = []
+
+    def person(name: str, path: str) -> Person:
+        made = Person(browser, server, name)
+        there.append(made)
+        made.page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        made.visit(path)
+        return made
+
+    yield person
+    for one in there:
+        one.close()
+
+
+def picture(colour: str) -> str:
+    """A PNG of one colour."""
+    import base64
+    import io
+
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 1), facecolor=colour)
+    made = io.BytesIO()
+    figure.savefig(made, dpi=50, facecolor=colour)
+    return base64.b64encode(made.getvalue()).decode()
+
+
+def study(depth: int, colour: str = "white", **sources: str) -> dict[str, Any]:
+    """A notebook; cells are named by their ids."""
+    shown = nbformat.v4.new_output("display_data", data={"image/png": picture(colour), "text/plain": "a figure"})
+    cells = [
+        nbformat.v4.new_markdown_cell("# Delays", id="title"),
+        nbformat.v4.new_code_cell("import numpy as np", id="imports"),
+        nbformat.v4.new_code_cell(f"depth = {depth}\nrate = 0.05\nmodel = fit(depth, rate)", id="model"),
+        nbformat.v4.new_code_cell("plot(model)", id="plot", outputs=[shown], execution_count=1),
+        *(nbformat.v4.new_code_cell(source, id=name) for name, source in sources.items()),
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return dict(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells))
+
+
+def save(folder: Folder, notebook: dict[str, Any], name: str = "study.ipynb") -> None:
+    (folder.top / name).write_text(json.dumps(notebook, indent=1) + "\n")
+
+
+@pytest.fixture
+def folder(server: LabServer) -> Folder:
+    """A repository below the server's root: two commits, and work that is not committed."""
+    made = Folder(server.root / f"delays_{secrets.token_hex(2)}")
+    for depth in (4, 5):
+        save(made, study(depth))
+        made.git("add", "-A")
+        made.git("commit", "-q", "-m", f"Grow {depth} levels")
+    save(made, study(6, "red", export="model.save()"))
+    return made
+
+
+def said(page):
+    """What the page's head says of all of it."""
+    return current_page(page).locator(".slipway-Head").get_by_role("status")
+
+
+def changes(page):
+    return current_page(page).locator(".slipway-Change")
+
+
+def test_a_notebook_is_compared_from_the_file_browser_and_the_page_comes_back(people, server, folder):
+    ada = people("ada", f"{folder.top.name}/study.ipynb")
+    page = ada.page
+    page.locator(".jp-DirListing-item", has_text="study.ipynb").click(button="right")
+    page.get_by_role("menuitem", name="Compare Notebook with…").click()
+    expect(said(page)).to_have_text("1 cell changed, 1 added")
+    expect(changes(page).first.locator(".cm-diff-right-editor .cm-merge-r-inserted")).to_have_text("6")
+    expect(current_page(page).get_by_role("button", name="2 unchanged cells")).to_be_visible()
+    assert current_page(page).locator("img").count() == 0
+
+    current_page(page).get_by_label("Show outputs").check()
+    expect(changes(page).filter(has_text="plot(model)").locator(".jp-Diff-base img")).to_be_visible()
+    expect(changes(page).filter(has_text="plot(model)").locator(".jp-Diff-remote img")).to_be_visible()
+    shoot(page, "notebook-compare")
+
+    current_page(page).get_by_label("Before").select_option(folder.git("rev-parse", "HEAD~1"))
+    expect(changes(page).first.locator(".cm-diff-left-editor")).to_contain_text("depth = 4")
+    page.reload()
+    expect(changes(page).first.locator(".cm-diff-left-editor")).to_contain_text("depth = 4")
+    page.keyboard.press("n")
+    assert page.evaluate("document.activeElement.textContent") == "Cell 3 changed"
+    assert ada.errors == []
+
+
+def test_the_past_of_a_notebook_and_of_a_cell_is_looked_at_and_brought_back(people, server, folder):
+    ada = people("ada", f"{folder.top.name}/study.ipynb")
+    page = ada.page
+    page.locator(".jp-CodeCell").nth(1).locator(".jp-InputPrompt").click(button="right")
+    page.get_by_role("menuitem", name="History of This Cell").click()
+    steps = current_page(page).locator(".slipway-Step")
+    expect(steps).to_have_count(3)
+    expect(steps.first).to_contain_text("Not committed")
+    shoot(page, "notebook-history")
+    steps.nth(1).get_by_role("button", name="Use this").click()
+    expect(page.locator(".jp-CodeCell").nth(1).locator(".cm-content")).to_contain_text("depth = 5")
+
+    page.get_by_role("button", name="Notebook History").first.click()
+    row = current_page(page).get_by_role("row").filter(has_text="Grow 4 levels")
+    row.get_by_role("button", name="Restore").click()
+    expect(page.locator(".jp-CodeCell .cm-content", has_text="depth = 4")).to_have_count(1)
+    assert json.loads((folder.top / "study.ipynb").read_text())["cells"][2]["source"][0] == "depth = 4\n"
+    page.get_by_role("alert").filter(has_text="is what it was then").get_by_role("button", name="Undo").click()
+    expect(page.locator(".jp-CodeCell .cm-content", has_text="model.save()")).to_have_count(1)
+    expect(current_page(page).get_by_role("row").filter(has_text="Uncommitted work").first).to_be_visible()
+    assert ada.errors == []
+
+
+def test_two_people_in_one_cell_see_it_before_they_commit(people, server, folder):
+    folder.git("worktree", "add", "-q", f"{folder.top}_bob", "-b", "bobs")
+    ada = people("ada", f"{folder.top.name}/study.ipynb")
+    bob = people("bob", f"{folder.top.name}_bob/study.ipynb")
+    expect(ada.page.get_by_role("button", name=re.compile("^Sharing"))).to_have_count(0)
+    for one in (ada, bob):
+        command(one.page, "slipway:share-notebook")
+        expect(one.page.get_by_role("button", name=re.compile("^Sharing"))).to_be_visible()
+
+    bob.page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    bob.page.keyboard.press("Control+End")
+    bob.page.keyboard.type(".deeper()")
+    command(bob.page, "docmanager:save")
+    expect(bob.page.get_by_role("note").first).to_have_text(re.compile("ada changed this cell, as you did"))
+    command(ada.page, "docmanager:save")
+
+    mark = ada.page.locator(".jp-CodeCell").nth(1).get_by_role("note")
+    expect(mark).to_have_text(re.compile("bob changed this cell, as you did"))
+    shoot(ada.page, "notebook-radar")
+    mark.get_by_role("button", name="Compare with bob").click()
+    expect(current_page(ada.page).locator(".cm-diff-right-editor").first).to_contain_text(".deeper()")
+    ada.page.get_by_role("tab", name="study.ipynb", exact=True).click()
+    command(ada.page, "slipway:share-notebook")
+    expect(mark).to_have_count(0)
+    assert ada.errors == bob.errors == []
+
+
+@pytest.fixture
+def merging(folder: Folder) -> Folder:
+    """A merge that git could not finish, in an .ipynb and in a text notebook."""
+    folder.git("checkout", "-q", "--", ".")
+    folder.commit("sums.py", TEXT.format(month=6))
+    folder.git("checkout", "-q", "-b", "dev")
+    theirs = study(8, extra="summary(model)")
+    save(folder, theirs)
+    folder.commit("sums.py", TEXT.format(month=8), "Try eight")
+    folder.git("add", "-A")
+    folder.git("commit", "-q", "-m", "Eight levels")
+    folder.git("checkout", "-q", "main")
+    mine = copy.deepcopy(study(7))
+    mine["cells"][0]["source"] = "# Late arrivals"
+    save(folder, mine)
+    folder.git("add", "-A")
+    folder.git("commit", "-q", "-m", "Seven levels")
+    folder.commit("sums.py", TEXT.format(month=7), "Try seven")
+    folder.git("merge", "dev", check=False)
+    assert folder.git("diff", "--name-only", "--diff-filter=U").split() == ["study.ipynb", "sums.py"]
+    return folder
+
+
+def test_a_merge_is_settled_cell_by_cell(people, server, merging):
+    ada = people("ada", merging.top.name)
+    page = ada.page
+    command(page, "slipway:resolve-notebook", path=f"{merging.top.name}/study.ipynb")
+    shown = current_page(page)
+    expect(said(page)).to_have_text("0 of 1 conflict settled")
+    expect(shown.get_by_role("button", name="Save")).to_be_disabled()
+    shown.get_by_role("button", name="Theirs (dev)").click()
+    result = shown.locator(".cm-merge-editor .cm-content")
+    expect(result).to_contain_text("depth = 8")
+    shown.get_by_role("button", name="Undo").click()
+    expect(result).not_to_contain_text("depth = 8")
+    shown.get_by_role("button", name="Both").click()
+    expect(result).to_contain_text("depth = 7")
+    shoot(page, "notebook-resolve")
+    shown.get_by_role("button", name="Save").click()
+    expect(shown.get_by_role("status").filter(has_text="git add -- study.ipynb")).to_be_visible()
+    cells = json.loads((merging.top / "study.ipynb").read_text())["cells"]
+    assert "".join(cells[2]["source"]) == "depth = 7\ndepth = 8\nrate = 0.05\nmodel = fit(depth, rate)"
+    assert [cells[0]["source"], cells[-1]["source"]] == [["# Late arrivals"], ["summary(model)"]]
+
+    command(page, "slipway:resolve-notebook", path=f"{merging.top.name}/sums.py")
+    bar = page.get_by_role("group", name="Conflict in this cell")
+    bar.get_by_role("button", name="Mine (HEAD)").click()
+    page.get_by_role("group", name="Settled conflict").get_by_role("button", name="Undo").click()
+    bar.get_by_role("button", name="Theirs (dev)").click()
+    expect(page.get_by_role("alert").filter(has_text="git add -- sums.py").last).to_be_visible()
+    ada.until_on_disk(lambda: (merging.top / "sums.py").read_text() == TEXT.format(month=8))
+    assert ada.errors == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: make dev")
+def test_nothing_bars_anybody(people, server, merging):
+    """axe-core finds nothing in the pages about a notebook, nor in the bars of its cells, in any theme."""
+    name = merging.top.name
+    page = people("ada", name).page
+    command(page, "slipway:resolve-notebook", path=f"{name}/sums.py")
+    expect(page.get_by_role("group", name="Conflict in this cell")).to_be_visible()
+    pages = (
+        (
+            "slipway:compare-notebook",
+            {"path": f"{name}/study.ipynb", "base": "HEAD~2", "other": "dev"},
+            ".slipway-Change",
+        ),
+        ("slipway:notebook-history", {"path": f"{name}/study.ipynb", "tab": "versions"}, ".slipway-History"),
+        ("slipway:notebook-history", {"path": f"{name}/sums.py", "tab": "colleagues"}, "select"),
+        ("slipway:resolve-notebook", {"path": f"{name}/study.ipynb"}, ".slipway-Resolve .cm-content"),
+    )
+    found: list[str] = []
+    for theme in THEMES:
+        command(page, "apputils:change-theme", theme=theme)
+        expect(page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
+        for asked, arguments, sign in pages:
+            command(page, asked, **arguments)
+            expect(current_page(page).locator(sign).first).to_be_visible()
+            found += violations(page, ".slipway-Page")
+        page.get_by_role("tab", name="sums.py", exact=True).click()
+        expect(page.get_by_role("group", name="Conflict in this cell")).to_be_visible()
+        found += violations(page, ".slipway-Conflict")
+    assert not found, "\n".join(sorted(set(found)))
+
+
+def violations(page, selector: str) -> list[str]:
+    """As elsewhere, but for what a person's own outputs hold."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
+    what = {"include": [[selector]], "exclude": [[".jp-Diff-renderedOutput"]]}
+    seen = page.evaluate("what => window.axe.run(what)", what)["violations"]
+    return [f"{one['id']}: {node['html'][:160]}" for one in seen for node in one["nodes"]]

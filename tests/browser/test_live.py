@@ -1,0 +1,120 @@
+"""Two people and a disk that changes under them: nobody's word is lost, and nobody is asked anything."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Error, expect
+
+from tests.browser.people import LabServer, Person, lab_server
+
+pytestmark = pytest.mark.e2e
+
+TEXT = "# %%\nfirst = 1\n\n# %%\nsecond = 2\n\n# %%\nthird = 3\n"
+NOTEBOOK = """path => void window.jupyterapp.commands.execute('docmanager:open', {
+  path, factory: 'Notebook', kernel: { name: 'python3' }
+})"""
+EDITOR = "path => void window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Editor' })"
+
+
+@pytest.fixture(autouse=True)
+def patient() -> None:
+    expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory):
+    with lab_server(tmp_path_factory.mktemp("lab"), together=True) as server:
+        yield server
+
+
+def opened(browser, server: LabServer, name: str, file: Path, how: str = NOTEBOOK) -> Person:
+    person = Person(browser, server, name)
+    until = time.monotonic() + 120
+    while True:
+        try:
+            person.page.goto(f"{server.url}/lab/workspaces/{name}?reset&token={name}-token")
+            break
+        except Error:
+            assert time.monotonic() < until, (server.home / "server.log").read_text()[-3000:]
+            time.sleep(0.5)
+    person.page.wait_for_function("window.jupyterapp?.commands.hasCommand('slipway:new-text-notebook')")
+    person.page.evaluate(how, file.name)
+    return person
+
+
+def cell(person: Person, number: int):
+    return person.page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(number)
+
+
+def test_typing_goes_on_while_the_disk_changes(browser, together: LabServer) -> None:
+    file = together.root / "live.py"
+    file.write_text(TEXT)
+    ada, bob = opened(browser, together, "ada", file), opened(browser, together, "bob", file)
+    expect(cell(ada, 2)).to_have_text("third = 3")
+    expect(cell(bob, 2)).to_have_text("third = 3")
+    cell(ada, 0).click()
+    ada.page.keyboard.press("End")
+
+    for number in range(40):
+        ada.page.keyboard.type(f" w{number}", delay=20)
+        if number % 10 == 5:
+            file.write_text(file.read_text().replace("third = 3", f"third = 3 + {number}").replace("+ 3 ", ""))
+
+    words = " ".join(f"w{number}" for number in range(40))
+    expect(cell(bob, 0)).to_have_text(f"first = 1 {words}")
+    expect(cell(ada, 0)).to_have_text(f"first = 1 {words}")
+    expect(cell(bob, 2)).to_have_text(re.compile(r"third = 3 \+ 35"))
+    ada.until_on_disk(lambda: words in file.read_text() and "third = 3 + 35" in file.read_text())
+    assert ada.page.locator(".jp-Dialog").count() == 0
+    assert (ada.errors, bob.errors) == ([], [])
+    bob.page.evaluate(EDITOR, file.name)
+    editor = bob.page.locator(".jp-FileEditor .cm-content")
+    expect(editor).to_contain_text("second = 2")
+    cell(ada, 1).click()
+    ada.page.keyboard.press("End")
+    ada.page.keyboard.type("2  # from the notebook")
+    expect(editor).to_contain_text("second = 22  # from the notebook")
+    editor.get_by_text("third = 3").click()
+    bob.page.keyboard.press("End")
+    bob.page.keyboard.type("  # from the text")
+    expect(cell(ada, 2)).to_contain_text("# from the text")
+    assert bob.page.locator(".jp-Dialog").count() == 0
+    ada.close()
+    bob.close()
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory):
+    with lab_server(tmp_path_factory.mktemp("apart"), together=False) as server:
+        yield server
+
+
+def test_without_shared_documents_a_page_merges_instead_of_asking(browser, apart: LabServer) -> None:
+    file = apart.root / "live.py"
+    file.write_text(TEXT)
+    ada = opened(browser, apart, "ada", file)
+    expect(cell(ada, 2)).to_have_text("third = 3")
+    cell(ada, 0).click()
+    ada.page.keyboard.press("End")
+    ada.page.keyboard.type("0  # typed")
+
+    file.write_text(TEXT.replace("third = 3", "third = 33\nfourth = 4"))
+
+    expect(cell(ada, 2)).to_contain_text("fourth = 4")
+    ada.page.keyboard.type(" on")
+    expect(cell(ada, 0)).to_have_text("first = 10  # typed on")
+    # Right before it is saved: there is no time to hear of it otherwise.
+    file.write_text(TEXT.replace("third = 3", "third = 33\nfourth = 4").replace("second = 2", "second = 22"))
+    ada.page.keyboard.press("Control+s")
+    ada.until_on_disk(lambda: "typed on" in file.read_text())
+    assert file.read_text() == TEXT.replace("first = 1", "first = 10  # typed on").replace(
+        "second = 2", "second = 22"
+    ).replace("third = 3", "third = 33\nfourth = 4")
+    expect(cell(ada, 1)).to_have_text("second = 22")
+    assert ada.page.locator(".jp-Dialog").count() == 0
+    assert ada.errors == []
+    ada.close()

@@ -1,0 +1,90 @@
+"""A page without jupyter-collaboration learns what became of its notebook's file, and goes on with both."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_slipway.errors import BadRequest, NotFound
+from jupyter_slipway.events import Events
+from jupyter_slipway.notebooks.handlers import FollowRequest, Notebooks
+from jupyter_slipway.notebooks.model import CellInputs, Followed
+from jupyter_slipway.web import Asker
+from tests.notebooks.builders import PERCENT, Server
+from tests.notebooks.rooms import ipynb
+
+
+def inputs(notebook: Any) -> list[CellInputs]:
+    return [CellInputs(cell["id"], cell["cell_type"], cell["source"]) for cell in notebook["cells"]]
+
+
+def typed(cells: list[CellInputs], at: int, source: str) -> list[CellInputs]:
+    return [CellInputs(cell.id, cell.cell_type, source if i == at else cell.source) for i, cell in enumerate(cells)]
+
+
+def asked(root: Path, home: Path, name: str, base: Any, mine: Any, *, clean: bool = False) -> Followed:
+    notebooks = Notebooks(root, home, Events())
+    return asyncio.run(notebooks.follow_notebook(Asker("ada"), FollowRequest(name, base, mine, clean)))
+
+
+def shown(followed: Followed, mine: list[CellInputs]) -> list[str]:
+    """What the page then says, its edits made as JavaScript makes them."""
+    made = []
+    for cell in followed.cells:
+        if cell.mine is None:
+            made.append(cell.cell["source"])
+            continue
+        units = mine[cell.mine].source.encode("utf-16-le")
+        for edit in cell.edits:
+            units = units[: edit.start * 2] + edit.text.encode("utf-16-le") + units[edit.end * 2 :]
+        made.append(units.decode("utf-16-le"))
+    return made
+
+
+def test_a_page_gets_what_changed_and_keeps_what_is_typed(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    base = inputs(Server(tmp_path, home).open("a.py"))
+    mine = typed(base, 0, "x = 1  # 😀 typed")
+    file.write_text(PERCENT.replace("x = 1", "y = x = 1").replace("print(x)", "print(x, y)") + "\n# %%\nnew\n")
+
+    followed = asked(tmp_path, home, "a.py", base, mine)
+
+    assert shown(followed, mine) == ["y = x = 1  # 😀 typed", "Title", "print(x, y)", "new"]
+    assert [cell.id for cell in followed.base[:3]] == [cell.id for cell in base]
+    assert followed.conflicts == 0
+    assert followed.hash == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_an_ipynb_that_was_run_elsewhere_shows_it_where_nothing_is_unsaved(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.ipynb"
+    file.write_text(ipynb("x = 1", "print(x)"))
+    base = inputs(Server(tmp_path, home).open("a.ipynb"))
+
+    assert [cell.cell for cell in asked(tmp_path, home, "a.ipynb", base, base).cells] == [None, None]
+    assert [cell.cell["outputs"] for cell in asked(tmp_path, home, "a.ipynb", base, base, clean=True).cells] == [[], []]
+
+
+def test_what_both_changed_is_marked_in_the_page(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    base = inputs(Server(tmp_path, home).open("a.py"))
+    mine = typed(base, 0, "x = 7")
+    file.write_text(PERCENT.replace("x = 1", "x = 8"))
+
+    followed = asked(tmp_path, home, "a.py", base, mine)
+
+    assert shown(followed, mine)[0] == "<<<<<<< here\nx = 7\n=======\nx = 8\n>>>>>>> on disk"
+    assert followed.conflicts == 1
+
+
+def test_what_cannot_be_followed_is_refused_in_words(tmp_path: Path, home: Path) -> None:
+    with pytest.raises(NotFound):
+        asked(tmp_path, home, "gone.py", [], [])
+    (tmp_path / "broken.py").write_bytes(b"# %%\n\xff\n")
+    with pytest.raises(BadRequest, match="line 2"):
+        asked(tmp_path, home, "broken.py", [], [])

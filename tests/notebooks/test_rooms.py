@@ -1,0 +1,344 @@
+"""Shared documents and the disk: whoever writes where, nobody's word is lost. No server and no browser is started."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+import subprocess
+from pathlib import Path
+
+import pytest
+from jupyter_server_ydoc import rooms
+
+from jupyter_slipway.notebooks import openfile, room, writing
+from tests.notebooks.builders import PERCENT
+from tests.notebooks.rooms import Shared, in_loop, ipynb, until
+
+FILES = {"a.py": PERCENT, "a.md": "# Title\n\n```python\nx = 1\n```\n\n```python\nprint(x)\n```\n"}
+
+
+@pytest.mark.parametrize("name", FILES)
+@in_loop
+async def test_a_change_on_disk_is_merged_into_what_is_typed(tmp_path: Path, home: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_text(FILES[name])
+    page = await Shared(tmp_path, home).notebook(name)
+    code = page.sources.index("x = 1")
+    ids = page.ids
+
+    page.type(code, -1, "  # typed")
+    file.write_text(FILES[name].replace("print(x)", "print(x, y)"))
+
+    await until(lambda: "typed" in file.read_text() and "print(x, y)" in page.sources)
+    assert page.ids == ids
+    assert page.sources[code] == "x = 1  # typed"
+    assert file.read_text() == FILES[name].replace("x = 1", "x = 1  # typed").replace("print(x)", "print(x, y)")
+
+
+@in_loop
+async def test_a_change_of_an_ipynb_on_disk_is_merged_too(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.ipynb"
+    file.write_text(ipynb("x = 1", "print(x)"))
+    page = await Shared(tmp_path, home).notebook("a.ipynb")
+
+    page.type(0, -1, "  # typed")
+    file.write_text(ipynb("x = 1", "print(x, y)", "new"))
+
+    await until(lambda: "typed" in file.read_text())
+    await until(lambda: page.sources == ["x = 1  # typed", "print(x, y)", "new"])
+    cells = json.loads(file.read_text())["cells"]
+    assert ["".join(cell["source"]) for cell in cells] == page.sources
+
+
+@in_loop
+async def test_a_change_of_a_plain_text_is_merged_and_line_ends_stay(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_bytes(b"one\r\ntwo\r\nthree\r\n")
+    page = await Shared(tmp_path, home).text("notes.txt")
+
+    page.write(3, " typed")
+    file.write_bytes(b"one\r\ntwo\r\nthree changed\r\n")
+
+    await until(lambda: file.read_bytes() == b"one typed\r\ntwo\r\nthree changed\r\n", file.read_bytes)
+    assert page.text == "one typed\ntwo\nthree changed\n"
+
+
+@in_loop
+async def test_two_servers_on_one_folder_come_to_the_same(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    one = await Shared(tmp_path, home).notebook("a.py")
+    other = await Shared(tmp_path, home).notebook("a.py")
+
+    for number in range(10):
+        one.type(0, -1, f" one{number}")
+        other.type(0, 0, f"other{number} ")
+        other.type(2, -1, f"  # {number}")
+        await asyncio.sleep(0.05)
+
+    await until(
+        lambda: (
+            one.sources == other.sources
+            and all(f"{who}{n}" in file.read_text() for who in ("one", "other") for n in range(10))
+        )
+    )
+    assert "<<<<" not in file.read_text()
+    settled = file.stat()
+    await asyncio.sleep(0.5)
+    assert file.stat().st_mtime_ns == settled.st_mtime_ns, "they answer each other for ever"
+
+
+@in_loop
+async def test_the_notebook_and_the_text_of_one_file_show_each_others_typing(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    # Nothing is saved: what the other shows has not come by way of the disk.
+    shared = Shared(tmp_path, home, delay=None)
+    notebook, words = await shared.notebook("a.py"), await shared.text("a.py")
+    ids = notebook.ids
+
+    notebook.type(0, -1, "0  # in the notebook")
+    await until(lambda: "x = 10  # in the notebook" in words.text)
+    words.write(-1, "\n# %%\nnew = 1\n")
+    await until(lambda: notebook.sources[-1] == "new = 1")
+    words.write(words.text.encode().index(b"print(x)"), "show = ")
+    notebook.type(0, 0, "y = ")
+    await until(lambda: notebook.sources[2] == "show = print(x)" and "y = x = 10" in words.text)
+
+    assert notebook.ids[:3] == ids
+    assert notebook.sources == ["y = x = 10  # in the notebook", "Title", "show = print(x)", "new = 1"]
+    assert words.text == (
+        "# %%\ny = x = 10  # in the notebook\n\n# %% [markdown]\n# Title\n\n# %%\nshow = print(x)\n\n# %%\nnew = 1\n"
+    )
+    assert file.read_text() == PERCENT
+
+
+@in_loop
+async def test_a_text_that_cannot_be_read_just_now_holds_nobody_up(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    kernel = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: P\n#     language: python\n#     name: python3\n"
+    kernel += "# ---\n\n"
+    file.write_text(kernel + PERCENT)
+    shared = Shared(tmp_path, home)
+    notebook, words = await shared.notebook("a.py"), await shared.text("a.py")
+
+    words.write(words.text.index("python3"), '"')
+    await until(lambda: 'name: "python3\n' in file.read_text())
+    notebook.type(0, -1, "0")
+    await until(lambda: "x = 10" in words.text and "x = 10" in file.read_text())
+    words.write(words.text.index("\nx = 10") + 1, "y = ")
+    words.write(words.text.index("python3") + 7, '"')
+
+    await until(lambda: notebook.sources == ["y = x = 10", "Title", "print(x)"], lambda: notebook.sources)
+    assert words.text == kernel.replace("python3", '"python3"') + PERCENT.replace("x = 1", "y = x = 10")
+    await until(lambda: file.read_text() == words.text, file.read_text)
+
+
+@in_loop
+async def test_what_is_typed_without_a_pause_is_on_disk_within_two_seconds(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    page = await Shared(tmp_path, home, delay=1.0).notebook("a.py")
+    loop = asyncio.get_running_loop()
+    page.type(0, -1, "  # first")
+    began = loop.time()
+
+    while "first" not in file.read_text():
+        page.type(0, -1, ".")
+        await asyncio.sleep(0.05)
+        assert loop.time() - began < 60
+    assert page.sources[0] not in file.read_text() or loop.time() - began < 2
+
+
+@in_loop
+async def test_what_was_typed_before_a_crash_is_there_again(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home, delay=30.0)
+    page = await shared.notebook("a.py")
+    page.type(0, -1, "  # not saved")
+    await until(lambda: _is_written(home, b"not saved"))
+    await shared.end(crash=True)
+    assert file.read_text() == PERCENT
+    file.write_text(PERCENT.replace("print(x)", "print(x, y)"))
+
+    again = await Shared(tmp_path, home).notebook("a.py")
+
+    await until(lambda: "not saved" in file.read_text() and "print(x, y)" in file.read_text(), file.read_text)
+    assert again.sources == ["x = 1  # not saved", "Title", "print(x, y)"]
+    assert again.ids == page.ids
+
+
+@in_loop
+async def test_what_changed_while_nobody_had_it_open_is_what_is_opened(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.py")
+    page.type(0, -1, "0")
+    await until(lambda: "x = 10" in file.read_text())
+    await shared.leave("a.py", "notebook")
+    file.write_text(PERCENT.replace("print(x)", "print(x, y)"))
+
+    assert (await shared.notebook("a.py")).sources == ["x = 1", "Title", "print(x, y)"]
+
+
+@in_loop
+async def test_both_sides_of_a_conflict_are_kept_and_marked(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await shared.notebook("a.py")
+    cell = page.document.ycells[0]["source"]
+    del cell[4:5]
+    cell.insert(4, "7")
+
+    file.write_text(PERCENT.replace("x = 1", "x = 8"))
+    await page.room._save_to_disc()
+
+    assert page.sources[0] == "<<<<<<< here\nx = 7\n=======\nx = 8\n>>>>>>> on disk"
+    assert "# %%\n<<<<<<< here\nx = 7\n=======\nx = 8\n>>>>>>> on disk\n" in file.read_text()
+
+
+@in_loop
+async def test_an_editor_that_had_not_seen_the_last_save_takes_nothing_away(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    page = await Shared(tmp_path, home).notebook("a.py")
+    page.type(0, -1, "  # typed meanwhile")
+    await until(lambda: "meanwhile" in file.read_text())
+
+    file.write_text(PERCENT + "\n# %%\nold_editor = 1\n")
+
+    await until(lambda: "old_editor" in page.sources[-1])
+    await until(lambda: "meanwhile" in file.read_text() and "old_editor" in file.read_text(), file.read_text)
+    file.write_text(PERCENT)
+    await until(lambda: page.sources == ["x = 1", "Title", "print(x)"], lambda: page.sources)
+
+
+def _is_written(home: Path, said: bytes) -> bool:
+    """Whether the history of the rooms holds it; also what is not in the file itself yet."""
+    return any(said in one.read_bytes() for one in home.glob("history.db*"))
+
+
+@in_loop
+async def test_what_cannot_be_read_replaces_nothing_and_is_not_saved_over(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.py")
+    broken = b"# %%\nx = '\xff'\n"
+
+    file.write_bytes(broken)
+    await until(lambda: any("line 2" in one.get("msg", "") for one in shared.events.said))
+    page.type(0, -1, "  # typed")
+    await page.room._save_to_disc()
+    assert file.read_bytes() == broken
+    file.write_text(PERCENT.replace("print(x)", "print(x, y)"))
+
+    await until(lambda: "typed" in file.read_text() and "print(x, y)" in file.read_text(), file.read_bytes)
+    assert page.sources == ["x = 1  # typed", "Title", "print(x, y)"]
+
+
+@in_loop
+async def test_a_file_that_was_deleted_comes_back_with_the_next_word(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.py")
+
+    file.unlink()
+    await until(lambda: any("deleted" in one.get("msg", "") for one in shared.events.said))
+    assert not file.exists()
+    page.type(0, -1, "  # typed")
+
+    await until(lambda: file.exists() and "typed" in file.read_text())
+    assert page.sources == ["x = 1  # typed", "Title", "print(x)"]
+
+
+@in_loop
+async def test_a_file_that_was_renamed_is_followed(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.py")
+    page.type(0, -1, "  # before")
+    await until(lambda: "before" in file.read_text())
+
+    await shared.manager.rename("a.py", "b.py")
+    shared.ids.places["a.py"] = "b.py"
+    page.type(0, -1, " and after")
+
+    await until(lambda: "before and after" in (tmp_path / "b.py").read_text())
+    assert not file.exists()
+
+
+@in_loop
+async def test_what_cannot_be_saved_is_kept_and_saved_once_it_can_be(tmp_path: Path, home: Path, monkeypatch) -> None:
+    monkeypatch.setattr(openfile, "AGAIN", 0.05)
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.py")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(writing.os, "replace", full)
+        page.type(0, -1, "  # typed")
+        await until(lambda: any("disk is full" in one.get("msg", "") for one in shared.events.said))
+        assert file.read_text() == PERCENT
+
+    await until(lambda: "typed" in file.read_text())
+
+
+@in_loop
+async def test_marks_of_a_git_merge_are_merged_like_any_change(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    page = await Shared(tmp_path, home).notebook("a.py")
+    page.type(2, -1, "  # typed")
+
+    file.write_text(PERCENT.replace("x = 1\n", "<<<<<<< HEAD\nx = 1\n=======\nx = 2\n>>>>>>> other\n"))
+
+    await until(lambda: page.sources[0] == "<<<<<<< HEAD\nx = 1\n=======\nx = 2\n>>>>>>> other", lambda: page.sources)
+    await until(lambda: "typed" in file.read_text())
+    assert page.sources[2] == "print(x)  # typed"
+
+
+@in_loop
+async def test_a_checkout_is_taken_as_it_is_though_it_takes_something_away(tmp_path: Path, home: Path) -> None:
+    def git(*said: str) -> None:
+        who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        subprocess.run(["git", "-C", tmp_path, *who, *said], check=True, capture_output=True)
+
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT.replace("x = 1", "x = 1\nother = 'branch'"))
+    git("init", "-q")
+    git("add", "a.py")
+    git("commit", "-qm", "one")
+    git("branch", "other")
+    page = await Shared(tmp_path, home).notebook("a.py")
+    page.type(0, -1, "\nmore = 'of this branch'")
+    await until(lambda: "of this branch" in file.read_text())
+    page.type(2, -1, "\nand = 'more'")
+    await until(lambda: "and =" in file.read_text())
+    git("commit", "-qam", "two")
+
+    git("checkout", "-q", "other")
+
+    await until(lambda: page.sources == ["x = 1\nother = 'branch'", "Title", "print(x)"], lambda: page.sources)
+    assert "of this branch" not in file.read_text()
+
+
+def test_an_unknown_jupyter_collaboration_is_left_alone(home: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(room, "KNOWN", ("99.",))
+    before = rooms.DocumentRoom
+
+    assert room.install(lambda: None, home, logging.getLogger("rooms")) is None
+
+    assert rooms.DocumentRoom is before
+    assert "is not known" in caplog.text
