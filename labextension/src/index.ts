@@ -76,9 +76,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     );
     whenFirst(notebooks, watchNotebooks);
     whenFirst(notebooks, () =>
-      import('./notebooks/following').then(({ Following }) => {
-        new Following(context, notebooks, serviceManager.contents);
-      })
+      import('./notebooks/following').then(({ follow }) => follow(app, context, notebooks))
     );
     const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette, statusBar);
     addKernels(app, context, toolbars, dialogs, executor);

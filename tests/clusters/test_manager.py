@@ -318,6 +318,17 @@ def test_keep_undoes_the_warning_for_anybody(bench: Bench) -> None:
     assert bench.step() is ClusterState.RUNNING
 
 
+def test_whose_run_has_started_anothers_cluster_is_said_and_the_owner_stays_the_owner(bench: Bench) -> None:
+    bench.running()
+    asyncio.run(bench.manager.stop("etl", "ada"))
+
+    started = asyncio.run(bench.manager.start("etl", "ada", why="bob's run r1 started it"))
+
+    assert (started.owner, started.reason) == ("ada", "bob's run r1 started it")
+    bench.step()
+    assert bench.manager.get("etl").reason == "bob's run r1 started it"
+
+
 def test_work_under_way_keeps_it(bench: Bench) -> None:
     bench.running()
     Memory().work(bench.ref(), "kernel-1", 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -56,6 +57,25 @@ def test_what_no_worker_has_is_refused_with_what_they_have(spots: list[Spot], wa
         choose(spots, wanted)
 
 
+def test_adaptive_scaling_closes_no_worker_that_a_kernel_lives_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = pytest.importorskip("jupyter_slipway.clusters.held")
+
+    async def idle(self: object, target: int) -> list[object]:
+        return ["2", 1, "0"][: 3 - target]
+
+    async def spared() -> set[str]:
+        return {"1"}
+
+    monkeypatch.setattr(held.Adaptive, "workers_to_close", idle)
+    monkeypatch.setattr(held.Adaptive, "plan", {"0", "1", "2"})
+    monkeypatch.delattr(held.Adaptive, "__del__")
+    adaptive = held.Sparing.__new__(held.Sparing)
+    adaptive._spared = spared
+
+    assert asyncio.run(adaptive.workers_to_close(2)) == ["2"]
+    assert asyncio.run(adaptive.workers_to_close(0)) == ["2", "0"]
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("n")
@@ -69,7 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def a_cluster(server: Server, name: str, profile: str, options: dict[str, Any]) -> None:
     server.ask("POST", "slipway/api/clusters", {"name": name, "profile": profile, "options": options})
-    eventually(lambda: server.ask("GET", f"slipway/api/clusters/{name}")["state"], lambda state: state == "running")
+    eventually(lambda: server.ask("GET", f"slipway/api/clusters/{name}"), lambda one: one["live_workers"] == 1)
 
 
 async def there(page: Page) -> Path:
@@ -109,6 +129,7 @@ async def test_a_kernel_beside_a_worker_outlives_it_and_its_own_host_and_ends_wi
 
     server.ask("POST", "slipway/api/clusters/etl/stop")
     await page.until(lambda: "dead" in page.states())
+    await soon(lambda: server.ask("GET", "slipway/api/kernels")["items"] == [])
     status, said = server.refused("GET", f"slipway/api/kernels/{kernel}")
     assert (status, "The cluster etl was stopped, and the kernel with it." in said["message"]) == (404, True), said
     await soon(lambda: not directory.exists())
@@ -137,6 +158,7 @@ async def test_the_death_of_the_nanny_is_said_at_once_and_a_shutdown_leaves_noth
         host = json.loads((directory / "record.json").read_text())["pid"]
         os.kill(parent(host), signal.SIGKILL)
         await page.until(lambda: "dead" in page.states())
+        await soon(lambda: server.ask("GET", "slipway/api/kernels")["items"] == [])
 
         status, said = server.refused("GET", f"slipway/api/kernels/{second}")
         assert (status, "keeps the worker of theirs has ended" in said["message"]) == (404, True), said

@@ -13,6 +13,7 @@ import pytest
 from tornado.web import HTTPError
 
 from jupyter_slipway.notebooks import documents, writing
+from jupyter_slipway.notebooks.conflicts import is_conflicted, sides
 from tests.notebooks.builders import PERCENT, Server, ids, show, shown
 
 HEADER = "# ---\n# jupyter:\n#   kernelspec: {a: b\n# ---\n\n"
@@ -50,8 +51,8 @@ def test_what_cannot_be_read_is_refused_and_not_saved_over(
 
 @pytest.mark.parametrize(
     ("content", "cells"),
-    [("", 0), ("\n\n", 1), (PERCENT + "# %%\ny = '\0'\n", 4), ("<<<<<<< HEAD\n" + PERCENT + "=======\n>>>>>>> b\n", 4)],
-    ids=["empty", "blank", "nul", "conflict"],
+    [("", 0), ("\n\n", 1), (PERCENT + "# %%\ny = '\0'\n", 4)],
+    ids=["empty", "blank", "nul"],
 )
 def test_odd_texts_open_and_save(server: Server, notebook: Path, content: str, cells: int) -> None:
     notebook.write_text(content)
@@ -266,3 +267,52 @@ def test_a_write_that_is_given_up_leaves_nothing_behind(tmp_path: Path) -> None:
 
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+TORN = """# %%
+x = 1
+
+<<<<<<< HEAD
+# %%
+y = 2
+
+# %% [markdown]
+# mine
+=======
+# %% [markdown]
+# theirs
+>>>>>>> other
+
+# %%
+last()
+"""
+
+
+def test_conflicts_across_cells_open_as_conflicts_of_cells(server: Server, notebook: Path) -> None:
+    notebook.write_text(TORN)
+
+    opened = server.open("a.py")
+
+    assert [cell.source for cell in opened.cells if not is_conflicted(cell)] == ["x = 1", "last()"]
+    assert {(found.mine, found.theirs) for cell in opened.cells if (found := sides(cell.source))} == {
+        ("y = 2\n", ""),
+        ("mine\n", ""),
+        ("", "theirs\n"),
+    }
+    server.save("a.py", opened)
+    assert notebook.read_text() == TORN
+    opened.cells[0].source = "x = 10"
+    server.save("a.py", opened)
+    assert [cell.source for cell in server.open("a.py").cells] == [cell.source for cell in opened.cells]
+
+
+def test_a_conflict_in_the_header_opens_under_mine(server: Server, notebook: Path) -> None:
+    def header(name: str) -> str:
+        return f"#   kernelspec:\n#     display_name: {name}\n#     language: python\n#     name: {name}\n"
+
+    torn = f"<<<<<<< HEAD\n{header('here')}=======\n{header('there')}>>>>>>> other\n"
+    notebook.write_text(f"# ---\n# jupyter:\n{torn}# ---\n\n# %%\nx = 1\n")
+
+    opened = server.open("a.py")
+
+    assert (opened.metadata.kernelspec.name, [cell.source for cell in opened.cells]) == ("here", ["x = 1"])

@@ -129,6 +129,28 @@ it('attaches a restarted kernel anew', async () => {
   await vi.waitFor(() => expect(attaching.pending(panel)).toBe(false));
 });
 
+it('has a restarted kernel ready only when it has its cluster again', async () => {
+  const { attaching, attach, clusters, panel, server, status, connection } = made();
+  const kernel = panel.sessionContext.session!.kernel!;
+  kernel.restart = () => {
+    status.emit('restarting');
+    connection.emit('connected');
+    return Promise.resolve();
+  };
+  await fetched(clusters);
+  await attaching.attach(panel, 'etl-dask');
+  const given = { cluster: server.cluster, attachment: { environ: {}, code: '', names: [] } };
+  let give = () => {};
+  attach.mockImplementationOnce(() => new Promise(resolve => (give = () => resolve(given))));
+  const ready = vi.fn();
+  void kernel.restart().then(ready);
+  await new Promise(resolve => setTimeout(resolve));
+  expect(ready).not.toHaveBeenCalled();
+
+  give();
+  await vi.waitFor(() => expect(ready).toHaveBeenCalledOnce());
+});
+
 it('takes the cluster along to another kernel', async () => {
   const { attaching, attach, clusters, detach, panel, kernelChanged } = made();
   await fetched(clusters);

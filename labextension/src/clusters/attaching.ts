@@ -185,10 +185,25 @@ export class Attaching {
   }
 
   private try(wish: Wish): void {
-    void this.give(wish).catch(error => this.failedSignal.emit(asApiError(error)));
+    const given = this.give(wish).catch(error => this.failedSignal.emit(asApiError(error)));
+    this.given.set(wish.kernel, given);
+  }
+
+  /** 'Restart and Run All' sends its first cell as soon as this is done: that waits for the cluster. */
+  private holdRestart(kernel: Kernel.IKernelConnection): void {
+    if (this.held.has(kernel)) {
+      return;
+    }
+    this.held.add(kernel);
+    const restart = kernel.restart.bind(kernel);
+    kernel.restart = async () => {
+      await restart();
+      await this.given.get(kernel);
+    };
   }
 
   private async give({ kernel, name, path }: Wish): Promise<void> {
+    this.holdRestart(kernel);
     this.giving.add(kernel.id);
     this.changedSignal.emit();
     try {
@@ -269,6 +284,10 @@ export class Attaching {
   private readonly lost = new Set<string>();
   /** Kernels that the server is just preparing. */
   private readonly giving = new Set<string>();
+  /** When a kernel has what it was last given behind the person's back. */
+  private readonly given = new WeakMap<Kernel.IKernelConnection, Promise<unknown>>();
+  /** Kernels whose restart waits for that. */
+  private readonly held = new WeakSet<Kernel.IKernelConnection>();
   /** Kernels whose packages are not compared yet. */
   private readonly fresh = new Set<Kernel.IKernelConnection>();
   private readonly comparisons = new Map<string, PackageComparison>();

@@ -66,7 +66,7 @@ async function agreed(
   deed: Deed,
   trans: TranslationBundle
 ): Promise<'nobody' | 'yes' | 'no'> {
-  await live.refresh();
+  await live.ask();
   const kernel = live.kernel;
   if (!kernel) {
     return 'nobody';

@@ -101,7 +101,7 @@ export class KernelDesk {
       return null;
     }
     if (!live.known) {
-      await live.refresh().catch(() => undefined);
+      await live.ask();
     }
     return live.kernel ? live : null;
   };

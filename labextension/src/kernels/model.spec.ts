@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { ApiError } from '../api';
 import { Overview } from '../panel/model';
@@ -38,6 +38,18 @@ describe('a shared kernel', () => {
       count: 3,
       code: 'train()'
     });
+  });
+
+  it('asks anew, though an earlier question is still open', async () => {
+    const answers = [new Promise<never>(() => undefined), Promise.resolve(aKernel({ state: 'busy' }))];
+    const { live } = aLive({
+      get: () => answers.shift(),
+      executions: async () => ({ items: [], next: null })
+    });
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    await live.ask();
+
+    expect(live.kernel?.state).toBe('busy');
   });
 
   it('says why something was refused', () => {

@@ -76,6 +76,11 @@ export class LiveKernel implements IDisposable {
     return this.poll.refresh();
   }
 
+  /** As `refresh`, but done only when there is an answer, and never one to a question from before. */
+  async ask(): Promise<void> {
+    await this.fetch().catch(() => undefined); // what was known before stays, with the error
+  }
+
   dispose(): void {
     if (this.isDisposed) {
       return;

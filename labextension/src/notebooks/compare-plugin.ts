@@ -61,7 +61,8 @@ export function addComparing(
     to.compareWithProduction(args)
   );
   add(CommandIDs.notebookHistory, trans.__('Notebook History'), (to, args) => to.history(args), {
-    icon: historyIcon
+    icon: historyIcon,
+    caption: trans.__('Versions of this notebook, and who changed each cell')
   });
   add(CommandIDs.cellHistory, trans.__('History of This Cell'), (to, args) => to.cellHistory(args), {
     describedBy: A_CLICKED_CELL

@@ -93,9 +93,9 @@ export function NotebookComparison(props: {
     setError(null);
     onPair(chosen);
   };
-  const { page, onKeyDown, step } = useSteps();
+  const { page, step } = useSteps();
   return (
-    <div className="slipway-Page slipway-mod-wide" ref={page} onKeyDown={onKeyDown}>
+    <div className="slipway-Page slipway-mod-wide" ref={page}>
       <div className="slipway-Head slipway-mod-sticky">
         <div className="slipway-Head-title">
           <PathTitle path={path} />

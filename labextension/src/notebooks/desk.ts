@@ -138,11 +138,7 @@ export class NotebookDesk {
       { path, ...wanted },
       this.context.trans.__('History: %1', nameOf(path)),
       page =>
-        page && args.tab === undefined
-          ? null
-          : this.wished(page, wanted, wish =>
-              drawn(HistoryPage, { path, wanted: wish, drawing: this.drawing })
-            )
+        this.wished(page, wanted, wish => drawn(HistoryPage, { path, wanted: wish, drawing: this.drawing }))
     );
   }
 

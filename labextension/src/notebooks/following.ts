@@ -3,6 +3,7 @@
  *
  * For pages without jupyter-collaboration; with it, the server does this for all pages of a notebook at once.
  */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { INotebookModel, INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
@@ -10,6 +11,7 @@ import type { Contents } from '@jupyterlab/services';
 
 import { type CellInputs, type Followed, asApiError } from '../api';
 import type { Context } from '../ui/context';
+import { markReadOnly } from './rights';
 import { takeOver } from './takeOver';
 
 /** Milliseconds between two looks at the files of notebooks that are seen. */
@@ -24,22 +26,15 @@ interface Inner {
   _maybeSave?: (options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
 }
 
-export class Following {
-  constructor(
-    private readonly context: Context,
-    notebooks: INotebookTracker,
-    private readonly contents: Contents.IManager
-  ) {
-    notebooks.widgetAdded.connect((_, panel) => void this.watch(panel));
-    notebooks.forEach(panel => void this.watch(panel));
-  }
-
-  private async watch(panel: NotebookPanel): Promise<void> {
+/** From here on, for each open notebook. */
+export function follow(app: JupyterFrontEnd, context: Context, notebooks: INotebookTracker): Promise<void> {
+  const { contents, serverSettings } = app.serviceManager;
+  async function watch(panel: NotebookPanel): Promise<void> {
     await panel.context.ready;
     if (panel.isDisposed || panel.context.model.collaborative) {
       return;
     }
-    const page = new FollowedPage(this.context, panel, this.contents);
+    const page = new FollowedPage(context, panel, contents);
     const timer = window.setInterval(() => {
       if (!document.hidden) {
         void page.look();
@@ -47,6 +42,9 @@ export class Following {
     }, EVERY);
     panel.disposed.connect(() => window.clearInterval(timer));
   }
+  notebooks.widgetAdded.connect((_, panel) => void watch(panel));
+  notebooks.forEach(panel => void watch(panel));
+  return markReadOnly(context, notebooks, serverSettings);
 }
 
 export class FollowedPage {

@@ -34,9 +34,9 @@ export function ResolvePage(props: { path: string; drawing: Drawing }): JSX.Elem
   const ask = React.useCallback(() => api.compare.merge(path), [api, path]);
   // No path: asked again on the server's news, what was chosen here would be gone.
   const { found, error, again } = useAsked('', ask);
-  const { page, onKeyDown, step } = useSteps();
+  const { page, step } = useSteps();
   return (
-    <div className="slipway-Page slipway-mod-wide" ref={page} onKeyDown={onKeyDown}>
+    <div className="slipway-Page slipway-mod-wide" ref={page}>
       {error && error.status !== 404 && <Problem error={error} retry={again} />}
       {!found && !error && <Skeleton lines={8} />}
       {found && <Settling key={path} {...{ path, found, drawing, step }} />}

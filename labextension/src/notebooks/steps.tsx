@@ -10,18 +10,23 @@ type Step = (by: 1 | -1) => void;
 /** What a page needs whose changes are `.slipway-Change` with an `h3`. */
 export function useSteps(): {
   page: React.RefObject<HTMLDivElement>;
-  onKeyDown: (event: React.KeyboardEvent) => void;
   step: Step;
 } {
   const page = React.useRef<HTMLDivElement>(null);
   const step: Step = by => page.current && goToChange(page.current, by);
-  const onKeyDown = (event: React.KeyboardEvent) => {
-    if ((event.key === 'n' || event.key === 'p') && !isTyping(event)) {
-      event.preventDefault();
-      step(event.key === 'n' ? 1 : -1);
-    }
-  };
-  return { page, onKeyDown, step };
+  React.useEffect(() => {
+    // Around the page: there the focus is when its tab is chosen.
+    const view = page.current?.closest<HTMLElement>('.jp-MainAreaWidget');
+    const onKeyDown = (event: KeyboardEvent) => {
+      if ((event.key === 'n' || event.key === 'p') && !isTyping(event) && page.current) {
+        event.preventDefault();
+        goToChange(page.current, event.key === 'n' ? 1 : -1);
+      }
+    };
+    view?.addEventListener('keydown', onKeyDown);
+    return () => view?.removeEventListener('keydown', onKeyDown);
+  }, []);
+  return { page, step };
 }
 
 export function StepButtons(props: { step: Step; disabled: boolean }): JSX.Element {
@@ -45,7 +50,7 @@ export function StepButtons(props: { step: Step; disabled: boolean }): JSX.Eleme
   );
 }
 
-function isTyping(event: React.KeyboardEvent): boolean {
+function isTyping(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement;
   return (
     event.ctrlKey ||

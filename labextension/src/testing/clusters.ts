@@ -103,6 +103,7 @@ export function aKernel(id = 'kernel-1') {
     isDisposed: false,
     info: Promise.resolve({ language_info: { name: 'python' } }),
     anyMessage: null as unknown,
+    restart: () => Promise.resolve(),
     requestExecute: (content: (typeof asked)[number]) => {
       asked.push(content);
       const packages = { status: 'ok', data: { 'application/json': { python: '3.12.1' } } };

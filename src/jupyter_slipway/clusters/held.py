@@ -147,7 +147,9 @@ class Sparing(Adaptive):
 
     async def workers_to_close(self, target: int) -> list[Any]:
         spared = await self._spared()
-        return [name for name in await super().workers_to_close(target) if str(name) not in spared]
+        # Of so many, that others are left to close.
+        idle = await super().workers_to_close(max(target - len(spared), 0))
+        return [name for name in idle if str(name) not in spared][: max(len(self.plan) - target, 0)]
 
 
 class Connected:

@@ -249,6 +249,10 @@ class Manager:
             await self.stop(name, person)
         async with self._patiently(name):
             row = self._store.get(name)
+            if row.cluster.state is ClusterState.STOPPING:
+                # Whoever was at it had looked before it was to be stopped.
+                await self._stop(row)
+                row = self._store.get(name)
             if row.cluster.state not in (ClusterState.STOPPED, ClusterState.FAILED):
                 raise Conflict(f"{name} is {row.cluster.state}: it cannot be deleted now.", hint="Try again shortly.")
             if row.ref:

@@ -12,8 +12,9 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jupyter_slipway.notebooks.diff import RESULTS, WORD
 
@@ -23,12 +24,23 @@ RING = 64
 """States that are remembered."""
 
 
-class State(NamedTuple):
-    inputs: Content
-    """Without outputs."""
-    said: Any
-    """What of it a text says: no ids."""
-    words: Counter[str]
+class State:
+    """What a document and the disk agreed on, without outputs."""
+
+    def __init__(self, content: Content) -> None:
+        self.inputs = content if isinstance(content, str) else without_results(content)
+
+    @cached_property
+    def said(self) -> Any:
+        """What of it a text says: no ids."""
+        if isinstance(self.inputs, str):
+            return self.inputs
+        return [(cell["cell_type"], cell["source"]) for cell in self.inputs["cells"]]
+
+    @cached_property
+    def words(self) -> Counter[str]:
+        text = self.said if isinstance(self.said, str) else "\n".join(source for _, source in self.said)
+        return Counter(word for word in WORD.findall(text) if not word.isspace())
 
 
 class Bases:
@@ -46,13 +58,13 @@ class Bases:
         """The newest state that was kept, without outputs; None when there is none that can be read."""
         with suppress(OSError, ValueError):
             self.newest = json.loads(self._kept.read_bytes())
-            self._ring.append(_state(self.newest))
+            self._ring.append(State(self.newest))
         return self.newest
 
     def add(self, content: Content) -> None:
         """The document and the disk agreed on this."""
         self.newest = content
-        state = _state(content)
+        state = State(content)
         if not self._ring or self._ring[-1].inputs != state.inputs:
             self._ring.append(state)
 
@@ -76,7 +88,7 @@ class Bases:
             is_committed: whether git knows `theirs`; asked only when it matters
         """
         assert self.newest is not None
-        found = _state(theirs)
+        found = State(theirs)
         known = list(self._ring)
         away = known[-1].words - found.words
         if not away or any(one.said == found.said for one in known):
@@ -91,17 +103,6 @@ def without_results(notebook: Content) -> Content:
     """Its inputs: what a text of it could say, and ids."""
     cells = [{key: value for key, value in cell.items() if key not in RESULTS} for cell in notebook["cells"]]
     return {**notebook, "cells": cells}
-
-
-def _state(content: Content) -> State:
-    if isinstance(content, str):
-        return State(content, content, _words(content))
-    said = [(cell["cell_type"], cell["source"]) for cell in content["cells"]]
-    return State(without_results(content), said, _words("\n".join(source for _, source in said)))
-
-
-def _words(text: str) -> Counter[str]:
-    return Counter(word for word in WORD.findall(text) if not word.isspace())
 
 
 def _distance(a: Counter[str], b: Counter[str]) -> int:

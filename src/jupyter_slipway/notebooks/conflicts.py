@@ -57,6 +57,11 @@ def sides(text: str) -> Sides | None:
     return Sides("".join(kept["mine"]), "".join(kept["theirs"]), labels["mine"], labels["theirs"])
 
 
+def has_marks(text: str) -> bool:
+    """Whether a line of it may begin or end a conflict."""
+    return any(f"\n{word} " in f"\n{text}" for word in (MINE, THEIRS))
+
+
 def open_conflicted(text: str, read: Callable[[str], Json]) -> Json | None:
     """The notebook of a text that git left in conflict; None when it has none.
 

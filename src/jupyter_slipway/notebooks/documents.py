@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
 from jupyter_slipway.notebooks import layout, text, writing
+from jupyter_slipway.notebooks.conflicts import has_marks, open_conflicted, sides
 from jupyter_slipway.notebooks.identity import CellText, How, Match, trace
 from jupyter_slipway.notebooks.manifests import Record
 from jupyter_slipway.notebooks.store import Store, Version, key_of
@@ -81,6 +82,8 @@ class Known(NamedTuple):
     format_name: str
     stamp: tuple[int, ...] | None = None
     """Of what is kept, to see whether another server kept something else."""
+    torn: bool = False
+    """Whether git's conflict marks lie across its cells: then no piece of the text is one of the cells."""
 
 
 class Documents:
@@ -140,7 +143,9 @@ class Documents:
                 writing.write(file, content)
             if kept:
                 store.note(path, id, "" if merged else token.said)
-            known = Known(id, content, text.decode(content, file.name), _inputs(mine, kept), kept, format_name)
+            decoded = text.decode(content, file.name)
+            torn = is_torn(decoded.text, file)
+            known = Known(id, content, decoded, _inputs(mine, kept), kept, format_name, torn=torn)
             self._remember(file, known, store)
             if refused:
                 raise Forbidden(
@@ -196,21 +201,25 @@ class Documents:
         id, decoded = layout.text_id(content), text.decode(content, file.name)
         version = store.load(id)
         format_name = _format(decoded.text, file, config)
+        torn = is_torn(decoded.text, file)
         if version and version.ours:
             record = version.record
             notebook: Notebook = {"metadata": record.metadata, "cells": record.cells}
-            known = Known(id, content, decoded, notebook, version, format_name or "percent")
+            known = Known(id, content, decoded, notebook, version, format_name or "percent", torn=torn)
         elif format_name is None:
             return None
         else:
-            known = self._read_anew(file, Known(id, content, decoded, {}, version, format_name), store, path, config)
+            known = Known(id, content, decoded, {}, version, format_name, torn=torn)
+            known = self._read_anew(file, known, store, path, config)
         self._remember(file, known, store)
         return known
 
     def _read_anew(self, file: Path, known: Known, store: Store, path: str, config: Any) -> Known:
         """A text that was written elsewhere, with what the version before it tells of its cells."""
         past = known.version or store.latest(path)
-        notebook = text.parse(known.decoded.text, file.name, config, _past(past) if past and past.ours else None)
+        written = known.decoded.text
+        opened = open_conflicted(written, lambda side: text.parse(side, file.name, config)) if known.torn else None
+        notebook = opened or text.parse(written, file.name, config, _past(past) if past and past.ours else None)
         give_back(notebook, past, store)
         if past is None:
             return known._replace(notebook=notebook)
@@ -279,7 +288,8 @@ class Documents:
             return text.encode(text.render(notebook, file.suffix, format_name, config), None)
         if disk.format_name == format_name and text.same_inputs(disk.notebook, notebook):
             return disk.content
-        before = Before(disk.decoded.text, disk.notebook) if disk.format_name == format_name else None
+        keeps = disk.format_name == format_name and not disk.torn
+        before = Before(disk.decoded.text, disk.notebook) if keeps else None
         return text.encode(text.render(notebook, file.suffix, format_name, config, before), disk.decoded)
 
     def _keep(
@@ -334,6 +344,17 @@ def read(file: Path, largest: int = LARGEST) -> bytes:
         raise BadRequest(f"{file.name} is a folder.", hint="Save it under another name.") from error
     except PermissionError as error:
         raise Forbidden(f"{file.name} may not be read.", hint="Let its owner give you the right to.") from error
+
+
+def is_torn(content: str, file: Path) -> bool:
+    """Whether git's conflict marks lie in it as they do not within a cell of code: it is opened as each side was."""
+    if not has_marks(content):
+        return False
+    if not text.has_markers(file.suffix):
+        return sides(content) is not None
+    header, cells = text.cut(content, file.suffix)
+    torn = [piece for piece in cells if has_marks(piece) and ("[" in piece.partition("\n")[0] or sides(piece) is None)]
+    return bool(torn or has_marks(header)) and sides(content) is not None
 
 
 def give_back(notebook: Notebook, past: Version | None, store: Store) -> None:
@@ -473,9 +494,10 @@ def _without_mark(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pieces(content: bytes, file: Path, cells: int) -> tuple[str, list[str]] | None:
     """Fingerprints of a percent text's header and cells; None when it cannot be cut."""
-    if not text.has_markers(file.suffix):
+    decoded = text.decode(content, file.name).text
+    if not text.has_markers(file.suffix) or is_torn(decoded, file):
         return None
-    pieces = text.cut(text.decode(content, file.name).text, file.suffix)
+    pieces = text.cut(decoded, file.suffix)
     if len(pieces.cells) not in (cells, cells - 1) or not pieces.cells:
         return None
     return text.fingerprint(pieces.header), [text.fingerprint(piece) for piece in pieces.cells]

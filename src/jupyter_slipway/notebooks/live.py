@@ -13,19 +13,19 @@ from pycrdt import Map, Text
 
 from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, with_marks
 from jupyter_slipway.notebooks.diff import RESULTS, Cell, Json, longest_rise, same_cells
-from jupyter_slipway.notebooks.merge import MergedCell, merge_notebooks, merge_texts, text_edits
+from jupyter_slipway.notebooks.merge import MergedCell, merge_notebooks, text_edits
+from jupyter_slipway.notebooks.merge_percent import merge_texts_of
 
 
-def merge_text(document: Any, base: str, theirs: str) -> int:
-    """Let a shared text have what `theirs` changed since `base`.
+def merge_text(document: Any, base: str, theirs: str, suffix: str = "") -> int:
+    """Let a shared text have what `theirs` changed since `base`; cell by cell, where files of `suffix` have cells.
 
     Returns:
         how many places both changed, each in its own way: they hold both, between git's marks
     """
-    mine = document.get()
-    merged = merge_texts(base, mine, theirs, together=True)
-    write_text(document, merged.marked(HERE, ELSEWHERE))
-    return len(merged.clashes)
+    merged, conflicts = merge_texts_of(suffix, base, document.get(), theirs)
+    write_text(document, merged)
+    return conflicts
 
 
 def write_text(document: Any, text: str) -> None:

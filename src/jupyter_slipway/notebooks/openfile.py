@@ -257,9 +257,20 @@ class OpenFile:
             self._failed_at = asyncio.get_running_loop().time()
             raise Unavailable(f"{self.disk.path} changes faster than it can be merged.", hint="It is tried again.")
 
+    async def read(self, view: View) -> Content:
+        """What the view is on disk, with the ids that it knows.
+
+        Raises:
+            HTTPError: there is none, or it cannot be read
+        """
+        found = await self.disk.read(view)
+        if isinstance(view, NotebookView) and self.disk.file.suffix in TEXTS:
+            view.identify(found)
+        return found
+
     async def _take_in(self) -> None:
         state = await self.disk.state()
-        behind = [one for one in self.views if state not in (one.seen, one.refused)]
+        behind = [one for one in self.views if one.is_behind(state)]
         if state is None:
             for view in behind:
                 view.say("WARNING", f"{self.disk.path} was deleted or moved. It is written anew with the next change.")
@@ -281,10 +292,7 @@ class OpenFile:
     async def _read(self, view: View, state: State) -> Content | None:
         """None when it cannot be; the view is told."""
         try:
-            found = await self.disk.read(view)
-            if isinstance(view, NotebookView) and self.disk.file.suffix in TEXTS:
-                view.identify(found)
-            return found
+            return await self.read(view)
         except HTTPError as error:
             if view.refused is None:
                 view.say("ERROR", f"{error.log_message or error} What is open here is kept, and not saved over it.")
@@ -359,7 +367,7 @@ class OpenFile:
         while True:
             await asyncio.sleep(poll)
             state = await self.disk.state()
-            if any(state not in (one.seen, one.refused) for one in self.views) or self._tries_again():
+            if any(one.is_behind(state) for one in self.views) or self._tries_again():
                 await self._save()
 
     def _tries_again(self) -> bool:

@@ -143,13 +143,13 @@ class MergingRoom(rooms.DocumentRoom):
     async def _load(self, file: OpenFile) -> None:
         """What the room held when it was last open, and what became of the file since."""
         shown = view(self._document, self._file_type, self._file_format, self.files.bases(self._room_id), self._say)
+        base = await asyncio.to_thread(shown.bases.restore)
         state = await file.disk.state()
-        theirs = await file.disk.read(shown)
+        theirs = await file.read(shown)
         if not await self._has_history():
             await self._apply_deterministic_source_content(theirs)
         elif (now := shown.content()) != theirs:
             # Without a base somebody else wrote the history: then the file is what counts.
-            base = await asyncio.to_thread(shown.bases.restore)
             shown.merge(now if base is None else base, theirs)
             shown.dirty = shown.content() != theirs
         if self.ystore:

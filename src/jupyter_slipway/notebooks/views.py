@@ -6,15 +6,17 @@ can be typed in between, so that it never has a conflict.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath
 from typing import Any, Literal
+
+from jupyter_ydoc.utils import cast_all
+from pycrdt import Map
 
 from jupyter_slipway.errors import BadRequest
 from jupyter_slipway.notebooks import live, recognise, text
 from jupyter_slipway.notebooks.bases import Bases, Content, without_results
 from jupyter_slipway.notebooks.documents import fresh_ids, name_cells
-from jupyter_slipway.notebooks.merge import merge_texts
 from jupyter_slipway.notebooks.sightings import State
 from jupyter_slipway.notebooks.text import Before, Past
 
@@ -42,6 +44,10 @@ class View:
     def is_notebook(self) -> bool:
         return self.type == "notebook"
 
+    def is_behind(self, state: State | None) -> bool:
+        """Whether it is to look at the file again, which is in this state."""
+        return state != self.seen and (state is None or state != self.refused)
+
     def content(self) -> Content:
         raise NotImplementedError
 
@@ -64,12 +70,45 @@ class TextView(View):
         return str(self.document.get())
 
     def merge(self, base: str, theirs: str) -> int:
-        return live.merge_text(self.document, base, theirs)
+        return live.merge_text(self.document, base, theirs, PurePath(self.document.path or "").suffix)
 
 
 class NotebookView(View):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._cells: dict[str, dict[str, Any]] = {}
+        """As they were last read, by id: of 50 MB of outputs only what somebody touched is read again."""
+        self._subscription = self.document.ycells.observe_deep(self._touched)
+
+    def _touched(self, events: Sequence[Any]) -> None:
+        """Somebody changed the document's cells."""
+        places = [event.path[0] if event.path else None for event in events]
+        if None in places:
+            # Cells came or went: the others' places in the same change are not to be relied on.
+            self._cells.clear()
+            return
+        for place in set(places):
+            self._cells.pop(self.document.ycells[place].get("id"), None)
+
     def content(self) -> Content:
-        return self.document.get()
+        """Not to be changed: what nobody touches is the same object the next time."""
+        document = self.document
+        meta = document.ydoc.get("meta", type=Map).to_py()
+        cells: dict[str, dict[str, Any]] = {}
+        for ycell in document.ycells:
+            id = ycell.get("id")
+            if id is None or id in cells:
+                self._cells.clear()
+                return document.get()
+            cells[id] = self._cells.get(id) or document._cell_to_py(ycell, meta)
+        self._cells = cells
+        told = cast_all(meta, float, int)
+        return {
+            "cells": list(cells.values()),
+            "metadata": told.get("metadata", {}),
+            "nbformat": int(told.get("nbformat", 0)),
+            "nbformat_minor": int(told.get("nbformat_minor", 0)),
+        }
 
     def identify(self, theirs: Content) -> None:
         """Give the cells of a text, which keeps no ids, those that they had when the file and the document agreed."""
@@ -114,8 +153,7 @@ class Twins:
             return
         before = Before(self._text, self._inputs)
         written = text.render(now, self._file.suffix, self._format, self._config, before)
-        merged = merge_texts(self._text, self.words.content(), written, together=True)
-        live.write_text(self.words.document, merged.text)
+        live.merge_text(self.words.document, self._text, written, self._file.suffix)
         self._text, self._inputs, self._parsed = written, now, None
 
     def _tell_notebook(self) -> None:

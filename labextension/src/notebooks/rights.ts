@@ -1,0 +1,57 @@
+/** Who may only read is told so, and cannot type what would be dropped. */
+import type { Cell } from '@jupyterlab/cells';
+import { URLExt } from '@jupyterlab/coreutils';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { ServerConnection } from '@jupyterlab/services';
+import { Widget } from '@lumino/widgets';
+
+import type { Context } from '../ui/context';
+
+import '../../style/texts.css';
+
+/** Marks shared notebooks of a person who may not write. */
+export async function markReadOnly(
+  context: Context,
+  notebooks: INotebookTracker,
+  settings: ServerConnection.ISettings
+): Promise<void> {
+  if (await mayWrite(settings)) {
+    return;
+  }
+  notebooks.widgetAdded.connect((_, panel) => mark(context, panel));
+  notebooks.forEach(panel => mark(context, panel));
+}
+
+/** Whether the server lets this person change files. Not knowing, it is for the server to refuse. */
+export async function mayWrite(settings: ServerConnection.ISettings): Promise<boolean> {
+  const asked = encodeURIComponent(JSON.stringify({ contents: ['write'] }));
+  const url = `${URLExt.join(settings.baseUrl, 'api/me')}?permissions=${asked}`;
+  try {
+    const response = await ServerConnection.makeRequest(url, {}, settings);
+    const told = (await response.json()) as { permissions?: { contents?: string[] } };
+    return told.permissions?.contents?.includes('write') ?? true;
+  } catch {
+    return true;
+  }
+}
+
+function mark(context: Context, panel: NotebookPanel): void {
+  const note = new Widget();
+  note.addClass('slipway-ReadOnly');
+  note.node.setAttribute('role', 'note');
+  note.node.textContent = context.trans.__('You may read this notebook, not change it.');
+  panel.contentHeader.addWidget(note);
+  const seen = new WeakSet<Cell>();
+  const look = () => {
+    for (const cell of panel.content.widgets) {
+      if (!seen.has(cell)) {
+        seen.add(cell);
+        cell.readOnly = true;
+      }
+    }
+  };
+  void panel.revealed.then(() => {
+    look();
+    panel.content.modelContentChanged.connect(look);
+  });
+}
