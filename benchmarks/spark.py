@@ -1,6 +1,6 @@
 """How long a notebook waits for Spark: attached to a Slipway cluster, beside a session of its own.
 
-`python benchmarks/spark.py`; both after pyspark is imported, since both pay for that. A session of its own needs a
+`python benchmarks/spark.py [ROUNDS]`; both after pyspark is imported, since both pay for that. A session of its own needs a
 Java of the system, and is left out where there is none.
 """
 
@@ -24,7 +24,7 @@ from rich.table import Table
 from jupyter_slipway.clusters.backends.spark_local import SparkLocal
 from jupyter_slipway.clusters.model import ClusterState
 
-ROUNDS = 5
+ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 MEASURE = """
 import json, resource, time
 import pyspark.sql, pyspark.sql.connect.session

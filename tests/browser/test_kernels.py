@@ -173,6 +173,7 @@ def test_a_death_is_said_with_its_reason(server, person):
         banner = who.page.locator(".slipway-KernelBanner")
         expect(banner).to_contain_text(f"The kernel died while {name} ran", timeout=SLOW)
         expect(banner).to_contain_text("killed (signal 9, SIGKILL)")
+        expect(banner).to_be_visible()
     while (dialog := ada.page.locator(".jp-Dialog-button")).count():
         dialog.last.click()
     ada.run(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
@@ -27,7 +28,11 @@ def patient() -> None:
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory):
-    with lab_server(tmp_path_factory.mktemp("lab"), together=True) as server:
+    home = tmp_path_factory.mktemp("lab")
+    (home / "config").mkdir()
+    readers = {"ServerApp": {"authorizer_class": "tests.notebooks.readers.Readers"}}
+    (home / "config" / "jupyter_server_config.json").write_text(json.dumps(readers))
+    with lab_server(home, together=True) as server:
         yield server
 
 
@@ -85,6 +90,23 @@ def test_typing_goes_on_while_the_disk_changes(browser, together: LabServer) -> 
     assert bob.page.locator(".jp-Dialog").count() == 0
     ada.close()
     bob.close()
+
+
+def test_who_may_only_read_sees_the_typing_and_is_told(browser, together: LabServer) -> None:
+    file = together.root / "read.py"
+    file.write_text(TEXT)
+    ada = opened(browser, together, "ada", file)
+    vera = opened(browser, together, "vera", file, NOTEBOOK.replace("{ name: 'python3' }", "{ shouldStart: false }"))
+    expect(cell(vera, 2)).to_have_text("third = 3")
+    expect(vera.page.get_by_role("note").get_by_text("You may read this notebook, not change it.")).to_be_visible()
+    cell(ada, 0).click()
+    ada.page.keyboard.press("End")
+    ada.page.keyboard.type("0  # from ada")
+    expect(cell(vera, 0)).to_have_text("first = 10  # from ada")
+    expect(cell(vera, 0)).to_have_attribute("aria-readonly", "true")
+    ada.until_on_disk(lambda: "from ada" in file.read_text())
+    ada.close()
+    vera.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    # pytest-base-url's own, which pytest-playwright needs.
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
 
 TEXT = "# %%\nx = 20\n\n# %%\nprint(x + 1)\n"
 OPEN = """() => void window.jupyterapp.commands.execute('docmanager:open', {

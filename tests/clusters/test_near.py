@@ -155,9 +155,13 @@ async def test_the_death_of_the_nanny_is_said_at_once_and_a_shutdown_leaves_noth
             ran = other.ask("GET", f"slipway/api/kernels/{second}/executions")["items"]
             assert [(one["person"], one["status"]) for one in ran] == [("bob", "ok")]
         page = await Page.open(server, second)
+        asked = page.execute("import time; time.sleep(600)")
+        await page.until(lambda: page.of(asked, "execute_input"))
         host = json.loads((directory / "record.json").read_text())["pid"]
         os.kill(parent(host), signal.SIGKILL)
         await page.until(lambda: "dead" in page.states())
+        reply = await page.reply(asked)
+        assert "keeps the worker of theirs has ended" in reply["evalue"], reply
         await soon(lambda: server.ask("GET", "slipway/api/kernels")["items"] == [])
 
         status, said = server.refused("GET", f"slipway/api/kernels/{second}")

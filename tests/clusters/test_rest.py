@@ -120,6 +120,7 @@ def test_what_cannot_be_is_refused_in_words(server: Server, body: Any, status: i
         ("GET", "clusters/none/progress?holder=k", None),
         ("POST", "clusters/none/cancel", {"holder": "k"}),
         ("POST", "clusters/none/packages", {"packages": {}}),
+        ("POST", "clusters/none/synchronise", {"packages": {}, "digest": "x"}),
         ("GET", "clusters/..%2F..%2Fx", None),
     ],
 )

@@ -10,9 +10,11 @@ from typing import Any
 
 import nbformat
 import pytest
+from pycrdt import Array, Doc
 from tornado.websocket import websocket_connect
 
 from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.documents import _show
 from tests.kernels.servers import NO_POOL, Server, in_loop, serving
 from tests.waiting import soon
 
@@ -26,7 +28,10 @@ class Shared:
     def __init__(self, server: Server, *sources: str) -> None:
         self.server = server
         self.path = server.root / f"shared-{secrets.token_hex(3)}.ipynb"
-        cells = [nbformat.v4.new_code_cell(source, id=f"c{number}") for number, source in enumerate(sources)]
+        old = {"slipway": {"stale": "outputs of an earlier source"}}
+        cells = [
+            nbformat.v4.new_code_cell(source, id=f"c{number}", metadata=old) for number, source in enumerate(sources)
+        ]
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         self.path.write_text(json.dumps(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells)))
         asked = {"format": "json", "type": "notebook"}
@@ -76,7 +81,7 @@ def test_outputs_reach_the_file_as_a_page_would_have_saved_them(server):
     assert shared.run(2)["status"] == "ok"
 
     printed = shared.until(0, lambda cell: cell["execution_count"])
-    assert printed["execution_count"] == 1
+    assert (printed["execution_count"], printed["metadata"].get("slipway")) == (1, None)
     assert [one["output_type"] for one in printed["outputs"]] == ["stream", "execute_result"]
     assert text(printed) == "a\nb\n"
     assert printed["outputs"][1]["execution_count"] == 1
@@ -163,6 +168,24 @@ def test_a_killed_server_loses_no_line(tmp_path):
             )
     finally:
         hosts.end_all(home)
+
+
+def test_a_text_into_which_a_page_has_brought_something_is_written_anew():
+    outputs = Doc().get("outputs", type=Array)
+    anew = []
+    outputs.observe(lambda event: anew.append(event.delta))
+
+    def shown(text: str, ours: str) -> tuple[str, bool]:
+        anew.clear()
+        _show(outputs, [{"output_type": "stream", "name": "stdout", "text": text}], 0, ours)
+        return str(outputs[0]["text"]), bool(anew)
+
+    assert shown("1\n", "") == ("1\n", True)
+    assert shown("1\n2\n", "1\n") == ("1\n2\n", False)
+    assert shown("1\n50 %", "1\n2\n") == ("1\n50 %", False)
+    outputs[0]["text"].insert(0, "1\n")
+    # Pages append whatever is inserted into a text: only a new one is shown as it is.
+    assert shown("1\n60 %", "1\n50 %") == ("1\n60 %", True)
 
 
 @in_loop

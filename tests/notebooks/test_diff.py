@@ -144,6 +144,13 @@ def test_cells_are_paired_by_id_whatever_became_of_them() -> None:
     assert pair_cells(a, b) == [(0, 1), (1, 2)]
 
 
+def test_a_new_cell_is_not_taken_for_one_that_went_where_ids_are_kept() -> None:
+    a = [code("x = 1", "a"), code("late['hour'] = late.time // 100", "b"), code("y = 1", "c")]
+    b = [a[0], code("late['hour'] = late.time // 60", "d"), a[2]]
+    assert pair_cells(a, b) == [(0, 0), (2, 2)]
+    assert pair_cells(a, [a[0], code(a[1]["source"], "pasted"), a[2]]) == [(0, 0), (1, 1), (2, 2)]
+
+
 def test_cells_without_ids_are_paired_by_what_they_are() -> None:
     a = [code("import os"), code("total = sum(values) + 1"), code("print(total)")]
     b = [code("import os"), code("# new"), code("total = sum(values) + 2"), code("print(total)")]

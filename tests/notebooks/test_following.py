@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,23 @@ def test_an_ipynb_that_was_run_elsewhere_shows_it_where_nothing_is_unsaved(tmp_p
 
     assert [cell.cell for cell in asked(tmp_path, home, "a.ipynb", base, base).cells] == [None, None]
     assert [cell.cell["outputs"] for cell in asked(tmp_path, home, "a.ipynb", base, base, clean=True).cells] == [[], []]
+
+
+def test_a_notebook_of_before_there_were_ids_is_followed_by_what_its_cells_say(tmp_path: Path, home: Path) -> None:
+    def old(*sources: str) -> str:
+        cells = [{"cell_type": "markdown", "metadata": {}, "source": source} for source in sources]
+        return json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells})
+
+    file = tmp_path / "a.ipynb"
+    base = [CellInputs("p1", "markdown", "One and two"), CellInputs("p2", "markdown", "three and four")]
+    mine = typed(base, 1, "three and four, typed")
+    file.write_text(old("One and 2", "three and four", "new"))
+
+    followed = asked(tmp_path, home, "a.ipynb", base, mine)
+    again = asked(tmp_path, home, "a.ipynb", followed.base, mine)
+
+    assert shown(followed, mine) == ["One and 2", "three and four, typed", "new"]
+    assert len(again.cells) >= len(mine)
 
 
 def test_what_both_changed_is_marked_in_the_page(tmp_path: Path, home: Path) -> None:

@@ -52,6 +52,20 @@ def test_a_cell_is_followed_by_what_it_is_not_by_where_it_stands(folder: Folder,
     assert [one["message"] for one in found["revisions"]] == ["renamed", "moved and edited", "another cell", "first"]
 
 
+def test_a_cells_past_begins_with_what_is_not_committed_and_says_what_each_step_changed(
+    folder: Folder, ask: Ask
+) -> None:
+    folder.commit("a.py", percent("x = 1", "y = 1"), "first")
+    folder.commit("a.py", percent("x = 2", "y = 1"), "second")
+    (folder.top / "a.py").write_text(percent("x = 3", "y = 1"))
+    _, found = ask("GET", "/notebooks/history", path="a.py", cell="0")
+    said = [(one["revision"] and one["revision"]["message"], one["before"], one["source"]) for one in found["cells"]]
+    assert said == [(None, "x = 2", "x = 3"), ("second", "x = 1", "x = 2"), ("first", None, "x = 1")]
+    assert (found["cell_type"], found["cells"][0]["diff"][0]["op"]) == ("code", "patch")
+    blamed = ask("GET", "/notebooks/blame", path="a.py")[1]["items"]
+    assert [(one["title"], one["committed"]) for one in blamed] == [("x = 3", False), ("y = 1", True)]
+
+
 def test_a_cell_is_named_by_its_id(folder: Folder, ask: Ask) -> None:
     write(folder.top / "a.ipynb", notebook(code("x = 1", "first"), code("y = 1", "second")))
     folder.git("add", "-A")
@@ -133,6 +147,86 @@ def test_both_sides_of_a_git_conflict_are_merged_for_a_person(folder: Folder, as
         "y = 2 + z",
     ]
     assert [one["common_path"][1] for one in found["decisions"] if one["conflict"]] == [0]
+
+
+def test_what_a_person_settled_becomes_the_file_and_what_it_was_is_kept(folder: Folder, ask: Ask) -> None:
+    def commit(*cells: dict[str, object]) -> None:
+        folder.commit("a.ipynb", json.dumps(notebook(*cells)))
+
+    commit(code("x = 1", "a"), code("y = 1", "b"))
+    folder.git("checkout", "-q", "-b", "dev")
+    commit(code("x = 3", "a"), code("y = 1", "b"))
+    folder.git("checkout", "-q", "main")
+    commit(code("x = 2", "a", printed("2")))
+    assert ask("POST", "/notebooks/merge", {"path": "a.ipynb"})[0] == 404
+    folder.git("merge", "dev", check=False)
+    marked = (folder.top / "a.ipynb").read_text()
+    _, found = ask("POST", "/notebooks/merge", {"path": "a.ipynb"})
+    (conflict,) = found["cells"]
+    assert (conflict["index"], conflict["base"]) == (0, "x = 1")
+    assert (conflict["mine"]["outputs"], conflict["theirs"]["source"]) == ([printed("2")], "x = 3")
+    assert [one["conflict"] for one in conflict["decisions"]] == [True]
+    assert (found["mine"], found["theirs"]) == ("main", "dev")
+
+    body = {"path": "a.ipynb", "notebook": found["merged"]}
+    assert ask("POST", "/notebooks/resolve", body)[0] == 409
+    assert (folder.top / "a.ipynb").read_text() == marked
+    found["merged"]["cells"][0]["source"] = "x = 5"
+    status, kept = ask("POST", "/notebooks/resolve", body)
+    settled = json.loads((folder.top / "a.ipynb").read_text())
+    assert (status, [cell["source"] for cell in settled["cells"]]) == (200, [["x = 5"]])
+    ask("POST", "/notebooks/restore", {"path": "a.ipynb", "revision": kept["snapshot"]})
+    assert (folder.top / "a.ipynb").read_text() == marked
+
+
+def test_a_cell_that_one_side_removed_is_a_conflict_without_that_side(folder: Folder, ask: Ask) -> None:
+    sides = {
+        name: notebook(*cells)
+        for name, cells in {
+            "base": [code("x = 1", "a"), code("y = 1", "b")],
+            "mine": [code("x = 1", "a")],
+            "theirs": [code("x = 1", "a"), code("y = 2", "b")],
+        }.items()
+    }
+    folder.commit("a.ipynb", json.dumps(sides["base"]))
+    _, found = ask("POST", "/notebooks/merge", {"path": "a.ipynb", "contents": sides})
+    (conflict,) = found["cells"]
+    assert (conflict["mine"], conflict["theirs"]["source"], conflict["decisions"]) == (None, "y = 2", [])
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status"),
+    [("a.py", notebook(), 400), ("a.ipynb", {}, 422), ("a.ipynb", {"cells": [1], "metadata": {}}, 422)],
+)
+def test_only_a_notebook_is_a_settled_file(
+    folder: Folder, ask: Ask, path: str, content: dict[str, object], status: int
+) -> None:
+    folder.commit("a.py", percent("x = 1"))
+    folder.commit("a.ipynb", json.dumps(notebook(code("x = 1", "a"))))
+    assert ask("POST", "/notebooks/resolve", {"path": path, "notebook": content})[0] == status
+    assert folder.git("status", "--porcelain") == ""
+
+
+def test_branches_and_tags_can_be_compared_with(folder: Folder, ask: Ask) -> None:
+    folder.commit("a.py", percent("x = 1"))
+    folder.git("branch", "feature/one")
+    folder.git("tag", "v1")
+    _, found = ask("GET", "/notebooks/references", path="a.py")
+    assert found == {
+        "branch": "main",
+        "branches": ["feature/one", "main"],
+        "tags": ["v1"],
+        "colleagues": [],
+        "in_conflict": False,
+    }
+
+
+def test_without_outputs_neither_side_has_any(folder: Folder, ask: Ask) -> None:
+    folder.commit("a.ipynb", json.dumps(notebook(code("x", "a", printed("1"), count=1))))
+    write(folder.top / "a.ipynb", notebook(code("x", "a", printed("2"), count=2)))
+    _, found = ask("POST", "/notebooks/diff", {"path": "a.ipynb", "outputs": False})
+    assert (found["same"], found["base"]["cells"][0]["outputs"]) == (True, [])
+    assert ask("POST", "/notebooks/diff", {"path": "a.ipynb"})[1]["same"] is False
 
 
 # --- restore, keep, commit

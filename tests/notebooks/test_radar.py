@@ -130,6 +130,10 @@ def test_a_colleagues_copy_can_be_compared(folder: Folder, tmp_path: Path, home:
     saves(bob, tmp_path / "bobs", *START, "more")
     _, found = ada("POST", "/notebooks/diff", {"path": "a.py", "base": "HEAD", "other": "@bob"})
     assert found["diff"][0]["diff"][0]["valuelist"][0]["source"] == "more"
+    assert ada("GET", "/notebooks/references", path="a.py")[1]["colleagues"] == ["bob"]
+    shares(ada, "off")
+    assert ada("POST", "/notebooks/diff", {"path": "a.py", "other": "@bob"})[0] == 403
+    assert ada("GET", "/notebooks/references", path="a.py")[1]["colleagues"] == []
 
 
 def test_a_remote_that_is_away_is_said_and_the_folder_works_on(folder: Folder, home: Path) -> None:

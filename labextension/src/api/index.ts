@@ -3,6 +3,7 @@ import type { ServerConnection } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
 
 import type { Clusters } from './clusters';
+import type { Compare } from './compare';
 import type { Kernels } from './kernels';
 import type * as m from './model';
 import { Server } from './request';
@@ -139,78 +140,13 @@ export class Publish {
   }
 }
 
-/** Notebooks compared, looked back on and shared. */
-export class Compare {
-  constructor(private readonly server: Server) {}
-
-  diff(body: m.DiffRequest): Promise<m.NotebookDiff> {
-    return this.server.request('POST', ['notebooks', 'diff'], { body });
-  }
-
-  /** The sides of a merge in conflict as one, with what a person has to settle. */
-  merge(path: string): Promise<m.NotebookMerge> {
-    return this.server.request('POST', ['notebooks', 'merge'], { body: { path } });
-  }
-
-  /** What the file was is kept as a snapshot before. */
-  resolve(path: string, notebook: Record<string, unknown>): Promise<{ snapshot: string | null }> {
-    return this.server.request('POST', ['notebooks', 'resolve'], { body: { path, notebook } });
-  }
-
-  /** Branches, tags and colleagues to compare with. */
-  references(path: string): Promise<m.References> {
-    return this.server.request('GET', ['notebooks', 'references'], { query: { path } });
-  }
-
-  /** For each cell who made it what it is. */
-  blame(path: string): Promise<{ items: m.Blame[] }> {
-    return this.server.request('GET', ['notebooks', 'blame'], { query: { path } });
-  }
-
-  /** Write it as text or as .ipynb, in its place. */
-  convert(body: { notebook: string; format: string }): Promise<m.ConvertedNotebook> {
-    return this.server.request('POST', ['notebooks', 'convert'], { body });
-  }
-
-  /** What an open notebook becomes when its file has changed. */
-  follow(body: {
-    notebook: string;
-    base: m.CellInputs[];
-    mine: m.CellInputs[];
-    clean: boolean;
-  }): Promise<m.Followed> {
-    return this.server.request('POST', ['notebooks', 'follow'], { body });
-  }
-
-  history(path: string, cell = ''): Promise<m.NotebookHistory> {
-    return this.server.request('GET', ['notebooks', 'history'], { query: { path, cell } });
-  }
-
-  /** What the file was is kept as a snapshot before. */
-  restore(path: string, revision: string): Promise<{ snapshot: string | null }> {
-    return this.server.request('POST', ['notebooks', 'restore'], { body: { path, revision } });
-  }
-
-  snapshot(path: string): Promise<{ snapshot: string | null }> {
-    return this.server.request('POST', ['notebooks', 'snapshots'], { body: { path } });
-  }
-
-  radar(path: string): Promise<m.RadarView> {
-    return this.server.request('GET', ['notebooks', 'radar'], { query: { path } });
-  }
-
-  share(path: string, sharing: m.RadarView['sharing'], remote: string): Promise<m.RadarView> {
-    return this.server.request('PUT', ['notebooks', 'radar'], { body: { path, sharing, remote } });
-  }
-}
-
 export class Api {
   readonly server: Server;
   readonly jobs: Jobs;
   readonly runs: Runs;
   readonly publish: Publish;
-  readonly compare: Compare;
-  /** These two are set by their desks, which bring them: nothing of them loads at start. */
+  /** These are set by what brings them: nothing of them loads at start. */
+  compare?: Compare;
   clusters!: Clusters;
   kernels!: Kernels;
 
@@ -219,7 +155,6 @@ export class Api {
     this.jobs = new Jobs(this.server);
     this.runs = new Runs(this.server);
     this.publish = new Publish(this.server);
-    this.compare = new Compare(this.server);
   }
 
   status(): Promise<m.Status> {

@@ -16,13 +16,36 @@ export function banner(
   restart: () => void
 ): SlipwayWidget {
   const dismissed = new Set<string>();
+  const fit = (height: number) => {
+    // The place above a notebook gives what is asked for in so many pixels, and else nothing.
+    widget.node.style.minHeight = `${height}px`;
+    widget.parent?.fit();
+  };
   const widget = new SlipwayWidget(context, () => (
-    <UseSignal signal={live.changed}>
-      {() => <Banner live={live} panel={panel} dismissed={dismissed} restart={restart} />}
-    </UseSignal>
+    <Measured tell={fit}>
+      <UseSignal signal={live.changed}>
+        {() => <Banner live={live} panel={panel} dismissed={dismissed} restart={restart} />}
+      </UseSignal>
+    </Measured>
   ));
   widget.addClass('slipway-KernelBanner');
   return widget;
+}
+
+/** Tells how high its inside is, and again whenever that changes. */
+function Measured(props: { tell: (height: number) => void; children: React.ReactNode }): JSX.Element {
+  const box = React.useRef<HTMLDivElement>(null);
+  const { tell } = props;
+  React.useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => tell(Math.ceil(entry.contentRect.height)));
+    observer.observe(box.current!);
+    return () => observer.disconnect();
+  }, [tell]);
+  return (
+    <div ref={box} className="slipway-Measured">
+      {props.children}
+    </div>
+  );
 }
 
 function Banner(props: {

@@ -4,6 +4,7 @@ import type { IDiffEntry } from 'nbdime/lib/diff/diffentries';
 import * as React from 'react';
 
 import { type Blame, type CellChange } from '../api';
+import { comparing } from '../api/compare';
 import type { Drawing } from '../pages';
 import { CommandIDs } from '../tokens';
 import { useContext } from '../ui/context';
@@ -15,7 +16,7 @@ import { Who } from './title';
 export function CellList(props: { path: string; choose: (cell: string) => void }): JSX.Element {
   const { api, trans } = useContext();
   const { path, choose } = props;
-  const ask = React.useCallback(() => api.compare.blame(path), [api, path]);
+  const ask = React.useCallback(() => comparing(api).blame(path), [api, path]);
   const { found, error, again } = useAsked(path, ask);
   if (error) {
     return <Problem error={error} retry={again} />;
@@ -90,7 +91,7 @@ export function CellPast(props: {
 }): JSX.Element {
   const { api, trans } = useContext();
   const { path, cell } = props;
-  const ask = React.useCallback(() => api.compare.history(path, cell), [api, path, cell]);
+  const ask = React.useCallback(() => comparing(api).history(path, cell), [api, path, cell]);
   const { found, error, again } = useAsked(path, ask);
   return (
     <>

@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import type { NotebookHistory, References } from '../api';
+import { comparing } from '../api/compare';
 import { type Context, useContext } from '../ui/context';
 import { relative } from '../ui/format';
 import { inProduction } from './production';
@@ -25,8 +26,12 @@ export interface Group {
 export async function statesOf(context: Context, path: string, open: boolean): Promise<Group[]> {
   const { api, trans } = context;
   const [history, names, production] = await Promise.all([
-    api.compare.history(path).catch(() => null),
-    api.compare.references(path).catch(() => null),
+    comparing(api)
+      .history(path)
+      .catch(() => null),
+    comparing(api)
+      .references(path)
+      .catch(() => null),
     inProduction(context, path).catch(() => null)
   ]);
   const groups: Group[] = [

@@ -4,15 +4,36 @@ import type { ICommandPalette } from '@jupyterlab/apputils';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import { historyIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { Drawing, Pages } from '../pages';
 import { CommandIDs } from '../tokens';
-import { A_CELL_TO_RESTORE, A_CLICKED_CELL, A_COMPARISON, A_NOTEBOOK, A_REVISION } from '../ui/arguments';
 import type { Context } from '../ui/context';
 import type { NotebookDesk } from './desk';
 
-type Arguments = ReadonlyPartialJSONObject;
+type Schemas = typeof import('./arguments');
+type Act =
+  | 'compare'
+  | 'compareWithHead'
+  | 'compareWithSaved'
+  | 'compareWithRevision'
+  | 'compareWithProduction'
+  | 'history'
+  | 'cellHistory'
+  | 'resolve'
+  | 'share'
+  | 'restore'
+  | 'restoreCell';
+
+const IN_PALETTE = [
+  CommandIDs.compareWithHead,
+  CommandIDs.compareWithSaved,
+  CommandIDs.compareWithRevision,
+  CommandIDs.compareWithProduction,
+  CommandIDs.notebookHistory,
+  CommandIDs.cellHistory,
+  CommandIDs.resolveNotebook,
+  CommandIDs.shareNotebook
+];
 
 /** Returns what brings the marks in open notebooks. */
 export function addComparing(
@@ -24,64 +45,50 @@ export function addComparing(
   palette: ICommandPalette | null
 ): () => Promise<void> {
   const { commands, trans } = context;
-  const category = trans.__('Slipway');
   let made: Promise<NotebookDesk> | null = null;
   const desk = () =>
     (made ??= import('./desk').then(
       ({ NotebookDesk }) => new NotebookDesk(app, context, notebooks, pages, drawing)
     ));
+  let shared: NotebookDesk | null = null;
   const add = (
     id: string,
     label: string,
-    act: (to: NotebookDesk, args: Arguments) => Promise<void>,
+    act: Act,
+    schema: keyof Schemas = 'A_NOTEBOOK',
     options: Partial<CommandRegistry.ICommandOptions> = {}
-  ) => {
+  ) =>
     commands.addCommand(id, {
       label: args => String(args.label ?? label),
-      describedBy: A_NOTEBOOK,
+      // Read by links and agents: not at start.
+      describedBy: () => import('./arguments').then(found => found[schema]),
       isEnabled: args => 'path' in args || 'selected' in args || notebooks.currentWidget !== null,
-      execute: async args => act(await desk(), args),
+      execute: async args => (await desk())[act](args),
       ...options
     });
-    palette?.addItem({ command: id, category });
-  };
-  add(CommandIDs.compareNotebook, trans.__('Compare Notebook'), (to, args) => to.compare(args), {
-    describedBy: A_COMPARISON
-  });
-  add(CommandIDs.compareWithHead, trans.__('Compare Notebook with Last Commit'), (to, args) =>
-    to.compare({ ...args, base: 'HEAD' })
+  add(CommandIDs.compareNotebook, trans.__('Compare Notebook'), 'compare', 'A_COMPARISON');
+  add(CommandIDs.compareWithHead, trans.__('Compare Notebook with Last Commit'), 'compareWithHead');
+  add(CommandIDs.compareWithSaved, trans.__('Compare Notebook with Last Save'), 'compareWithSaved');
+  add(CommandIDs.compareWithRevision, trans.__('Compare Notebook with Revision…'), 'compareWithRevision');
+  add(
+    CommandIDs.compareWithProduction,
+    trans.__('Compare Notebook with Version in Production'),
+    'compareWithProduction'
   );
-  add(CommandIDs.compareWithSaved, trans.__('Compare Notebook with Last Save'), (to, args) =>
-    to.compareWithSaved(args)
-  );
-  add(CommandIDs.compareWithRevision, trans.__('Compare Notebook with Revision…'), (to, args) =>
-    to.compareWithRevision(args)
-  );
-  add(CommandIDs.compareWithProduction, trans.__('Compare Notebook with Version in Production'), (to, args) =>
-    to.compareWithProduction(args)
-  );
-  add(CommandIDs.notebookHistory, trans.__('Notebook History'), (to, args) => to.history(args), {
+  add(CommandIDs.notebookHistory, trans.__('Notebook History'), 'history', 'A_NOTEBOOK', {
     icon: historyIcon,
     caption: trans.__('Versions of this notebook, and who changed each cell')
   });
-  add(CommandIDs.cellHistory, trans.__('History of This Cell'), (to, args) => to.cellHistory(args), {
-    describedBy: A_CLICKED_CELL
-  });
-  add(CommandIDs.resolveNotebook, trans.__('Resolve Merge of Notebook'), (to, args) => to.resolve(args));
-  let shared: NotebookDesk | null = null;
-  add(CommandIDs.shareNotebook, trans.__('Share Uncommitted Work on This Notebook'), to => to.share(), {
+  add(CommandIDs.cellHistory, trans.__('History of This Cell'), 'cellHistory', 'A_CLICKED_CELL');
+  add(CommandIDs.resolveNotebook, trans.__('Resolve Merge of Notebook'), 'resolve');
+  add(CommandIDs.shareNotebook, trans.__('Share Uncommitted Work on This Notebook'), 'share', 'A_NOTEBOOK', {
     isToggleable: true,
     isToggled: () => shared?.shares() ?? false
   });
-  for (const [id, act] of [
-    [CommandIDs.restoreRevision, 'restore'],
-    [CommandIDs.restoreCell, 'restoreCell']
-  ] as const) {
-    commands.addCommand(id, {
-      label: trans.__('Restore'),
-      describedBy: id === CommandIDs.restoreCell ? A_CELL_TO_RESTORE : A_REVISION,
-      execute: async args => (await desk())[act](args)
-    });
+  add(CommandIDs.restoreRevision, trans.__('Restore'), 'restore', 'A_REVISION');
+  add(CommandIDs.restoreCell, trans.__('Restore'), 'restoreCell', 'A_CELL_TO_RESTORE');
+  for (const command of IN_PALETTE) {
+    palette?.addItem({ command, category: trans.__('Slipway') });
   }
   return async () => {
     shared = await desk();

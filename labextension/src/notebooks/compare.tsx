@@ -6,6 +6,7 @@ import '../../style/parts.css';
 import '../../style/pages.css';
 
 import { type ApiError, asApiError } from '../api';
+import { comparing } from '../api/compare';
 import type { Drawing } from '../pages';
 import { useContext } from '../ui/context';
 import { Check } from '../ui/fields';
@@ -64,7 +65,7 @@ export function NotebookComparison(props: {
       return DISK;
     };
     const asked = { path, base: revision('base'), other: revision('other'), outputs };
-    const asking = api.compare.diff({ ...asked, contents: contents as never });
+    const asking = comparing(api).diff({ ...asked, contents: contents as never });
     asking
       .then(({ base, diff }) => new Compared(base, diff))
       .then(

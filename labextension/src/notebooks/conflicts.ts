@@ -52,7 +52,7 @@ export class ConflictBars {
     // First: to save is to change, too.
     this.left = left;
     if (before && !left) {
-      void this.done();
+      this.saving = this.saving.then(() => this.done());
     }
   }
 
@@ -117,10 +117,13 @@ export class ConflictBars {
     NotebookActions.deleteCells(content);
   }
 
-  /** The last one was settled. */
+  /** The last one was settled, unless that was taken back while an earlier save was under way. */
   private async done(): Promise<void> {
     const { trans } = this.context;
     const { context } = this.panel;
+    if (this.left || this.panel.isDisposed) {
+      return;
+    }
     try {
       await context.save();
     } catch {
@@ -135,6 +138,8 @@ export class ConflictBars {
   }
 
   private left = 0;
+  /** One after the other: what is saved while another save is written would be taken for what is on disk. */
+  private saving = Promise.resolve();
   /** By the cell's id: a notebook that is read anew has other cells. */
   private readonly taken = new Map<string, Taken>();
 }

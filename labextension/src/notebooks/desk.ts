@@ -7,6 +7,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
 import { asApiError } from '../api';
+import { comparing } from '../api/compare';
 import type { Drawing, Pages } from '../pages';
 import { CommandIDs } from '../tokens';
 import { type Context, SlipwayWidget } from '../ui/context';
@@ -87,6 +88,10 @@ export class NotebookDesk {
         );
       }
     );
+  }
+
+  compareWithHead(args: Arguments): Promise<void> {
+    return this.compare({ ...args, base: HEAD });
   }
 
   compareWithSaved(args: Arguments): Promise<void> {
@@ -181,7 +186,7 @@ export class NotebookDesk {
     const path = String(args.path);
     try {
       await this.opened(path)?.context.save();
-      const { snapshot } = await api.compare.restore(path, String(args.revision));
+      const { snapshot } = await comparing(api).restore(path, String(args.revision));
       const undo = snapshot && {
         label: trans.__('Undo'),
         callback: () => void commands.execute(CommandIDs.restoreRevision, { path, revision: snapshot })

@@ -10,6 +10,7 @@ import type { INotebookModel, INotebookTracker, NotebookPanel } from '@jupyterla
 import type { Contents } from '@jupyterlab/services';
 
 import { type CellInputs, type Followed, asApiError } from '../api';
+import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { markReadOnly } from './rights';
 import { takeOver } from './takeOver';
@@ -95,7 +96,7 @@ export class FollowedPage {
       const [base, mine] = [this.base, inputs(this.model)];
       let answer: Followed;
       try {
-        answer = await api.compare.follow({ notebook, base, mine, clean: clean && !this.model.dirty });
+        answer = await comparing(api).follow({ notebook, base, mine, clean: clean && !this.model.dirty });
       } catch (error) {
         const refusal = asApiError(error);
         const now = await this.onDisk();

@@ -7,6 +7,7 @@ import '../../style/pages.css';
 import '../../style/history.css';
 
 import type { NotebookHistory } from '../api';
+import { comparing } from '../api/compare';
 import type { Drawing } from '../pages';
 import { CommandIDs } from '../tokens';
 import { useContext } from '../ui/context';
@@ -83,7 +84,7 @@ interface Row {
 
 function Versions({ path }: { path: string }): JSX.Element {
   const { api, commands, trans } = useContext();
-  const ask = React.useCallback(() => api.compare.history(path), [api, path]);
+  const ask = React.useCallback(() => comparing(api).history(path), [api, path]);
   const { found, error, again } = useAsked(path, ask);
   if (error) {
     return <Problem error={error} retry={again} />;

@@ -5,6 +5,7 @@ import type { Contents } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
 
 import type { Changed, RadarView, Seen } from '../api';
+import { comparing } from '../api/compare';
 import { CommandIDs } from '../tokens';
 import type { Context } from '../ui/context';
 import { putAtTop } from './atTop';
@@ -45,7 +46,7 @@ export class Keeping {
     const now = this.views.get(path);
     const to = this.shares(path) ? 'off' : 'notebook';
     const remote = now?.remote || (now?.remotes.includes('origin') ? 'origin' : '');
-    this.show(path, await this.context.api.compare.share(path, to, remote));
+    this.show(path, await comparing(this.context.api).share(path, to, remote));
     this.context.overview.announce({ kind: 'notebook', id: path });
   }
 
@@ -66,7 +67,7 @@ export class Keeping {
     const paths = [...this.saved];
     this.saved.clear();
     // Outside of git there is nothing to keep it in: that is no fault to speak of.
-    await Promise.allSettled(paths.map(path => this.context.api.compare.snapshot(path)));
+    await Promise.allSettled(paths.map(path => comparing(this.context.api).snapshot(path)));
     await Promise.all(paths.filter(path => this.shares(path)).map(path => this.fetch(path)));
   }
 
@@ -79,7 +80,9 @@ export class Keeping {
   }
 
   private async fetch(path: string): Promise<void> {
-    const view = await this.context.api.compare.radar(path).catch(() => null);
+    const view = await comparing(this.context.api)
+      .radar(path)
+      .catch(() => null);
     if (view) {
       this.show(path, view);
     }

@@ -12,6 +12,7 @@ import '../../style/pages.css';
 import '../../style/resolve.css';
 
 import { type ApiError, asApiError, type CellConflict, type NotebookMerge } from '../api';
+import { comparing } from '../api/compare';
 import type { Drawing } from '../pages';
 import { CommandIDs } from '../tokens';
 import { useContext } from '../ui/context';
@@ -31,7 +32,7 @@ type Settled = string | null;
 export function ResolvePage(props: { path: string; drawing: Drawing }): JSX.Element {
   const { api, trans } = useContext();
   const { path, drawing } = props;
-  const ask = React.useCallback(() => api.compare.merge(path), [api, path]);
+  const ask = React.useCallback(() => comparing(api).merge(path), [api, path]);
   // No path: asked again on the server's news, what was chosen here would be gone.
   const { found, error, again } = useAsked('', ask);
   const { page, step } = useSteps();
@@ -77,7 +78,7 @@ function Settling(props: {
   };
   const save = async () => {
     try {
-      setSaved(await api.compare.resolve(path, result(found, settled)));
+      setSaved(await comparing(api).resolve(path, result(found, settled)));
       setRefused(null);
     } catch (reason) {
       setRefused(asApiError(reason));
@@ -86,7 +87,7 @@ function Settling(props: {
   const look = async () => {
     try {
       const other = result(found, settled) as never;
-      const diff = await api.compare.diff({ path, base: ':2', outputs: false, contents: { other } });
+      const diff = await comparing(api).diff({ path, base: ':2', outputs: false, contents: { other } });
       setPreview(new Compared(diff.base, diff.diff));
     } catch (reason) {
       setRefused(asApiError(reason));

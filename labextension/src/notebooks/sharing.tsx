@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import { asApiError, type ApiError, type RadarView, type Seen } from '../api';
+import { comparing } from '../api/compare';
 import { CommandIDs } from '../tokens';
 import { useContext } from '../ui/context';
 import { Field } from '../ui/fields';
@@ -11,7 +12,7 @@ import { Who } from './title';
 
 export function Sharing({ path }: { path: string }): JSX.Element {
   const { api, overview, trans } = useContext();
-  const ask = React.useCallback(() => api.compare.radar(path), [api, path]);
+  const ask = React.useCallback(() => comparing(api).radar(path), [api, path]);
   const { found, error, again } = useAsked(path, ask);
   const [refused, setRefused] = React.useState<ApiError | null>(null);
   const [busy, setBusy] = React.useState(false);
@@ -24,7 +25,7 @@ export function Sharing({ path }: { path: string }): JSX.Element {
   const set = async (sharing: RadarView['sharing'], remote: string) => {
     setBusy(true);
     try {
-      await api.compare.share(path, sharing, remote);
+      await comparing(api).share(path, sharing, remote);
       setRefused(null);
       overview.announce({ kind: 'notebook', id: path });
     } catch (reason) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { sides } from './sides';
+import { gitAdd } from './gitAdd';
+import { both, sides, taken } from './sides';
 
 describe('the sides of a conflict', () => {
   it('are what stands between the marks, with what both share', () => {
@@ -28,4 +29,31 @@ describe('the sides of a conflict', () => {
       expect(sides(source)).toBeNull();
     }
   );
+});
+
+describe('which side was taken', () => {
+  const of = { mine: 'x = 1', theirs: null, both: 'x = 1\nx = 2' };
+
+  it.each([
+    ['x = 1', 'mine'],
+    [null, 'theirs'],
+    ['x = 1\nx = 2', 'both'],
+    ['x = 3', undefined]
+  ])('of %j is %s', (source, side) => {
+    expect(taken(of, source)).toBe(side);
+  });
+
+  it('is both where there is nothing to choose', () => {
+    expect(both('x = 1')).toBe('x = 1');
+  });
+});
+
+describe('what to tell git', () => {
+  it.each([
+    ['work/a.ipynb', 'git add -- a.ipynb && git commit'],
+    ["it's mine.py", "git add -- 'it'\\''s mine.py' && git commit"],
+    ['-f.py', "git add -- '-f.py' && git commit"]
+  ])('of %s', (path, line) => {
+    expect(gitAdd(path)).toBe(line);
+  });
 });

@@ -5,6 +5,7 @@ import { type Cell, CodeCell, type ICodeCellModel } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
 import { asApiError } from '../api';
+import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 
 import '../../style/texts.css';
@@ -26,7 +27,7 @@ export async function convert(
   const format = notebook.endsWith('.ipynb') ? 'percent' : 'ipynb';
   try {
     await panel.context.save();
-    const made = await context.api.compare.convert({ notebook, format });
+    const made = await comparing(context.api).convert({ notebook, format });
     panel.close();
     await context.commands.execute('docmanager:open', { path: made.notebook, factory: 'Notebook' });
     Notification.success(made.message, { autoClose: 6_000 });

@@ -127,11 +127,12 @@ def _bytes(path: str) -> bytes:
 
 
 def _show(old: Side, new: Side, outputs: bool, color: str, as_json: bool) -> None:
-    from jupyter_slipway.notebooks.diff import diff_notebooks
+    from jupyter_slipway.notebooks.diff import diff_notebooks, uncollected
     from jupyter_slipway.notebooks.glance import read_notebook
     from jupyter_slipway.notebooks.marked import marked
 
-    a, b = read_notebook(old.name, old.content), read_notebook(new.name, new.content)
+    with uncollected():
+        a, b = read_notebook(old.name, old.content), read_notebook(new.name, new.content)
     found = diff_notebooks(a, b)
     if as_json:
         import json

@@ -34,8 +34,9 @@ PAUSE = 0.03
 """Seconds between two writes: what is printed in between is one change."""
 PATIENCE = 2.0
 """Seconds to wait for the source that the person sees: it comes another way than the request."""
+MARK = "slipway"
 LOOK = 0.02
-LOOK_AGAIN = (3.0, 10.0, 40.0)
+LOOK_AGAIN = (2.0, 4.0, 7.0, 11.0, 16.0, 22.0, 30.0, 40.0, 60.0)
 """Seconds after a server's start at which what its predecessor's runs show is compared with the document: a page
 that comes back brings what it had seen, which may be there twice then."""
 KEPT = 300
@@ -63,6 +64,8 @@ class Run:
     """What `written` outputs are in; another when the room was opened anew."""
     written: int = -1
     """Outputs in the document, as it was left; -1: to be compared."""
+    last: str = ""
+    """The text of its last output as it was written, when that is one that grows."""
     closed: bool = False
     """Its end stands in the document."""
     done: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -194,6 +197,8 @@ class Writer:
             ycell["outputs"].clear()
             # Its person runs it: what it shows may be shown. JupyterLab notes it at the same place.
             ycell["metadata"]["trusted"] = True
+            # Says of a text's cell that its outputs are of an earlier source.
+            ycell["metadata"].pop(MARK, None)
             # Not the count: on hearing of one, every page takes the cell for ended, and writes so.
             ycell["execution_state"] = "running"
         run.document, run.written = document, 0
@@ -348,9 +353,11 @@ class Writer:
         with document._ydoc.transaction():
             if run.document is not document or run.written != len(ycell["outputs"]):
                 run.document, run.outputs.since = document, _differs(ycell["outputs"], run.outputs.items)
-            _show(ycell["outputs"], run.outputs.items, run.outputs.since)
+            items = run.outputs.items
+            _show(ycell["outputs"], items, run.outputs.since, run.last)
             run.outputs.settle()
-            run.written = len(run.outputs.items)
+            run.written = len(items)
+            run.last = items[-1]["text"] if items and items[-1]["output_type"] == "stream" else ""
             if run.ended:
                 # In one change: were the count to come first, every page would set the state, all at once.
                 _set(ycell, "execution_state", "idle")
@@ -375,15 +382,18 @@ def _set(ycell: Any, name: str, value: Any) -> None:
         ycell[name] = value
 
 
-def _show(youtputs: Any, items: list[Output], start: int) -> None:
+def _show(youtputs: Any, items: list[Output], start: int, ours: str) -> None:
     """Make the document's outputs `items`, of which those before `start` are there already.
 
     Pages put whatever is inserted at the end: so all behind a changed output is written anew, and a text that
-    grows is changed in its place.
+    grows is changed in its place, unless it is another than the one that was written (`ours`): a page that came
+    back has brought what it had seen, and shows it where it came.
     """
     if start < min(len(youtputs), len(items)) and _same_stream(youtputs[start], items[start]):
-        _change_text(youtputs[start]["text"], items[start]["text"])
-        start += 1
+        ytext, text = youtputs[start]["text"], items[start]["text"]
+        if (old := str(ytext)) == ours or text.startswith(old):
+            _change_text(ytext, old, text)
+            start += 1
     if start < len(youtputs):
         del youtputs[start:]
     if start < len(items):
@@ -395,8 +405,7 @@ def _same_stream(youtput: Any, item: Output) -> bool:
     return item["output_type"] == "stream" and youtput.get("name") == name and isinstance(youtput.get("text"), Text)
 
 
-def _change_text(ytext: Any, text: str) -> None:
-    old = str(ytext)
+def _change_text(ytext: Any, old: str, text: str) -> None:
     if text.startswith(old):
         ytext += text[len(old) :]
         return

@@ -82,9 +82,17 @@ def living(home: Path) -> dict[Path, Record]:
     found = {}
     for directory in directories(home):
         record = hosting.read(directory)
-        if record is not None and hosting.alive(record):
+        if record is not None and (hosting.alive(record) or _beside_a_worker(home, record)):
             found[directory] = record
     return found
+
+
+def _beside_a_worker(home: Path, record: Record) -> bool:
+    """Whether it is on another machine, as far as its cluster's host can tell: that one lives."""
+    if "nanny" not in record.about:
+        return False
+    cluster = hosting.read(home / "clusters" / record.about["cluster"])
+    return cluster is not None and hosting.alive(cluster)
 
 
 def killed(home: Path) -> dict[Path, Record]:

@@ -53,11 +53,14 @@ class Bases:
         self._kept = kept
         self._ring: deque[State] = deque(maxlen=RING)
         self.newest: Content | None = None
+        self.was_left = False
+        """Whether the document, when it was last open, was all saved, its outputs too."""
 
     def restore(self) -> Content | None:
         """The newest state that was kept, without outputs; None when there is none that can be read."""
-        with suppress(OSError, ValueError):
-            self.newest = json.loads(self._kept.read_bytes())
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(self._kept.read_bytes())
+            self.newest, self.was_left = kept["inputs"], bool(kept["left"])
             self._ring.append(State(self.newest))
         return self.newest
 
@@ -68,14 +71,19 @@ class Bases:
         if not self._ring or self._ring[-1].inputs != state.inputs:
             self._ring.append(state)
 
-    def keep(self) -> None:
-        """Write the newest down. Not forced to the disk: only the server may have died, not the machine."""
+    def keep(self, *, left: bool = False) -> None:
+        """Write the newest down. Not forced to the disk: only the server may have died, not the machine.
+
+        Args:
+            left: the document is no other, and is not open any more
+        """
         if not self._ring:
             return
+        said = json.dumps({"inputs": self._ring[-1].inputs, "left": left})
         with suppress(OSError):  # a full disk: then a crash costs what was typed since the last save
             self._kept.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._kept.with_name(f".{self._kept.name}.{secrets.token_hex(4)}")
-            temporary.write_text(json.dumps(self._ring[-1].inputs), encoding="utf-8", errors="surrogatepass")
+            temporary.write_text(said, encoding="utf-8")
             os.replace(temporary, self._kept)
 
     def of(self, theirs: Content, is_committed: Callable[[], bool]) -> Content:

@@ -26,6 +26,7 @@ Run = tuple[int, int, int, int]
 
 _key = itemgetter("key")
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
+MISSING: Any = object()
 LIKENESS = 0.5
 """Two lines that share less than this part of their words are one that went and one that came."""
 RESULTS = ("outputs", "execution_count")
@@ -48,7 +49,7 @@ def diff_notebooks(a: Json, b: Json, *, outputs: bool = True) -> Diff:
     def differ(key: str, old: Json, new: Json) -> Diff | None:
         return _diff_cells(old, new, outputs) if key == "cells" else diff_values(old, new)
 
-    with _uncollected():
+    with uncollected():
         return [entry for entry in _diff_members(a, b, differ) if entry["op"] != "patch" or entry["diff"]]
 
 
@@ -161,7 +162,7 @@ def diff_values(a: Json, b: Json) -> Diff | None:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """No look for cycles among the many small dicts, which have none: 5,000 cells take half the time, as they should.
 
     Of several threads in here the first to come turns it off and, when it leaves, on again.
@@ -202,6 +203,8 @@ def _diff_cells(a: Sequence[Cell], b: Sequence[Cell], outputs: bool) -> Diff:
 
 def _diff_outputs(a: Sequence[Json], b: Sequence[Json]) -> Diff:
     made: Diff = []
+    if len(a) == 1 == len(b) and _kind(a[0]) == _kind(b[0]):
+        return [{"op": "patch", "key": 0, "diff": _diff_members(a[0], b[0], _diff_in_output)}]
     kinds_a, kinds_b = [_kind(output) for output in a], [_kind(output) for output in b]
     differing = runs(kinds_a, kinds_b) if kinds_a != kinds_b else []
     done_a = done_b = 0
@@ -235,17 +238,22 @@ def _diff_texts(old: Json, new: Json) -> Diff | None:
 def _diff_members(a: Json, b: Json, differ: Callable[[str, Json, Json], Diff | None]) -> Diff:
     """The diff of two dicts; `differ` says of a key and its two values how one becomes the other, None: replaced."""
     made: Diff = []
+    shared = 0
     for key, old in a.items():
-        if key not in b:
+        new = b.get(key, MISSING)
+        if new is MISSING:
             made.append({"op": "remove", "key": key})
-        elif old != (new := b[key]):
+            continue
+        shared += 1
+        if old != new:
             # A number never becomes another in parts: the most frequent change, counts of executions, is quick.
             inner = None if type(new) is int else differ(key, old, new)
             if inner is None:
                 made.append({"op": "replace", "key": key, "value": new})
             else:
                 made.append({"op": "patch", "key": key, "diff": inner})
-    made += [{"op": "add", "key": key, "value": value} for key, value in b.items() if key not in a]
+    if shared < len(b):
+        made += [{"op": "add", "key": key, "value": value} for key, value in b.items() if key not in a]
     if len(made) > 1:
         made.sort(key=_key)
     return made

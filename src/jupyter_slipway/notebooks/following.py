@@ -39,11 +39,12 @@ def follow(
         on_disk = None if one.theirs is None else theirs["cells"][one.theirs]
         mark = on_disk["metadata"].get(OURS) if on_disk else None
         if one.mine is None:
-            made.append(FollowedCell(None, [], {**(on_disk or {}), "id": cell["id"], "source": cell["source"]}, mark))
+            named = {"id": cell["id"]} if "id" in cell else {}
+            made.append(FollowedCell(None, [], {**(on_disk or {}), **named, "source": cell["source"]}, mark))
         else:
             changes = edits(here["cells"][one.mine]["source"], cell["source"])
             made.append(FollowedCell(one.mine, changes, on_disk if clean else None, mark))
-    seen = [CellInputs(cell["id"], cell["cell_type"], cell["source"]) for cell in there["cells"]]
+    seen = [CellInputs(cell.get("id", ""), cell["cell_type"], cell["source"]) for cell in there["cells"]]
     return Followed(made, seen, dict(theirs["metadata"].get(OURS, {})), len(merged.conflicts), hash)
 
 

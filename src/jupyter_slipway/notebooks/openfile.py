@@ -164,6 +164,7 @@ class OpenFile:
             if view in self.views:
                 self.views.remove(view)
             self._twins = None
+            await self._left(view)
         if not self.views:
             self.close()
 
@@ -171,7 +172,13 @@ class OpenFile:
         """The server ends."""
         if not self.is_closed and self._delay is not None and any(one.dirty for one in self.views):
             await self._save()
+        for view in self.views:
+            await self._left(view)
         self.close()
+
+    async def _left(self, view: View) -> None:
+        if not view.dirty and not view.refused:
+            await asyncio.to_thread(partial(view.bases.keep, left=True))
 
     def close(self) -> None:
         self.is_closed = True
@@ -320,35 +327,43 @@ class OpenFile:
         # All at one moment; first the text, to which the notebook then adds what a text does not hold.
         ordered = sorted(self.views, key=lambda one: one.is_notebook)
         said = {one: one.content() for one in ordered if in_step or one.dirty}
-        for view in ordered:
-            if not view.dirty or view.refused is not None:
-                continue
-            # What is typed while it is written is another change.
+        pending = [one for one in ordered if one.dirty and one.refused is None]
+        for view in pending:
+            # What is typed from here on is another change.
             view.dirty = False
-            if said[view] == view.bases.newest:
-                continue
-            before = view.seen
+        while pending:
+            view, before = pending[0], pending[0].seen
             try:
-                written = await self.disk.write(view, said[view])
+                if said[view] != view.bases.newest:
+                    await self._write(view, said[view])
             except BaseException as error:
-                view.dirty = True
+                for one in pending:
+                    one.dirty = True
                 if not isinstance(error, HTTPError | OSError):
                     raise
                 if await self.disk.state() != before:
                     return False
                 self._failed(view, error)
                 raise
-            view.agree(said[view], written.state)
-            if in_step:
+            pending.pop(0)
+            if in_step and not view.is_notebook:
                 for other in [one for one in ordered if one.seen == before and one.refused is None]:
-                    other.seen = written.state
-                    if not other.dirty:
+                    other.seen = view.seen
+                    if other not in pending:
                         other.bases.add(said[other])
-            view.document.dirty = False
-            view.document.hash = written.hash
-            view.say("INFO", "Content saved.")
-            await asyncio.to_thread(view.bases.keep)
         return all(one.seen == self.views[0].seen or one.refused for one in self.views)
+
+    async def _write(self, view: View, content: Content) -> None:
+        """
+        Raises:
+            HTTPError, OSError: it is not written
+        """
+        written = await self.disk.write(view, content)
+        view.agree(content, written.state)
+        view.document.dirty = False
+        view.document.hash = written.hash
+        view.say("INFO", "Content saved.")
+        await asyncio.to_thread(view.bases.keep)
 
     def _failed(self, view: View, error: Exception) -> None:
         self._failed_at = asyncio.get_running_loop().time()

@@ -149,14 +149,16 @@ class MergingRoom(rooms.DocumentRoom):
         if not await self._has_history():
             await self._apply_deterministic_source_content(theirs)
         elif (now := shown.content()) != theirs:
-            # Without a base somebody else wrote the history: then the file is what counts.
-            shown.merge(now if base is None else base, theirs)
+            # Nothing was unsaved; or, without a base, somebody else wrote the history: then the file is what counts.
+            shown.merge(now if base is None or shown.bases.was_left else base, theirs)
             shown.dirty = shown.content() != theirs
         if self.ystore:
             await self.ystore.encode_state_as_update(self.ydoc)
         shown.agree(theirs, state)
         await asyncio.to_thread(shown.bases.keep)
         self._view = shown
+        if not self._document_progressively_loaded.done():
+            self._document_progressively_loaded.set_result(None)
 
     async def _has_history(self) -> bool:
         """Whether the document holds what is known from before."""

@@ -1,7 +1,7 @@
 """The open views of one file: a notebook and a text, each a shared document, kept in step while people type.
 
-`openfile` brings them to the disk and what is on disk to them. An exchange between the two takes no time off: nothing
-can be typed in between, so that it never has a conflict.
+`openfile` brings them to the disk and what is on disk to them. An exchange between the two goes in one step: nothing
+can be typed within it.
 """
 
 from __future__ import annotations

@@ -6,20 +6,26 @@ mode, its attributes.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 from jupyter_slipway.errors import Conflict
 from jupyter_slipway.notebooks.blobs import sync_directory
 from jupyter_slipway.notebooks.sightings import State, state_of
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+"""Linux's, for `renameat2`."""
 
 
 class Replacing:
@@ -38,8 +44,8 @@ _expected: ContextVar[Replacing | None] = ContextVar("expected", default=None)
 def expecting(path: Path, state: State | None) -> Iterator[Replacing]:
     """Within the block, replace a file only while it is in this state; None: while there is none.
 
-    It holds in threads that the block starts, for whatever lies between the caller and the disk: the state is asked
-    for right before the new file takes the old one's place, and what was written names its own.
+    It holds in threads that the block starts, for whatever lies between the caller and the disk. The new file and the
+    old one change places; if that was another than expected, they change back.
     """
     held = Replacing(path.resolve(), state)
     token = _expected.set(held)
@@ -74,9 +80,8 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
                 with suppress(OSError):  # what a file system does not know, or only the owner may set
                     shutil.copystat(target, temporary)
                 os.utime(temporary)
-            _check(target)
             became = state_of(temporary)
-            os.replace(temporary, target)
+            _put(temporary, target)
             _note(target, became)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -84,10 +89,43 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
     sync_directory(target.parent)
 
 
+def _put(temporary: Path, target: Path) -> None:
+    """In its place; where a state is expected, in no other's."""
+    expected = _expected.get()
+    if expected is None or expected.target != target.resolve():
+        os.replace(temporary, target)
+        return
+    _check(target)
+    if not _exchange(temporary, target):
+        # There is none, or this system cannot: what is written within the next microseconds is replaced.
+        os.replace(temporary, target)
+    elif state_of(temporary) == expected.state:
+        temporary.unlink()
+    else:
+        _exchange(temporary, target)
+        raise _changed(target)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two files take each other's names in one step; False where that cannot be."""
+    call = getattr(_libc(), "renameat2", None)
+    names = (os.fsencode(one.absolute()), os.fsencode(other.absolute()))
+    return call is not None and call(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0
+
+
+@cache
+def _libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
 def _check(target: Path) -> None:
     expected = _expected.get()
     if expected and expected.target == target.resolve() and state_of(target) != expected.state:
-        raise Conflict(f"{target.name} changed on disk just now. Nothing was written.", hint="Try again.")
+        raise _changed(target)
+
+
+def _changed(target: Path) -> Conflict:
+    return Conflict(f"{target.name} changed on disk just now. Nothing was written.", hint="Try again.")
 
 
 def _note(target: Path, became: State | None = None) -> None:

@@ -1,0 +1,63 @@
+"""A file is replaced only as whoever writes has seen it, if they say so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_slipway.errors import Conflict
+from jupyter_slipway.notebooks import writing
+from jupyter_slipway.notebooks.sightings import state_of
+
+
+def test_what_is_expected_is_replaced_and_the_writer_knows_what_it_became(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+
+    with writing.expecting(file, state_of(file)) as replaced:
+        writing.write(file, b"new")
+
+    assert (file.read_text(), replaced.became) == ("new", state_of(file))
+    assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_another_file_is_replaced_as_ever(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("old")
+
+    with writing.expecting(tmp_path / "a.txt", None) as replaced:
+        writing.write(tmp_path / "b.txt", b"new")
+
+    assert ((tmp_path / "b.txt").read_text(), replaced.became) == ("new", None)
+
+
+def test_what_changed_before_is_not_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+    seen = state_of(file)
+    file.write_text("changed")
+
+    with pytest.raises(Conflict), writing.expecting(file, seen):
+        writing.write(file, b"new")
+
+    assert file.read_text() == "changed"
+
+
+def test_what_changes_in_the_last_moment_is_there_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+    exchange = writing._exchange
+
+    def late(one: Path, other: Path) -> bool:
+        if file.read_text() == "old":
+            (tmp_path / "beside").write_text("changed")
+            os.replace(tmp_path / "beside", file)
+        return exchange(one, other)
+
+    monkeypatch.setattr(writing, "_exchange", late)
+    with pytest.raises(Conflict), writing.expecting(file, state_of(file)):
+        writing.write(file, b"new")
+
+    assert file.read_text() == "changed"
+    assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]
