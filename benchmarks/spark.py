@@ -1,7 +1,7 @@
 """How long a notebook waits for Spark: attached to a Slipway cluster, beside a session of its own.
 
-`python benchmarks/spark.py [ROUNDS]`; both after pyspark is imported, since both pay for that. A session of its own needs a
-Java of the system, and is left out where there is none.
+`python benchmarks/spark.py [ROUNDS]`; both after pyspark is imported, since both pay for that. A session of its own
+needs a Java of the system, and is left out where there is none.
 """
 
 from __future__ import annotations

@@ -166,6 +166,15 @@ def test_it_tells_the_packages_of_its_processes(made: Made) -> None:
     assert all(versions["python"] for versions in found.values())
 
 
+def test_its_workers_get_other_packages_or_it_says_why_they_cannot(made: Made) -> None:
+    if made.backend.fixed_packages:
+        with pytest.raises(SlipwayError) as refused:
+            asyncio.run(made.backend.install(made.ref, ["pandas==0.1"]))
+        assert refused.value.message == made.backend.fixed_packages
+    else:
+        assert made.backend.engine == "dask"
+
+
 def test_its_dashboard_is_on_the_loopback_only(made: Made) -> None:
     address = made.backend.dashboard(made.ref)
 

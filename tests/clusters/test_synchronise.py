@@ -43,6 +43,8 @@ def test_only_what_the_kernel_has_otherwise_is_installed() -> None:
         ("ours", "1.0 from a folder", "installed from a folder"),
         ("torch", "2.9+cu128", "local version"),
         ("psutil", "9", "a worker has loaded it before"),
+        ("--index-url=https://elsewhere.example", "1", "not a package's name"),
+        ("tides", "1 --pre", "not a package's name and version"),
     ],
 )
 def test_what_cannot_be_installed_says_why(name: str, version: str, why: str) -> None:

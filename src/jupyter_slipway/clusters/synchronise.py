@@ -6,6 +6,7 @@ Values only: shown to a person before anything is done, and done exactly so.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ SCHEDULERS = ("dask", "distributed", "cloudpickle", "msgpack", "tornado", "toolz
 """Spoken between scheduler and workers, and loaded before anything could be put in front of them."""
 LOADED = ("pyyaml", "psutil", "click", "jinja2", "markupsafe", "urllib3", "sortedcontainers", "packaging", "partd")
 """Loaded by a worker before its first task."""
+NAMED, VERSIONED = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.I), re.compile(r"[0-9a-z.!+_-]+", re.I)
 FOLDER = "from a folder"
 """Ends the version of a distribution that no index has."""
 
@@ -79,6 +81,8 @@ def _unlike(kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]])
 
 
 def _why_not(name: str, version: str) -> str:
+    if not NAMED.fullmatch(name) or not VERSIONED.fullmatch(version.removesuffix(FOLDER).strip()):
+        return "that is not a package's name and version"  # and could be an option of pip's
     if version.endswith(FOLDER):
         return "it is installed from a folder of the kernel's machine: publish it to an index, or install it there"
     if "+" in version:

@@ -199,11 +199,10 @@ class SharedKernels:
             Forbidden: the asker may not
         """
         link = self._live.links().get(kernel)
-        if link is None:
+        if link is None or link.over:
             directory = hosts.find(self._home, kernel)
             done = hosts.ended(directory) if directory else None
-            why = f" It has ended: {done['reason']}" if done else ""
-            raise NotFound(f"There is no kernel {kernel!r}.{why}", hint="Start the notebook's kernel again.")
+            raise _gone(kernel, done["reason"] if done else link.over if link else "")
         self._must(link, asker, action)
         return link
 
@@ -274,12 +273,20 @@ class SharedKernels:
     async def _if_it_lives(self, link: Link, asker: Asker) -> Kernel | None:
         try:
             return await self._kernel(link, asker)
-        except Unavailable:
+        except (NotFound, Unavailable):
             # It ended while the others were asked, or its host hangs: the list of the others is not held up by it.
             return None
 
     async def _kernel(self, link: Link, asker: Asker) -> Kernel:
-        await link.ready()
+        """
+        Raises:
+            NotFound: it has just ended
+            Unavailable: its host does not answer
+        """
+        try:
+            await link.ready()
+        except Unavailable as error:
+            raise (_gone(link.kernel, link.over) if link.over else error) from None
         status = link.status
         about, turns = status["about"], status["turns"]
         role, owner = _role(link, asker.name)
@@ -353,6 +360,11 @@ def _role(link: Link, person: str) -> tuple[Role | None, str]:
 
 def _role_in_config(config: Config, person: str) -> Role | None:
     return rights.role_of(person, config.owner, config.grants, config.everyone)
+
+
+def _gone(kernel: str, why: str) -> NotFound:
+    said = f" It has ended: {why}" if why else ""
+    return NotFound(f"There is no kernel {kernel!r}.{said}", hint="Start the notebook's kernel again.")
 
 
 def _death(died: dict[str, Any] | None) -> Death | None:
