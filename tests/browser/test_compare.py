@@ -131,9 +131,11 @@ def test_a_notebook_is_compared_from_the_file_browser_and_the_page_comes_back(pe
     expect(changes(page).filter(has_text="plot(model)").locator(".jp-Diff-remote img")).to_be_visible()
     shoot(page, "notebook-compare")
 
-    with page.expect_response(lambda said: "api/workspaces" in said.url and said.request.method == "PUT"):
-        current_page(page).get_by_role("combobox", name="Before").select_option(folder.git("rev-parse", "HEAD~1"))
-        expect(changes(page).first.locator(".cm-diff-left-editor")).to_contain_text("depth = 4")
+    first = folder.git("rev-parse", "HEAD~1")
+    current_page(page).get_by_role("combobox", name="Before").select_option(first)
+    expect(changes(page).first.locator(".cm-diff-left-editor")).to_contain_text("depth = 4")
+    workspaces = server.home / "workspaces"
+    ada.until_on_disk(lambda: any(first in file.read_text() for file in workspaces.iterdir()))
     page.reload()
     expect(changes(page).first.locator(".cm-diff-left-editor")).to_contain_text("depth = 4")
     page.keyboard.press("n")

@@ -16,7 +16,8 @@ from pycrdt import Map
 from jupyter_slipway.errors import BadRequest
 from jupyter_slipway.notebooks import live, recognise, text
 from jupyter_slipway.notebooks.bases import Bases, Content, without_results
-from jupyter_slipway.notebooks.documents import fresh_ids, name_cells
+from jupyter_slipway.notebooks.conflicts import open_conflicted
+from jupyter_slipway.notebooks.documents import fresh_ids, is_torn, name_cells
 from jupyter_slipway.notebooks.sightings import State
 from jupyter_slipway.notebooks.text import Before, Past
 
@@ -151,7 +152,7 @@ class Twins:
         now = self._said()
         if text.same_inputs(self._inputs, now):
             return
-        before = Before(self._text, self._inputs)
+        before = None if is_torn(self._text, self._file) else Before(self._text, self._inputs)
         written = text.render(now, self._file.suffix, self._format, self._config, before)
         live.merge_text(self.words.document, self._text, written, self._file.suffix)
         self._text, self._inputs, self._parsed = written, now, None
@@ -178,14 +179,22 @@ class Twins:
 
     def _read(self, written: str) -> Content | None:
         try:
-            notebook = text.parse(written, self._file.name, self._config, self._past())
+            notebook = self._parse(written)
         except BadRequest:  # somebody is at its header just now
             return None
         return {"metadata": dict(notebook["metadata"]), "cells": [_bare(cell) for cell in notebook["cells"]]}
 
+    def _parse(self, written: str) -> Content:
+        """As the contents manager opens it."""
+        if is_torn(written, self._file):
+            opened = open_conflicted(written, lambda side: text.parse(side, self._file.name, self._config))
+            if opened is not None:
+                return opened
+        return text.parse(written, self._file.name, self._config, self._past())
+
     def _past(self) -> Past | None:
         """What need not be parsed again."""
-        if self._parsed is None or not text.has_markers(self._file.suffix):
+        if self._parsed is None or not text.has_markers(self._file.suffix) or is_torn(self._text, self._file):
             return None
         pieces = text.cut(self._text, self._file.suffix)
         cells = self._parsed["cells"]
