@@ -21,8 +21,9 @@ import pytest
 from jupyter_slipway.runs import background
 from jupyter_slipway.runs.engine import Engine
 from jupyter_slipway.runs.model import ENDED, Policy, RunState
-from tests.runs.jobs import a_database, submit, until
+from tests.runs.jobs import a_database, submit
 from tests.runs.test_runner import WORKER
+from tests.waiting import eventually
 
 KILLS = int(os.environ.get("SLIPWAY_KILLS", "10"))
 AT_ONCE = 6
@@ -72,7 +73,7 @@ class Chaos:
     def wait(self) -> None:
         """Mostly until the runner is at work, and a moment more; else it is killed while it starts."""
         if self.random.random() < 0.8:
-            until(lambda: background.status(self.home).pid == self.runner.pid)
+            eventually(lambda: background.status(self.home).pid == self.runner.pid)
         time.sleep(self.random.uniform(0.0, 0.8))
 
     def kill(self) -> None:

@@ -6,8 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_slipway.clusters.backends.base import Ref
 from jupyter_slipway.clusters.backends.spark_local import SparkLocal
 from jupyter_slipway.clusters.model import Attachment, ClusterState
+from tests.waiting import eventually
 
 OPTIONS: dict[str, Any] = {
     "cores": 2,
@@ -27,15 +27,6 @@ OPTIONS: dict[str, Any] = {
 }
 SLOW = "spark.range(0, 40, 1, 20).select(udf(lambda x: time.sleep(0.5) or x, 'long')('id')).collect()"
 IMPORTS = "import time\nfrom pyspark.sql.functions import udf\n"
-
-
-def until(holds: Callable[[], Any], within: float = 120.0) -> Any:
-    """What `holds` gives once it is true."""
-    end = time.monotonic() + within
-    while not (value := holds()):
-        assert time.monotonic() < end, "It did not come true in time."
-        time.sleep(0.05)
-    return value
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ def spark_cluster(directory: Path) -> Iterator[SparkCluster]:
         os.environ.update({name: value for name, value in kept.items() if value is not None})
     cluster = SparkCluster(backend, ref, directory)
     try:
-        until(lambda: cluster.state() != ClusterState.STARTING)
+        eventually(lambda: cluster.state() != ClusterState.STARTING)
         assert cluster.state() == ClusterState.RUNNING, (directory / "driver.log").read_text()
         yield cluster
     finally:

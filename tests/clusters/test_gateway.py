@@ -17,7 +17,7 @@ from jupyter_slipway.clusters.gateway import Gateway, basic
 from jupyter_slipway.clusters.model import ClusterState
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
 from tests.clusters.gateway import a_gateway
-from tests.clusters.spark import until
+from tests.waiting import eventually
 
 NONE = {"workers": {"minimum": 0, "maximum": 0}}
 
@@ -38,17 +38,17 @@ def test_its_cluster_outlives_our_host_and_is_told_when_it_was_stopped_there(
     backend: DaskGateway, gateway: dict[str, Any], tmp_path: Path
 ) -> None:
     ref = asyncio.run(backend.create("etl", NONE | gateway, tmp_path / "etl"))
-    until(lambda: asyncio.run(backend.find(ref)).state is ClusterState.RUNNING)
+    eventually(lambda: asyncio.run(backend.find(ref)).state is ClusterState.RUNNING)
     record, booked = hosting.read(tmp_path / "etl"), _booked(tmp_path / "etl")
     assert record is not None
     assert booked is not None
 
     os.kill(record.pid, signal.SIGKILL)
-    until(lambda: asyncio.run(backend.find(ref)).state is ClusterState.RUNNING)
+    eventually(lambda: asyncio.run(backend.find(ref)).state is ClusterState.RUNNING)
 
     assert _booked(tmp_path / "etl") == booked
     _asked(booked).stop(booked.cluster)
-    ended = until(lambda: (found := asyncio.run(backend.find(ref))).state is not ClusterState.RUNNING and found)
+    ended = eventually(lambda: (found := asyncio.run(backend.find(ref))).state is not ClusterState.RUNNING and found)
     assert ended.state in (ClusterState.STOPPED, ClusterState.FAILED)
     asyncio.run(backend.stop(ref))
     assert asyncio.run(backend.find(ref)).state is ClusterState.STOPPED

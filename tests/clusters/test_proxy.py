@@ -21,8 +21,9 @@ from jupyter_slipway.clusters import spark_server
 from jupyter_slipway.clusters.proxy import Tickets, moved
 from jupyter_slipway.errors import Forbidden, Unavailable
 from jupyter_slipway.runs import runner
-from tests.clusters.spark import SparkCluster, until
+from tests.clusters.spark import SparkCluster
 from tests.serving import Server, serving
+from tests.waiting import eventually
 
 FRONT = "/user/ada/slipway/clusters"
 
@@ -83,10 +84,10 @@ def visitor(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[V
 @pytest.fixture(scope="module")
 def dask(visitor: Visitor) -> Iterator[str]:
     visitor.api("POST", "clusters", name="tiny", options={"workers": {"minimum": 0, "maximum": 1}})
-    until(lambda: visitor.state("tiny") == "running")
+    eventually(lambda: visitor.state("tiny") == "running")
     yield "tiny"
     visitor.api("POST", "clusters/tiny/stop")
-    until(lambda: visitor.state("tiny") == "stopped")
+    eventually(lambda: visitor.state("tiny") == "stopped")
 
 
 # ── who gets in ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -208,7 +209,7 @@ def spark_dashboard(visitor: Visitor, place: Path, spark: SparkCluster) -> str:
     (place / "clusters").mkdir(exist_ok=True)
     (place / "clusters" / "etl").symlink_to(spark.directory)
     visitor.api("POST", "clusters", name="etl", profile="spark")
-    until(lambda: visitor.state("etl") == "running")
+    eventually(lambda: visitor.state("etl") == "running")
     return visitor.enter("etl")
 
 

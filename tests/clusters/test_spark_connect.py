@@ -23,7 +23,8 @@ from jupyter_slipway.clusters.backends.spark_connect import SparkConnect
 from jupyter_slipway.clusters.model import ClusterState, Workers
 from jupyter_slipway.clusters.spark_address import Address, parse
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
-from tests.clusters.spark import SLOW, SparkCluster, until, using
+from tests.clusters.spark import SLOW, SparkCluster, using
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_server_of_somebody_else_is_used_followed_and_let_go(
 
     assert asyncio.run(backend.find(ref)).state == ClusterState.RUNNING
     with using(backend.attach(ref, "bob", "run-2"), SLOW) as run:
-        seen = until(lambda: asyncio.run(backend.progress(ref, "run-2")))
+        seen = eventually(lambda: asyncio.run(backend.progress(ref, "run-2")))
         assert seen.total == 20
         assert asyncio.run(backend.find(ref)).working
         assert asyncio.run(backend.progress(ref, "run-3")) is None

@@ -22,7 +22,8 @@ from jupyter_slipway.clusters.backends.spark_local import SparkLocal
 from jupyter_slipway.clusters.model import ClusterState, Workers
 from jupyter_slipway.clusters.spark_ui import progress
 from jupyter_slipway.errors import Conflict, NotFound, SlipwayError, Unavailable, Unprocessable
-from tests.clusters.spark import SLOW, Notebook, SparkCluster, spark_cluster, until, using
+from tests.clusters.spark import SLOW, Notebook, SparkCluster, spark_cluster, using
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -57,28 +58,28 @@ def test_a_cells_work_is_followed_and_cancelled_alone(spark: SparkCluster, noteb
         spark.attachment("run-1"),
         "print(spark.range(0, 40, 1, 20).select(udf(lambda x: time.sleep(0.2) or x, 'long')('id')).count())",
     ) as other:
-        until(lambda: asyncio.run(backend.progress(ref, "run-1")))
+        eventually(lambda: asyncio.run(backend.progress(ref, "run-1")))
         cell = notebook.send(SLOW, cell="cell-7")
-        seen = until(lambda: asyncio.run(backend.progress(ref, "kernel-1", "cell-7")))
+        seen = eventually(lambda: asyncio.run(backend.progress(ref, "kernel-1", "cell-7")))
 
         assert seen.total == 20
         assert asyncio.run(backend.progress(ref, "kernel-1", "cell-8")) is None
         assert asyncio.run(backend.find(ref)).working
         assert asyncio.run(backend.cancel(ref, "kernel-1", "cell-7")) == ""
         assert notebook.result(cell).startswith("WorkCancelled: This work on the Spark cluster")
-        until(lambda: asyncio.run(backend.progress(ref, "kernel-1")) is None)
+        eventually(lambda: asyncio.run(backend.progress(ref, "kernel-1")) is None)
         assert other.communicate(timeout=120)[0] == "40\n"
 
 
 @pytest.mark.slow
 def test_interrupting_the_kernel_ends_the_query_in_the_server(spark: SparkCluster, notebook: Notebook) -> None:
     cell = notebook.send(SLOW, cell="cell-9")
-    until(lambda: asyncio.run(spark.backend.progress(spark.ref, "kernel-1", "cell-9")))
+    eventually(lambda: asyncio.run(spark.backend.progress(spark.ref, "kernel-1", "cell-9")))
 
     notebook._manager.interrupt_kernel()
 
     assert notebook.result(cell).startswith("KeyboardInterrupt")
-    until(lambda: asyncio.run(spark.backend.progress(spark.ref, "kernel-1")) is None)
+    eventually(lambda: asyncio.run(spark.backend.progress(spark.ref, "kernel-1")) is None)
 
 
 @pytest.mark.slow
@@ -144,13 +145,13 @@ def test_a_killed_host_takes_spark_along_and_notebooks_are_told(tmp_path: Path) 
         assert record is not None
         assert server is not None
         with using(cluster.attachment("run-1"), SLOW) as run:
-            until(lambda: asyncio.run(cluster.backend.progress(cluster.ref, "run-1")))
+            eventually(lambda: asyncio.run(cluster.backend.progress(cluster.ref, "run-1")))
 
             os.kill(record.pid, signal.SIGKILL)
 
             said = run.communicate(timeout=60)[0]
         assert "ClusterEnded: The Spark cluster 'etl' has ended: its process was killed" in said
-        until(lambda: not psutil.pid_exists(server.pid))
+        eventually(lambda: not psutil.pid_exists(server.pid))
         status = asyncio.run(cluster.backend.find(cluster.ref))
         assert (status.state, "was killed" in status.reason) == (ClusterState.FAILED, True)
         with pytest.raises(Conflict, match="does not run"):
@@ -203,7 +204,7 @@ def made(backend: SparkLocal, directory: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def settled(backend: SparkLocal, ref: dict[str, str]) -> tuple[ClusterState, str]:
-    status = until(lambda: (found := asyncio.run(backend.find(ref))).state != ClusterState.STARTING and found)
+    status = eventually(lambda: (found := asyncio.run(backend.find(ref))).state != ClusterState.STARTING and found)
     return status.state, status.reason
 
 
@@ -235,7 +236,7 @@ def test_a_killed_server_is_failed_and_says_so(
 
     os.kill(server.pid, signal.SIGKILL)
 
-    until(lambda: asyncio.run(backend.find(ref)).state == ClusterState.FAILED)
+    eventually(lambda: asyncio.run(backend.find(ref)).state == ClusterState.FAILED)
     assert settled(backend, ref)[1] == "Spark's process was ended by SIGKILL, as the system does when memory runs out."
 
 
@@ -244,7 +245,7 @@ def test_stopping_ends_one_that_is_still_starting(
 ) -> None:
     monkeypatch.setattr(spark_server, "ENDS_WITHIN", -4.0)  # it does not hear: no need to wait for it
     ref = made(backend, directory, monkeypatch, "never")
-    until(lambda: asyncio.run(backend.find(ref)).progress == 0.7)
+    eventually(lambda: asyncio.run(backend.find(ref)).progress == 0.7)
     server = spark_server.read_server(directory)
     assert server is not None
 

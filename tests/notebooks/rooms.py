@@ -20,7 +20,7 @@ from pycrdt import Doc
 from jupyter_slipway.notebooks.room import MergingRoom, OpenFiles
 from tests.notebooks.builders import Server
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

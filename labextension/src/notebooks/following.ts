@@ -55,12 +55,8 @@ export class FollowedPage {
     private readonly contents: Contents.IManager
   ) {
     this.base = inputs(this.model);
-    let saving = this.base;
     panel.context.saveState.connect((_, state) => {
-      if (state === 'started') {
-        saving = inputs(this.model);
-      } else if (state === 'completed') {
-        this.base = saving;
+      if (state === 'completed') {
         // The server merges what changed between its look and its write.
         void this.take(false);
       }
@@ -68,10 +64,18 @@ export class FollowedPage {
     const inner: Inner = panel.context as unknown as Inner;
     const save = inner._maybeSave?.bind(panel.context);
     if (save) {
-      inner._maybeSave = async options => {
-        await this.look();
-        saving = inputs(this.model);
-        return save({ ...options, content: this.model.toJSON() });
+      let before: Promise<unknown> = Promise.resolve();
+      inner._maybeSave = options => {
+        // One after the other: each has to know what the one before it has put on disk.
+        const saved = before.then(async () => {
+          await this.look();
+          const sent = inputs(this.model);
+          const model = await save({ ...options, content: this.model.toJSON() });
+          this.base = sent;
+          return model;
+        });
+        before = saved.catch(() => undefined);
+        return saved;
       };
     }
   }
