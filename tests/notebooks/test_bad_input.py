@@ -49,6 +49,18 @@ def test_what_cannot_be_read_is_refused_and_not_saved_over(
     assert server.ask("get", "a.py", content=False)["size"] == len(content)
 
 
+def test_a_notebook_that_git_left_in_conflict_says_where_to_settle_it(server: Server) -> None:
+    whole = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]))
+    conflicted = whole.replace('"cells": [', '"cells": [\n<<<<<<< HEAD\n=======\n>>>>>>> dev')
+    file = server.root / "clash.ipynb"
+    file.write_text(conflicted)
+
+    with pytest.raises(HTTPError) as refused:
+        server.ask("get", "clash.ipynb")
+    assert (refused.value.status_code, "Resolve Merge of Notebook" in refused.value.log_message) == (400, True)
+    assert file.read_text() == conflicted
+
+
 @pytest.mark.parametrize(
     ("content", "cells"),
     [("", 0), ("\n\n", 1), (PERCENT + "# %%\ny = '\0'\n", 4)],

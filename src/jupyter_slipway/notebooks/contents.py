@@ -28,6 +28,7 @@ from tornado.web import HTTPError
 
 from jupyter_slipway.errors import BadRequest, SlipwayError
 from jupyter_slipway.notebooks import writing
+from jupyter_slipway.notebooks.conflicts import has_marks
 from jupyter_slipway.notebooks.documents import FULL, Documents, name_afresh
 from jupyter_slipway.notebooks.merge import merge_notebooks
 from jupyter_slipway.notebooks.sightings import Sightings
@@ -143,6 +144,22 @@ class KeepsOutputs(Manager):
                     hint="Clear outputs with 'jupyter nbconvert --clear-output --inplace'. It was not touched.",
                 )
 
+    @contextmanager
+    def naming_conflicts(self, path: str) -> Iterator[None]:
+        """Who opens an .ipynb that git left in conflict learns where to settle it, not what a parser met."""
+        try:
+            yield
+        except HTTPError as error:
+            file = Path(self._get_os_path(path))
+            if error.status_code != 400 or file.suffix != ".ipynb":
+                raise
+            if not has_marks(file.read_text(encoding="utf-8", errors="replace")):
+                raise
+            said = (
+                f"{file.name} holds git's conflict marks. Settle it cell by cell: 'Resolve Merge of Notebook' in the "
+            )
+            raise HTTPError(400, f"{said}file's context menu. It was not touched.") from error
+
     def left_to_jupytext(self, model: dict[str, Any], path: str) -> dict[str, Any]:
         """What jupytext read; the ids of a text alone, which it makes by chance, the same each time."""
         if model["type"] == "notebook" and not path.endswith(".ipynb") and path not in self.paired_notebooks:
@@ -201,7 +218,8 @@ class AsyncTextNotebooks(KeepsOutputs):
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
             self.before_open(path)
-            return self.left_to_jupytext(await get(content=content, type=type), path)
+            with self.naming_conflicts(path):
+                return self.left_to_jupytext(await get(content=content, type=type), path)
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
@@ -269,7 +287,8 @@ class TextNotebooks(KeepsOutputs):
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
             self.before_open(path)
-            return self.left_to_jupytext(get(content=content, type=type), path)
+            with self.naming_conflicts(path):
+                return self.left_to_jupytext(get(content=content, type=type), path)
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
