@@ -278,6 +278,8 @@ class SlipwayApp(ExtensionApp):
         # Tornado's own limit of 10 MB closes a page's websocket without a word.
         self.settings["websocket_max_message_size"] = LARGEST + (64 << 20)
         self._watch = PeriodicCallback(self._look, WATCH)
+        self._starting: asyncio.Future[None] | None = None
+        """A runner that is on its way."""
 
     @cached_property
     def slipway(self) -> Slipway:
@@ -381,9 +383,9 @@ class SlipwayApp(ExtensionApp):
     def _start_runner(self) -> None:
         from jupyter_slipway.runs.runner import status
 
-        if not status(self._chosen.home).alive:
+        if (self._starting is None or self._starting.done()) and not status(self._chosen.home).alive:
             # It takes a second to come up: not on the loop that serves everybody.
-            IOLoop.current().run_in_executor(None, self._started_runner)
+            self._starting = IOLoop.current().run_in_executor(None, self._started_runner)
 
     def _started_runner(self) -> None:
         from jupyter_slipway.service import start

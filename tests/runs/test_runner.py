@@ -444,3 +444,25 @@ def test_the_background_runner_starts_once_and_stops(home, engine):
 def test_a_runner_that_does_not_come_up_tells_why(home):
     with pytest.raises(Unavailable, match="no such database"):
         runner.start(home, [sys.executable, "-c", "raise SystemExit('no such database')"])
+
+
+HOLDER = """
+import fcntl, json, os, socket, sys, time
+from pathlib import Path
+home = Path(sys.argv[1])
+lock = open(home / "runner.lock", "w")
+(home / f"waits-{os.getpid()}").touch()
+fcntl.flock(lock, fcntl.LOCK_EX)
+about = {"id": "r", "pid": os.getpid(), "host": socket.gethostname(), "started_at": time.time()}
+(home / "new").write_text(json.dumps(about))
+os.rename(home / "new", home / "runner.json")
+time.sleep(600)
+"""
+
+
+def test_stopping_ends_also_the_runner_that_takes_over_at_that_moment(tmp_path):
+    holders = [subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)]) for _ in range(2)]
+    eventually(lambda: len(list(tmp_path.glob("waits-*"))) == 2 and (tmp_path / "runner.json").exists())
+
+    assert not background.stop(tmp_path).alive
+    assert [holder.wait(60) for holder in holders] == [-signal.SIGTERM, -signal.SIGTERM]

@@ -105,13 +105,17 @@ def start(home: Path, entry: Sequence[str], *, environ: Mapping[str, str] | None
 
 def stop(home: Path) -> RunnerStatus:
     """End the runner of this home; runs that have begun go on, and the next runner finds them."""
-    now = status(home)
-    if not now.alive or now.pid is None:
-        return now
-    with suppress(ProcessLookupError):
-        os.kill(now.pid, signal.SIGTERM)
+    told: set[int] = set()
+    looks = 0
     until = time.monotonic() + STOP_WITHIN
-    while _locked(home) and time.monotonic() < until:
+    # Of two that were started at one moment the second takes over when the first ends: twice nobody is nobody.
+    while looks < 2 and time.monotonic() < until:
+        now = status(home)
+        looks = 0 if now.alive else looks + 1
+        if now.alive and now.pid is not None and now.pid not in told:
+            told.add(now.pid)
+            with suppress(ProcessLookupError):
+                os.kill(now.pid, signal.SIGTERM)
         time.sleep(0.05)
     return status(home)
 
