@@ -209,17 +209,7 @@ class Compare:
 
     async def resolve_notebook(self, asker: Asker, body: ResolveRequest) -> Kept:
         """Make what a person settled the file on disk; what the file was is kept as a snapshot before."""
-
-        def work() -> Kept:
-            file, repository, name = self._place(body.path)
-            content = settled_file(file.name, body.notebook)
-            kept = self._keep(asker, file, repository, name)
-            atomic_write(file, content)
-            return Kept(kept)
-
-        kept = await _in_time(work)
-        self._events.announce(Changed("notebook", body.path))
-        return kept
+        return await self._replace(asker, body.path, lambda file: settled_file(file.name, body.notebook))
 
     async def list_references(self, asker: Asker, query: NotebookPath) -> References:
         """The branches, tags and colleagues' copies that a notebook can be compared with."""
@@ -274,16 +264,20 @@ class Compare:
 
     async def restore_notebook(self, asker: Asker, body: RestoreRequest) -> Kept:
         """Make an older revision the file on disk; what the file was is kept as a snapshot before."""
+        return await self._replace(asker, body.path, lambda file: self._revisions.content(file, body.revision))
+
+    async def _replace(self, asker: Asker, path: str, content_of: Callable[[Path], bytes]) -> Kept:
+        """Put something else in a file's place; what it was is kept before."""
 
         def work() -> Kept:
-            file, repository, name = self._place(body.path)
-            content = self._revisions.content(file, body.revision)
+            file, repository, name = self._place(path)
+            content = content_of(file)
             kept = self._keep(asker, file, repository, name)
             atomic_write(file, content)
             return Kept(kept)
 
         kept = await _in_time(work)
-        self._events.announce(Changed("notebook", body.path))
+        self._events.announce(Changed("notebook", path))
         return kept
 
     async def snapshot_notebook(self, asker: Asker, body: NotebookPath) -> Kept:

@@ -6,6 +6,7 @@ can be typed within it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Literal
@@ -24,7 +25,7 @@ from jupyter_slipway.notebooks.text import Before, Past
 Say = Callable[[Literal["INFO", "WARNING", "ERROR"], str], None]
 
 
-class View:
+class View(ABC):
     """One shared document of a file.
 
     Args:
@@ -49,16 +50,17 @@ class View:
         """Whether it is to look at the file again, which is in this state."""
         return state != self.seen and (state is None or state != self.refused)
 
+    @abstractmethod
     def content(self) -> Content:
-        raise NotImplementedError
+        """What it holds now."""
 
+    @abstractmethod
     def merge(self, base: Content, theirs: Content) -> int:
         """Take in what `theirs` changed since `base`.
 
         Returns:
             conflicts
         """
-        raise NotImplementedError
 
     def agree(self, content: Content, state: State | None) -> None:
         """The file is `content`, and whatever of it was not here is taken in."""
