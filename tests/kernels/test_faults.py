@@ -229,7 +229,7 @@ async def test_a_page_that_does_not_read_costs_no_memory_and_is_told_of_the_gap(
         asked = quick.execute(MEGABYTES)
         assert (await quick.reply(asked))["status"] == "ok"
         # What is on its way to the page that reads is there for a moment.
-        await soon(lambda: memory(server.process.pid) - before, lambda grown: grown < 64 << 20, seconds=20)
+        await soon(lambda: memory(server.process.pid) - before, lambda grown: grown < 64 << 20)
         slow.resume()
         last = quick.execute("'last'")
         await slow.until(lambda: slow.of(last, "execute_result"))

@@ -20,12 +20,11 @@ from tornado import web
 
 from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.kernels import rights
-from jupyter_slipway.kernels.host import new_header
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.outlet import Outlet
 from jupyter_slipway.kernels.people import person_of
 from jupyter_slipway.kernels.rights import Action, Role
-from jupyter_slipway.kernels.wire import MESSAGE, Message, encode, message, pack
+from jupyter_slipway.kernels.wire import MESSAGE, Message, encode, pack
 
 LARGEST = 200 << 20
 """Bytes of a message that a page may send."""
@@ -291,19 +290,18 @@ class KernelConnection(BaseKernelWebsocketConnection):
 
     def _refuse(self, said: Message, why: str, *, name: str = "Forbidden") -> None:
         """In the kernel's place, so that no page waits for ever; and in a message of our own, for our pages."""
-        header = said.header
+        header, say = said.header, self.link.say
         error = {"ename": name, "evalue": why, "traceback": [f"{name}: {why}"]}
-        answers: list[bytes] = [message("iopub", new_header("status", "slipway"), header, {"execution_state": "busy"})]
+        answers = [say("iopub", "status", {"execution_state": "busy"}, header)]
         if said.type == "execute_request":
-            answers.append(message("iopub", new_header("error", "slipway"), header, error))
+            answers.append(say("iopub", "error", error, header))
         if said.type.endswith("_request"):
             kind = said.type.removesuffix("_request") + "_reply"
-            content = error | {"status": "error", "execution_count": 0}
-            answers.append(message(said.channel, new_header(kind, "slipway"), header, content))
-        answers.append(message("iopub", new_header("slipway_refused", "slipway"), header, {"why": why}))
-        answers.append(message("iopub", new_header("status", "slipway"), header, {"execution_state": "idle"}))
+            answers.append(say(said.channel, kind, error | {"status": "error", "execution_count": 0}, header))
+        answers.append(say("iopub", "slipway_refused", {"why": why}, header))
+        answers.append(say("iopub", "status", {"execution_state": "idle"}, header))
         for answer in answers:
-            self._send(Message(answer))
+            self._send(answer)
 
 
 def _legacy(said: Message) -> str | bytes:

@@ -53,6 +53,8 @@ LATE_IDLE = 1.0
 LATE_REPLY = 5.0
 """Seconds after it was idle again at which an execution has ended, even if the kernel never replied: one that is
 interrupted just when it is done does not, and the queue would wait for ever."""
+SILENT = 5.0
+"""Seconds without a sign of life after which a kernel counts as frozen."""
 TRIES = 3
 """Starts in a row that may fail before the kernel is dead for good."""
 RESENT = 60.0
@@ -166,6 +168,9 @@ class Host:
         self._held: list[tuple[str, list[bytes]]] = []
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._info: dict[str, Any] | None = None
+        self._session = OURS
+        """Of the kernel's messages; what is said in its place bears it, too: by another, JupyterLab takes the kernel
+        for a new one, and drops what it has not yet handled."""
         self._failures = 0
         self._full = False
         self._busy_with: asyncio.Task[None] | None = None
@@ -178,6 +183,8 @@ class Host:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._telling_state = False
         self._why_parent_ends = config.parent
+        self.silent_since = 0.0
+        """Since when the kernel's process owes a sign of life, in seconds of the epoch; 0 while it gives them."""
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -243,6 +250,7 @@ class Host:
         while True:
             await asyncio.sleep(TICK)
             self._rest_when_quiet()
+            self._feel_pulse()
             if not self.directory.is_dir():
                 self.stop("The kernel's folder is gone, so nobody could find it.", forget=True)
             if self._watch is not None and self.turns.running is not None:
@@ -255,6 +263,12 @@ class Host:
             with suppress(OSError):
                 if os.path.getsize(self.directory / LOG) > LOG_LIMIT:
                     os.truncate(self.directory / LOG, 0)
+
+    def _feel_pulse(self) -> None:
+        silent = self._process.silent_for() if self._process is not None and self._ready.is_set() else 0.0
+        if (silent >= SILENT) != bool(self.silent_since):
+            self.silent_since = time.time() - silent if silent >= SILENT else 0.0
+            self._tell_state()
 
     def _rest_when_quiet(self) -> None:
         """Once after each burst: memory for what was said last is only wanted while more is said."""
@@ -468,6 +482,7 @@ class Host:
         if parent.get("session") == OURS:
             self._answered(channel, kind, of, parts)
             return
+        self._session = header.get("session") or self._session
         self._emit(MESSAGE, *pieces(channel, parts))
         turn = self.turns.running
         if turn is None or of != turn.id:
@@ -593,6 +608,8 @@ class Host:
             self._send(said.channel, parts)
 
     def _queue(self, header: dict[str, Any], content: dict[str, Any], parts: list[bytes]) -> None:
+        if header["msg_id"] in self._lately:
+            return  # handed over again, by a server that did not hear whether it came
         stops = bool(content.get("stop_on_error", True))
         if stops:
             # The kernel would drop everybody's.
@@ -646,7 +663,7 @@ class Host:
 
     def _say(self, channel: str, kind: str, content: dict[str, Any], parent: dict[str, Any]) -> None:
         """In the kernel's place."""
-        self._emit(MESSAGE, message(channel, new_header(kind, OURS), parent, content))
+        self._emit(MESSAGE, message(channel, new_header(kind, self._session), parent, content))
 
     def fact(self, name: str, **content: Any) -> None:
         fact = {"fact": name, "at": time.time(), "number": self._journal.last + 1} | content
@@ -694,6 +711,7 @@ class Host:
             "last": self._journal.last,
             "full": bool(self._journal.failed),
             "attachment": self._attachment().get("cluster", ""),
+            "silent_since": self.silent_since,
             "memory": self._watch.peak if self._watch else 0,
         }
 

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from jupyter_slipway.errors import Conflict, Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.host import new_header
+from jupyter_slipway.kernels.outbox import Outbox
 from jupyter_slipway.kernels.wire import CALL, FACT, MESSAGE, Frame, Message, Parser, call, message
 
 PATIENCE = 20.0
@@ -28,6 +30,8 @@ RESTART = 90.0
 HANG_UP = 1.0
 """Seconds for what was said last to be on its way."""
 RETRY = 0.1
+PULSE = 5.0
+"""Seconds between two looks at whether a host that says nothing still answers."""
 REMOTE_TRIES = 100
 """Of a host on another machine, whose process cannot be looked at."""
 QUEUE = 4 << 20
@@ -75,8 +79,18 @@ class Link:
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._count = 0
         self._task: asyncio.Task[None] | None = None
+        self.silent_since = 0.0
+        """When a host was asked that has not answered since, in seconds of the epoch; 0 while it answers."""
+        self._heard_at = 0.0
         self._seen: dict[str, int] = {}
         self._here: dict[str, int] = {}
+        self._outbox = Outbox()
+        self._behind: int | None = None
+        """Up to which number it has to tell first, before it is handed what waits; None when it is."""
+        self._lost = ""
+        """Why the kernel that was asked before is gone; '' when it is the same."""
+        self._session = "slipway"
+        """Of the kernel's own messages. A page drops what it has not yet handled when one of another session comes."""
 
     @property
     def kernel(self) -> str:
@@ -128,8 +142,9 @@ class Link:
             stream = await self._attached()
             if stream is not None:
                 tries = 0
-                await stream.lost.wait()
+                await self._listen(stream)
                 self._up.clear()
+                self._behind = None
                 self._hang_up()
                 if self.over:
                     break
@@ -137,6 +152,7 @@ class Link:
             await self._mend(tries)
         self._up.set()
         self._fail_calls(self.over)
+        self._drop([*self._outbox.take_sent(), *self._outbox.take_waiting()], self.over)
         self._note_end()
         self.ended(self.over)
 
@@ -151,6 +167,22 @@ class Link:
         self._stream = stream
         stream.write(call(token=self.record.token, since=self.last, server=SERVER))
         return stream
+
+    async def _listen(self, stream: _Stream) -> None:
+        """Until it is lost. A host that is frozen keeps its stream and says nothing: it is asked now and then."""
+        asked = 0.0
+        while not stream.lost.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stream.lost.wait(), PULSE)
+                break
+            if asked > self._heard_at:
+                if not self.silent_since:
+                    self.silent_since = time.time() - (time.monotonic() - asked)
+                    self.changed()
+            elif time.monotonic() - self._heard_at > PULSE / 2:
+                asked = time.monotonic()
+                stream.write(call(op="status", id=0))
+        self.silent_since = 0.0
 
     async def _mend(self, tries: int) -> None:
         """The stream is broken: the host lives and is asked again, or is gone and is started anew."""
@@ -179,9 +211,29 @@ class Link:
                 self.over = f"What it was started with cannot be read: {error}."
 
     def _break(self) -> None:
-        self._fail_calls("Its host was lost; the kernel starts anew.")
+        self._lost = "Its host was lost; the kernel starts anew."
+        self._fail_calls(self._lost)
+        if self.status:
+            self.status |= {"state": "restarting", "ready": False, "running": False, "turns": []}
+            self.changed()
         for page in list(self.pages):
             page.broken()
+        # Asked of the kernel that is gone, by who did not know it.
+        self._drop(self._outbox.take_waiting(), self._lost)
+
+    def _drop(self, asked: list[Message], why: str) -> None:
+        """Answer in the kernel's place, so that no page waits for ever."""
+        for one in [one for one in asked if one.type.endswith("_request")]:
+            kind, parent = one.type.removesuffix("_request") + "_reply", one.header
+            content = {"status": "aborted" if one.type == "execute_request" else "error", "execution_count": 0}
+            answers = [
+                self.say("iopub", "status", {"execution_state": "busy"}, parent),
+                self.say(one.channel, kind, content | {"ename": "KernelDied", "evalue": why, "traceback": []}, parent),
+                self.say("iopub", "status", {"execution_state": "idle"}, parent),
+            ]
+            for page in list(self.pages):
+                for answer in answers:
+                    page.deliver(answer)
 
     def _fail_calls(self, why: str) -> None:
         calls, self._calls = self._calls, {}
@@ -197,12 +249,31 @@ class Link:
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def send(self, message: Message) -> None:
-        """Hand a message, stamped, to the kernel.
+        """Hand a message, stamped, to the kernel; when its host is out of reach just now, as soon as it is back.
 
         Raises:
-            Unavailable: nobody is there to take it now
+            Unavailable: it has ended, or too much waits for it already
         """
+        if self.up and self._behind is None and self._stream is not None and not self._stream.lost.is_set():
+            self._hand_over(message)
+        elif self.over:
+            raise Unavailable(f"The kernel has ended: {self.over}", hint="Start it again.")
+        else:
+            self._outbox.hold(message)
+
+    def _hand_over(self, message: Message) -> None:
+        self._outbox.sent(message)
         self._write(Frame(MESSAGE, 0, message.payload).encode())
+
+    def _hand_over_what_waits(self) -> None:
+        """The host has told all that it had to: what it still has not told of never came to it."""
+        self._behind = None
+        unknown, lost, self._lost = self._outbox.take_sent(), self._lost, ""
+        if lost:
+            self._drop(unknown, lost)
+            unknown = []
+        for one in [*unknown, *self._outbox.take_waiting()]:
+            self._hand_over(one)
 
     async def call(self, op: str, *, within: float = PATIENCE, **arguments: Any) -> Any:
         """
@@ -285,19 +356,28 @@ class Link:
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _hear(self, frame: Frame) -> None:
+        self._heard_at = time.monotonic()
+        if self.silent_since:
+            self.silent_since = 0.0
+            self.changed()
         if frame.kind == MESSAGE:
             self.last = frame.number
             said = Message(frame.payload, frame.number)
+            self._session = said.header.get("session") or self._session
             self.told(said)
             for page in list(self.pages):
                 page.deliver(said)
         elif frame.kind == FACT:
             self.last = frame.number
             fact = _decoded(frame.payload)
+            if fact["fact"] == "queued":
+                self._outbox.arrived(fact["id"])
             for page in list(self.pages):
                 page.fact(frame.number, fact)
         else:
             self._noticed(_decoded(frame.payload))
+        if self._behind is not None and self.last >= self._behind:
+            self._hand_over_what_waits()
 
     def _noticed(self, notice: dict[str, Any]) -> None:
         if "hello" in notice:
@@ -311,6 +391,7 @@ class Link:
             if self._here and self._stream is not None:
                 self._stream.write(call(op="here", people=self._here))
             self.status = notice["state"]
+            self._behind = self.status["last"]
             self._up.set()
             self.changed()
         elif "state" in notice:
@@ -326,7 +407,7 @@ class Link:
 
     def say(self, channel: str, kind: str, content: dict[str, Any], parent: dict[str, Any]) -> Message:
         """A message of the server's own, for pages; it is in no journal."""
-        return Message(message(channel, new_header(kind, "slipway"), parent, content))
+        return Message(message(channel, new_header(kind, self._session), parent, content), max(self.last, 0))
 
 
 class _Stream(asyncio.Protocol):

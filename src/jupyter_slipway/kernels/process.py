@@ -69,6 +69,10 @@ class KernelProcess:
         )
         self.pid = self._process.pid
         self._sockets = {channel: self._connected(channel) for channel in CHANNELS}
+        self._heart = self._connected_heart()
+        self._beats = False
+        self._beat_at = 0.0
+        """When the beat was asked for that has not come; 0 when none is out. In seconds of the loop's clock."""
         self._watch_end()
 
     @property
@@ -82,6 +86,25 @@ class KernelProcess:
         socket.send_multipart([DELIMITER, self._signature(parts), *parts])
         # The socket tells of what came by edges: one may have passed while we sent.
         self._loop.call_soon(self._read, channel)
+
+    def silent_for(self) -> float:
+        """Seconds since it was asked for a sign of life that it owes; asks for the next when it owes none.
+
+        The answer comes from a thread of its own: a kernel that computes gives it, one that is stopped does not.
+        Of a kernel that never gave one, nothing is expected.
+        """
+        if self._beat_at:
+            return self._loop.time() - self._beat_at if self._beats else 0.0
+        self._beat_at = self._loop.time()
+        self._heart.send_multipart([b"", b"beat"])
+        self._loop.call_soon(self._hear_heart)
+        return 0.0
+
+    def _hear_heart(self) -> None:
+        with suppress(zmq.Again):
+            while not self._heart.closed:
+                self._heart.recv_multipart(zmq.NOBLOCK)
+                self._beats, self._beat_at = True, 0.0
 
     def signal(self, number: int) -> None:
         """To it and to what it started, as a terminal would."""
@@ -110,7 +133,7 @@ class KernelProcess:
                 pass
 
     def close(self) -> None:
-        for socket in self._sockets.values():
+        for socket in (*self._sockets.values(), self._heart):
             if not socket.closed:
                 self._loop.remove_reader(socket.FD)
                 socket.close(0)
@@ -175,6 +198,14 @@ class KernelProcess:
             socket.setsockopt(zmq.IDENTITY, b"slipway")
         socket.connect(f"ipc://{self._sockets_prefix}-{CHANNELS[channel]}")
         self._loop.add_reader(socket.FD, self._read, channel)
+        return socket
+
+    def _connected_heart(self) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        socket.linger = 0
+        socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        socket.connect(f"ipc://{self._sockets_prefix}-{HEARTBEAT}")
+        self._loop.add_reader(socket.FD, self._hear_heart)
         return socket
 
     def _read(self, channel: str) -> bool:
