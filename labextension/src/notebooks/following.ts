@@ -6,6 +6,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { ISharedCodeCell } from '@jupyter/ydoc';
 import type { INotebookModel, INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 
@@ -88,19 +89,19 @@ export class FollowedPage {
     const now = await this.onDisk();
     const known = this.panel.context.contentsModel?.hash;
     if (now?.hash && known && now.hash !== known && now.hash !== this.refused) {
-      await this.take(!this.model.dirty);
+      await this.take(true);
     }
   }
 
-  /** `clean`: this page has no outputs of its own. */
-  private async take(clean: boolean): Promise<void> {
+  /** `anew`: also the outputs on disk, if this page has none of its own. */
+  private async take(anew: boolean): Promise<void> {
     const { api, trans } = this.context;
     const notebook = this.contents.localPath(this.panel.context.path);
     for (let tries = 0; tries < TRIES && !this.panel.isDisposed; tries++) {
-      const [base, mine] = [this.base, inputs(this.model)];
+      const [base, mine, clean] = [this.base, inputs(this.model), anew && this.untouched];
       let answer: Followed;
       try {
-        answer = await comparing(api).follow({ notebook, base, mine, clean: clean && !this.model.dirty });
+        answer = await comparing(api).follow({ notebook, base, mine, clean });
       } catch (error) {
         const refusal = asApiError(error);
         const now = await this.onDisk();
@@ -113,7 +114,8 @@ export class FollowedPage {
       if (this.panel.isDisposed || base !== this.base) {
         return;
       }
-      if (same(mine, inputs(this.model))) {
+      // Outputs that came meanwhile are this page's own.
+      if (same(mine, inputs(this.model)) && (!clean || this.untouched)) {
         this.use(answer);
         await this.settle(answer.hash);
         return;
@@ -157,6 +159,12 @@ export class FollowedPage {
 
   private get model(): INotebookModel {
     return (this.panel.context as DocumentRegistry.IContext<INotebookModel>).model;
+  }
+
+  /** Whether nothing was typed or run here since the file was read or saved. */
+  private get untouched(): boolean {
+    const { cells } = this.model.sharedModel;
+    return !this.model.dirty && !cells.some(cell => (cell as ISharedCodeCell).executionState === 'running');
   }
 
   private get name(): string {

@@ -1,0 +1,85 @@
+import type { ISharedCodeCell } from '@jupyter/ydoc';
+import { YNotebook } from '@jupyter/ydoc';
+import { describe, expect, it } from 'vitest';
+
+import type { Context } from '../ui/context';
+import { FollowedPage } from './following';
+
+const ON_DISK = { output_type: 'stream', name: 'stdout', text: 'from disk\n' };
+const OURS = { output_type: 'stream', name: 'stdout', text: 'just run\n' };
+
+/** A page with one cell, whose file on disk has other outputs than it shows. */
+function page(whileTheServerAnswers: (model: ReturnType<typeof made>['model']) => void) {
+  const { model, panel, contents } = made();
+  const asked: boolean[] = [];
+  const follow = async ({ clean }: { clean: boolean }) => {
+    asked.push(clean);
+    if (asked.length === 1) {
+      whileTheServerAnswers(model);
+    }
+    const cell = { cell_type: 'code', source: 'a', metadata: {}, outputs: [ON_DISK], execution_count: 3 };
+    const cells = [{ mine: 0, edits: [], cell: clean ? cell : null, mark: null }];
+    return { cells, base: [], said: {}, hash: 'new', conflicts: 0 };
+  };
+  const context = { api: { compare: { follow } }, trans: { __: String } } as unknown as Context;
+  return { page: new FollowedPage(context, panel as never, contents as never), model, asked };
+}
+
+function made() {
+  const sharedModel = new YNotebook();
+  sharedModel.insertCell(0, { cell_type: 'code', source: 'a', metadata: {}, outputs: [] });
+  const model = { sharedModel, dirty: false, setMetadata: () => undefined };
+  const panel = {
+    isDisposed: false,
+    title: { label: 'a.ipynb' },
+    context: {
+      model,
+      path: 'a.ipynb',
+      contentsModel: { hash: 'old' },
+      saveState: { connect: () => undefined }
+    }
+  };
+  const contents = { localPath: (path: string) => path, get: async () => ({ hash: 'new' }) };
+  return { model, panel, contents };
+}
+
+const outputs = (of: YNotebook) => (of.cells[0] as ISharedCodeCell).getOutputs();
+
+describe('a page that follows its file', () => {
+  it('shows the outputs on disk when it has none of its own', async () => {
+    const { page: followed, model, asked } = page(() => undefined);
+
+    await followed.look();
+
+    expect([asked, outputs(model.sharedModel)]).toEqual([[true], [ON_DISK]]);
+  });
+
+  it('keeps the outputs of a cell that ran while the server answered', async () => {
+    const {
+      page: followed,
+      model,
+      asked
+    } = page(open => {
+      (open.sharedModel.cells[0] as ISharedCodeCell).setOutputs([OURS] as never);
+      open.dirty = true;
+    });
+
+    await followed.look();
+
+    expect([asked, outputs(model.sharedModel)]).toEqual([[true, false], [OURS]]);
+  });
+
+  it('takes nothing from a cell that runs and has said nothing yet', async () => {
+    const {
+      page: followed,
+      model,
+      asked
+    } = page(({ sharedModel }) => {
+      (sharedModel.cells[0] as ISharedCodeCell).executionState = 'running';
+    });
+
+    await followed.look();
+
+    expect([asked, outputs(model.sharedModel)]).toEqual([[true, false], []]);
+  });
+});
