@@ -17,6 +17,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from playwright.sync_api import expect
+
+from tests.waiting import PATIENCE
 
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -27,6 +30,10 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+# In milliseconds; in a browser, too, only a failing test waits that long.
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ def browser_context_args(browser_context_args):
 @pytest.fixture
 def page(page):
     """A page that remembers the script errors it saw, and what the console said of Slipway."""
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE * 1000)
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("console", lambda message: _note(page, message))

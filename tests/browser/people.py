@@ -18,6 +18,7 @@ from playwright.sync_api import Error
 
 from jupyter_slipway.kernels import hosts
 from tests.kernels.servers import PEOPLE, free_port
+from tests.waiting import PATIENCE
 
 TOGETHER = (
     "--ServerApp.jpserver_extensions=jupyter_server_ydoc=True",
@@ -111,7 +112,7 @@ class Person:
         self.name, self.server = name, server
         self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US", **options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(PATIENCE * 1000)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._note)

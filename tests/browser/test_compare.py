@@ -52,8 +52,6 @@ def people(browser, server):
     def person(name: str, path: str) -> Person:
         made = Person(browser, server, name)
         there.append(made)
-        made.page.set_default_timeout(60_000)
-        expect.set_options(timeout=60_000)
         made.visit(path)
         if path.endswith(".ipynb"):
             made.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()

@@ -11,7 +11,6 @@ import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-expect.set_options(timeout=15_000)
 
 pytestmark = [
     pytest.mark.e2e,
@@ -27,9 +26,7 @@ def open_lab(page, lab, notebook: str) -> None:
     page.goto(f"{lab.url}/lab/tree/{notebook}?token={lab.token}&reset")
     page.wait_for_selector("#jupyterlab-splash", state="detached")
     page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
-    page.wait_for_function(
-        "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
-    )
+    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
 
 
 def command(page, name: str, **arguments: object) -> None:
@@ -79,7 +76,7 @@ def test_a_cell_becomes_a_job_that_runs_and_shows_what_the_notebook_showed(page,
     expect(dialog.get_by_text("from 5 of 6 cells")).to_be_visible()
     expect(dialog.get_by_label("Default of month")).to_have_value("6")
     dialog.get_by_label("Description of month").fill("1 to 11")
-    expect(dialog.locator(".slipway-Proof[data-verdict='same']")).to_be_visible(timeout=60_000)
+    expect(dialog.locator(".slipway-Proof[data-verdict='same']")).to_be_visible()
     shoot(page, "publish")
     dialog.get_by_role("button", name="Publish and run").click()
 

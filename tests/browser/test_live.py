@@ -21,11 +21,6 @@ NOTEBOOK = """path => void window.jupyterapp.commands.execute('docmanager:open',
 EDITOR = "path => void window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Editor' })"
 
 
-@pytest.fixture(autouse=True)
-def patient() -> None:
-    expect.set_options(timeout=60_000)
-
-
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory):
     home = tmp_path_factory.mktemp("lab")

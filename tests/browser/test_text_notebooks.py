@@ -22,16 +22,10 @@ OPEN = """() => void window.jupyterapp.commands.execute('docmanager:open', {
 })"""
 
 
-@pytest.fixture(autouse=True)
-def patient() -> None:
-    """A busy machine takes its time to load a shared document."""
-    expect.set_options(timeout=30_000)
-
-
 @pytest.fixture
 def lab_page(lab, page: Page) -> Page:
     page.goto(f"{lab.url}/lab?reset&token={lab.token}")
-    page.wait_for_function("window.jupyterapp?.commands.hasCommand('slipway:new-text-notebook')", timeout=60_000)
+    page.wait_for_function("window.jupyterapp?.commands.hasCommand('slipway:new-text-notebook')")
     return page
 
 
