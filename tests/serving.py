@@ -49,4 +49,4 @@ def serving(root: Path, home: Path) -> Iterator[Server]:
         yield Server(Http(url, token), process)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)

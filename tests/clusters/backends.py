@@ -42,7 +42,7 @@ def a_scheduler(folder: Path) -> Iterator[dict[str, Any]]:
         finally:
             for process in reversed(processes):
                 process.terminate()
-                process.wait(20)
+                process.wait(120)
 
 
 def _address(file: Path) -> str:

@@ -68,7 +68,7 @@ def test_a_reader_neither_waits_for_a_writer_nor_sees_what_is_not_kept(database)
         add(database, "a")
         reader = threading.Thread(target=lambda: seen.append(names(database)))
         reader.start()
-        reader.join(5)
+        reader.join(120)
 
     assert seen == [[]]
     assert names(database) == ["a"]

@@ -57,7 +57,7 @@ def a_runner(database: Database, home: Path, **changes: Any) -> Iterator[Runner]
         yield runner
     finally:
         runner.stop()
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
 
 

@@ -372,7 +372,7 @@ def test_a_terminated_run_tidies_up(tmp_path):
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"
         process.terminate()
-        assert process.communicate(timeout=20)[0] == "tidy\n"
+        assert process.communicate(timeout=120)[0] == "tidy\n"
 
     assert json.loads((tmp_path / "error.json").read_text())["kind"] == "Terminated"
 

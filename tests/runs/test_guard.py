@@ -66,7 +66,7 @@ def test_an_attempt_ends_with_its_code_times_and_usage(tmp_path, nest):
 
 def test_guard_can_be_started_by_hand(tmp_path):
     directory = laid_out(tmp_path / "a", "print('by hand')")
-    subprocess.run([sys.executable, attempt.GUARD, str(directory)], check=True, timeout=20)
+    subprocess.run([sys.executable, attempt.GUARD, str(directory)], check=True, timeout=120)
 
     assert end_of(directory).code == 0
 
@@ -79,7 +79,7 @@ def test_ten_guards_of_one_attempt_start_it_once(tmp_path, nest):
         if nest.ensure(directory) is None
     ]
     for guard in guards:
-        guard.wait(20)
+        guard.wait(120)
     end_of(directory)
     nest.ensure(directory)
     eventually(lambda: attempt.look(directory)[0] is Look.ENDED)
@@ -129,7 +129,7 @@ def test_a_killed_guard_takes_its_process_along_and_is_seen_as_lost(tmp_path, ne
     eventually(lambda: attempt.look(directory)[0] is Look.LOST)
     eventually(lambda: is_gone(int(log(directory))))
     nest.ensure(directory)
-    subprocess.run([sys.executable, attempt.GUARD, str(directory)], check=True, timeout=20)
+    subprocess.run([sys.executable, attempt.GUARD, str(directory)], check=True, timeout=120)
     assert attempt.look(directory)[0] is Look.LOST
 
 

@@ -22,7 +22,7 @@ def test_a_ring_wakes_at_once_and_once(home, bell):
     threading.Timer(0.1, wake.ring, [home]).start()
     before = time.monotonic()
 
-    assert bell.wait(10)
+    assert bell.wait(120)
     assert time.monotonic() - before < 2
     assert not bell.wait(0)
 
