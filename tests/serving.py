@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_slipway.client import Http
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,7 @@ class Server:
 @contextmanager
 def serving(root: Path, home: Path) -> Iterator[Server]:
     """Starts it, waits for it, ends it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     token = secrets.token_hex(16)
     environ = os.environ | {"JUPYTER_DATA_DIR": str(home / "data"), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
     command = [sys.executable, "-m", "jupyter_server", f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}"]
@@ -37,7 +36,7 @@ def serving(root: Path, home: Path) -> Iterator[Server]:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}/user/ada"
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while True:
             try:
                 urllib.request.urlopen(f"{url}/api?token={token}", timeout=2).close()

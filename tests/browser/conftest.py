@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from tests.ports import free_port
 from tests.waiting import PATIENCE
 
 CHROMIUM_ARGS = [
@@ -45,17 +45,11 @@ class Lab:
     log: Path
 
 
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("home")
     root = tmp_path_factory.mktemp("work")
-    port, token = _free_port(), secrets.token_hex(16)
+    port, token = free_port(), secrets.token_hex(16)
     log = home / "server.log"
     env = os.environ | {
         "JUPYTER_CONFIG_DIR": str(home / "config"),
@@ -97,7 +91,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + PATIENCE
     while True:
         if server.poll() is not None or time.monotonic() > deadline:
             pytest.fail("JupyterLab did not start:\n" + log.read_text()[-4000:])

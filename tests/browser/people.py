@@ -17,7 +17,8 @@ import nbformat
 from playwright.sync_api import Error
 
 from jupyter_slipway.kernels import hosts
-from tests.kernels.servers import PEOPLE, free_port
+from tests.kernels.servers import PEOPLE
+from tests.ports import free_port
 from tests.waiting import PATIENCE
 
 TOGETHER = (
@@ -130,7 +131,7 @@ class Person:
     def visit(self, path: str) -> None:
         """JupyterLab with a file open, whatever kind it is of."""
         self.path = path
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE
         while True:
             try:
                 workspace = f"{self.name}{secrets.token_hex(2)}"
@@ -170,7 +171,7 @@ class Person:
         return self.cell(number).locator(".jp-InputPrompt")
 
     def until_on_disk(self, holds: Callable[[], bool]) -> None:
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while not holds():
             assert time.monotonic() < until
             self.page.wait_for_timeout(200)

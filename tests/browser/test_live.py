@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Error, expect
 
 from tests.browser.people import LabServer, Person, lab_server
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
@@ -33,7 +34,7 @@ def together(tmp_path_factory: pytest.TempPathFactory):
 
 def opened(browser, server: LabServer, name: str, file: Path, how: str = NOTEBOOK) -> Person:
     person = Person(browser, server, name)
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE
     while True:
         try:
             person.page.goto(f"{server.url}/lab/workspaces/{name}?reset&token={name}-token")

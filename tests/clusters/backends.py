@@ -19,6 +19,7 @@ from jupyter_slipway.clusters.backends.memory import Memory
 from jupyter_slipway.clusters.backends.spark_local import SparkLocal
 from tests.clusters.gateway import a_gateway
 from tests.clusters.spark import OPTIONS
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def _address(file: Path) -> str:
     import json
     import time
 
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while not file.exists() or not file.read_text():
         assert time.monotonic() < until
         time.sleep(0.05)

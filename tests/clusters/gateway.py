@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 CONFIG = """
 c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
@@ -30,12 +32,7 @@ c.ClusterConfig.worker_cmd = ["dask", "worker"]
 @contextmanager
 def a_gateway(folder: Path) -> Iterator[dict[str, Any]]:
     """Its address, and as whom to ask it."""
-    with ExitStack() as kept:
-        ports = []
-        for _ in range(2):
-            probe = kept.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            ports.append(probe.getsockname()[1])
+    ports = [free_port(), free_port()]
     config, password = folder / "gateway.py", folder / "password"
     config.write_text(CONFIG.format(api=ports[0], proxy=ports[1], folder=str(folder / "clusters")))
     password.write_text("secret")
@@ -50,11 +47,11 @@ def a_gateway(folder: Path) -> Iterator[dict[str, Any]]:
         yield {"address": address, "auth": "basic", "user": "ada", "secret_file": str(password)}
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 def _answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while True:
         try:
             urllib.request.urlopen(url, timeout=2).close()

@@ -127,7 +127,7 @@ def answering(answer: bytes | None, context: ssl.SSLContext | None = None) -> It
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    thread.join(120)
     for connection in kept:
         connection.close()
 

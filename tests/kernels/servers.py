@@ -6,7 +6,6 @@ import asyncio
 import functools
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -24,10 +23,11 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.wire import Message, message
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 PEOPLE = "--ServerApp.identity_provider_class=tests.kernels.identity.TokenPeople"
 NO_POOL = "--SlipwayKernelManager.pool=0"
-PATIENCE = 240.0
 V1 = "v1.kernel.websocket.jupyter.org"
 
 
@@ -123,7 +123,7 @@ class Server:
 
     async def warm(self) -> None:
         """Until a kernel waits for who starts one."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while True:
             for directory, record in hosts.living(self.home).items():
                 if record.about["warm"]:
@@ -280,9 +280,3 @@ def _parsed(text: str | bytes, legacy: bool) -> Message:
     from jupyter_slipway.kernels.connection import _from_legacy
 
     return _from_legacy(text)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -16,7 +16,7 @@ from tornado.websocket import websocket_connect
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.documents import _show
 from tests.kernels.servers import NO_POOL, Server, in_loop, serving
-from tests.waiting import soon
+from tests.waiting import PATIENCE, soon
 
 TOGETHER = "--ServerApp.jpserver_extensions=jupyter_server_ydoc=True"
 FILES = "--ServerApp.jpserver_extensions=jupyter_server_fileid=True"
@@ -109,7 +109,7 @@ def test_who_runs_a_cell_answers_what_it_asks(server):
     shared = Shared(server, "name = input('Name? ')\nprint('hello', name)")
     run = shared.run(0, wait=False)["execution"]
     ask = f"api/kernels/{shared.kernel}/execute/{run}/input"
-    ends = time.monotonic() + 90
+    ends = time.monotonic() + PATIENCE
     while (refused := server.refused("POST", ask, {"value": "me"}, "bob"))[0] != 403:
         assert time.monotonic() < ends, refused
     while True:
