@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,40 @@ def test_a_death_is_said_with_its_reason(server, person):
         dialog.last.click()
     ada.run(1)
     expect(ada.page.locator(".slipway-KernelBanner .slipway-Banner")).to_have_count(0, timeout=SLOW)
+
+
+def test_a_frozen_host_and_a_frozen_kernel_are_said_until_they_go_on(server, person):
+    if not server.together:
+        pytest.skip("the same view")
+    path = server.notebook("import os, time\nprint(os.getpid(), os.getppid())", TICKS.format(count=40))
+    ada = person("ada", path)
+    ada.run(0)
+    expect(ada.output(0)).to_contain_text(re.compile(r"\d+ \d+"), timeout=SLOW)
+    kernel, host = (int(one) for one in re.findall(r"\d+", ada.output(0).locator("pre").inner_text()))
+    banner = ada.page.locator(".slipway-KernelBanner")
+    ada.run(1)
+    expect(ada.output(1)).to_contain_text("tick 2", timeout=SLOW)
+
+    for process, said in ((host, "The kernel’s host has not answered since"), (kernel, "The kernel has not answered")):
+        os.kill(process, signal.SIGSTOP)
+        try:
+            expect(banner).to_contain_text(said, timeout=SLOW)
+            expect(banner.get_by_role("button", name="Restart…")).to_be_visible()
+            expect(ada.page.locator(".slipway-PeopleButton")).to_have_attribute("title", re.compile(said))
+        finally:
+            os.kill(process, signal.SIGCONT)
+        expect(banner).not_to_contain_text("has not answered", timeout=SLOW)
+
+    expect(ada.mark(1)).to_have_attribute("data-status", "ok", timeout=SLOW)
+    assert ticks(ada, 1) == list(range(40))
+
+    os.kill(host, signal.SIGSTOP)
+    banner.get_by_role("button", name="Restart…").click(timeout=SLOW)
+    ada.page.get_by_role("dialog").get_by_role("button", name="Restart").click()
+    expect(banner).to_contain_text("The kernel died. Its host was", timeout=SLOW)
+    ada.run(0)
+    expect(ada.mark(0)).to_have_attribute("data-status", "ok", timeout=SLOW)
+    assert ada.errors == []
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

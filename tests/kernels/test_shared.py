@@ -240,6 +240,36 @@ async def test_a_busy_kernel_still_greets_a_page_that_opens(server: Server, kern
 
 
 @in_loop
+async def test_a_kernel_that_runs_a_cell_is_busy_whatever_else_it_has_answered(server: Server, kernel: str) -> None:
+    ada, bob = await Page.open(server, kernel), await Page.open(server, kernel, "bob")
+    slow = ada.execute("import time; time.sleep(600)")
+    await bob.until(lambda: bob.of(slow, "execute_input"))
+    asked = bob.send("create_subshell_request", {}, channel="control")
+    await bob.until(lambda: bob.idle(asked))
+
+    for page in (ada, bob):
+        await page.until(lambda page=page: _last_status(page) == ("busy", slow))
+    server.ask("POST", f"api/kernels/{kernel}/interrupt")
+    await ada.reply(slow)
+    await bob.until(lambda: _last_status(bob) == ("idle", slow))
+
+
+@in_loop
+async def test_a_page_that_comes_back_is_told_that_the_kernel_is_idle(server: Server, kernel: str) -> None:
+    ada = await Page.open(server, kernel)
+    await ada.run("x = 1")
+    await ada.close()
+    ada = await Page.open(server, kernel, session=ada.session)
+
+    await ada.until(lambda: ada.states() == ["idle"])
+
+
+def _last_status(page: Page) -> tuple[str, str]:
+    last = [one for one in page.said if one.type == "status"][-1]
+    return last.content["execution_state"], last.parent.get("msg_id", "")
+
+
+@in_loop
 async def test_clients_without_a_subprotocol_speak_json_both_ways(server: Server, kernel: str) -> None:
     old, new = await Page.open(server, kernel, legacy=True), await Page.open(server, kernel)
     asked = old.execute("print('old')", cell="c1")

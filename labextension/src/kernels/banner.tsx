@@ -1,4 +1,4 @@
-/** Above a notebook whose kernel died: of what, while who ran which cell, and what can be done now. */
+/** Above a notebook whose kernel died or does not answer: why, since when, and what can be done now. */
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
@@ -7,13 +7,16 @@ import { type Context, SlipwayWidget, useContext } from '../ui/context';
 import { Button } from '../ui/parts';
 import '../../style/kernels.css';
 import type { LiveKernel } from './model';
-import { deathWords, may } from './words';
+import { deathWords, may, patienceWords, silenceWords } from './words';
+
+/** Starts the kernel anew; `ask`: variables that it still has would be lost. */
+type Restart = (ask: boolean) => void;
 
 export function banner(
   context: Context,
   panel: NotebookPanel,
   live: LiveKernel,
-  restart: () => void
+  restart: Restart
 ): SlipwayWidget {
   const dismissed = new Set<string>();
   const fit = (height: number) => {
@@ -52,12 +55,25 @@ function Banner(props: {
   live: LiveKernel;
   panel: NotebookPanel;
   dismissed: Set<string>;
-  restart: () => void;
+  restart: Restart;
 }): JSX.Element {
-  const { trans } = useContext();
+  const { trans, locale } = useContext();
   const { live, panel, dismissed } = props;
   const [, redraw] = React.useState(0);
   const { kernel } = live;
+  const silence = kernel ? silenceWords(kernel, live.lostSince, trans, locale) : '';
+  if (kernel && silence) {
+    return (
+      <div className="slipway-Banner" role="status">
+        <p>
+          {silence} {patienceWords(kernel, live.lostSince, trans)}
+        </p>
+        {!live.lostSince && may(kernel.role, 'operator') && (
+          <Button onClick={() => props.restart(true)}>{trans.__('Restart…')}</Button>
+        )}
+      </div>
+    );
+  }
   const died = kernel?.died;
   const gone = kernel?.state === 'dead';
   // Whoever runs something again has seen it.
@@ -75,7 +91,7 @@ function Banner(props: {
       </p>
       {jump && <Button onClick={() => show(panel, cell)}>{trans.__('Show the cell')}</Button>}
       {gone && may(kernel.role, 'operator') && (
-        <Button kind="primary" onClick={props.restart}>
+        <Button kind="primary" onClick={() => props.restart(false)}>
           {trans.__('Restart')}
         </Button>
       )}

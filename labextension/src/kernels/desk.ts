@@ -15,6 +15,7 @@ import { Inputs } from './input';
 import { Marks } from './marks';
 import { LiveKernel } from './model';
 import { peopleButton } from './people';
+import { sayOnce, type Said } from './once';
 import { Replays } from './replay';
 
 /** Milliseconds for which the same refusal is not said again. */
@@ -24,13 +25,14 @@ export class KernelDesk {
   constructor(
     private readonly app: JupyterFrontEnd,
     private readonly context: Context,
-    dialogs: ISessionContextDialogs | null
+    private readonly dialogs: ISessionContextDialogs | null
   ) {
     context.api.kernels = new Kernels(context.api.server);
     this.executor = new ServerExecutor(app.serviceManager.serverSettings, this.find, this.tellRefusal);
     if (dialogs) {
       askBeforeRestart(dialogs, this.find, context.trans);
     }
+    sayOnce(said => this.saysItself(said));
   }
 
   readonly executor: ServerExecutor;
@@ -75,7 +77,10 @@ export class KernelDesk {
     guard(kernel, session, this.find, context.trans);
     const button = peopleButton(context, panel, live);
     (place.layout as PanelLayout).addWidget(button);
-    const notice = banner(context, panel, live, () => void panel.sessionContext.restartKernel());
+    const { sessionContext } = panel;
+    const notice = banner(context, panel, live, ask => {
+      void (ask && this.dialogs ? this.dialogs.restart(sessionContext) : sessionContext.restartKernel());
+    });
     panel.contentHeader.addWidget(notice);
     BoxPanel.setStretch(notice, 0);
     const parts = [
@@ -92,6 +97,17 @@ export class KernelDesk {
   private forget(panel: NotebookPanel): void {
     this.followed.get(panel)?.parts.forEach(part => part.dispose());
     this.followed.delete(panel);
+  }
+
+  /** Whether what a dialog of JupyterLab's would say stands above the notebook, or is about to. */
+  private saysItself(said: Said): boolean {
+    if (said.what === 'restarts') {
+      return [...this.followed].some(
+        ([panel, { live }]) => live.kernel && said.words.includes(panel.sessionContext.path)
+      );
+    }
+    const front = [...this.followed].find(([panel]) => panel === this.app.shell.currentWidget);
+    return Boolean(front?.[1].live.kernel);
   }
 
   /** null: it has no host. */

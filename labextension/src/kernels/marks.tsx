@@ -8,7 +8,7 @@ import * as React from 'react';
 
 import type { Execution } from '../api';
 import { type Context, SlipwayWidget, useContext } from '../ui/context';
-import { absolute, duration, initials } from '../ui/format';
+import { absolute, clock, duration, initials } from '../ui/format';
 import '../../style/base.css';
 import '../../style/kernels.css';
 import type { LiveKernel } from './model';
@@ -123,6 +123,7 @@ export function MarkView(props: { live: LiveKernel; execution: Execution; now?: 
   const seconds = took(execution, props.now ?? Date.now());
   const figure =
     seconds === null ? '' : status === 'running' ? duration(Math.floor(seconds)) : short(seconds);
+  const silent = live.silentSince;
   const name = person === live.me ? trans.__('you') : person;
   const text =
     status === 'queued' && waiting
@@ -131,9 +132,11 @@ export function MarkView(props: { live: LiveKernel; execution: Execution; now?: 
         ? trans.__('queued')
         : status === 'aborted' && !execution.started_at
           ? trans.__('not run')
-          : waiting?.asks
-            ? trans.__('asks %1', name)
-            : figure;
+          : status === 'running' && silent
+            ? trans.__('no answer since %1', clock(silent, locale))
+            : waiting?.asks
+              ? trans.__('asks %1', name)
+              : figure;
   const title = [
     trans.__('%1 · %2', person, statusWords(status, trans)),
     absolute(execution.started_at ?? execution.queued_at, locale),

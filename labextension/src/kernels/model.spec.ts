@@ -63,6 +63,41 @@ describe('a shared kernel', () => {
     expect(told).toEqual(['You are a viewer of this kernel.']);
   });
 
+  it('says since when the connection is lost, and connects as soon as the server answers again', async () => {
+    vi.useFakeTimers({ now: new Date('2026-11-25T16:41:00Z') });
+    let up = true;
+    const get = async () => {
+      if (!up) {
+        throw new ApiError(0, 'offline', 'The server does not answer.');
+      }
+      return aKernel();
+    };
+    const { live, fake } = aLive({ get, executions: async () => ({ items: [], next: null }) });
+    await vi.advanceTimersByTimeAsync(100);
+
+    up = false;
+    fake.becomes('connecting');
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(live.silentSince).toBeNull(); // it may only be a hiccup
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(live.silentSince).toEqual(new Date('2026-11-25T16:41:00.100Z'));
+    expect(fake.reconnects).toBe(0);
+    up = true;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(fake.reconnects).toBe(1);
+    fake.becomes('connected');
+    expect(live.silentSince).toBeNull();
+    live.dispose();
+    vi.useRealTimers();
+  });
+
+  it('says since when the host has not answered', async () => {
+    const kernel = aKernel({ silent: 'host', silent_since: '2026-11-25T10:00:00Z' });
+    const { live } = aLive({ get: async () => kernel, executions: async () => ({ items: [], next: null }) });
+    await live.ask();
+    expect(live.silentSince).toEqual(new Date('2026-11-25T10:00:00Z'));
+  });
+
   it('is shared with nobody when it has no host', async () => {
     const missing = async () => {
       throw new ApiError(404, 'not-found', 'There is no such kernel.');

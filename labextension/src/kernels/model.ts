@@ -19,6 +19,14 @@ import { FreshPoll } from '../ui/poll';
 const IDLE = 30_000;
 /** While something runs: positions and estimates change. */
 const BUSY = 2_000;
+/** After failures. */
+const LONGEST = 120_000;
+/** While the connection is lost: to be back as soon as the server is. */
+const LOST = 3_000;
+/** A connection that breaks for less is not worth a word. */
+const GRACE = 3_000;
+/** How long JupyterLab may take to connect before it is asked again. */
+const CONNECTS = 20_000;
 /** How many executions are known. */
 const KNOWN = 200;
 
@@ -30,10 +38,12 @@ export class LiveKernel implements IDisposable {
   ) {
     this.poll = new FreshPoll(`slipway:kernel-${connection.id}`, () => this.fetch(), {
       interval: IDLE,
-      max: 120_000
+      max: LONGEST
     });
     connection.iopubMessage.connect(this.onMessage, this);
+    connection.connectionStatusChanged.connect(this.onConnection, this);
     overview.hinted.connect(this.onHint, this);
+    this.connected = connection.connectionStatus === 'connected';
     void this.poll.start();
   }
 
@@ -53,10 +63,18 @@ export class LiveKernel implements IDisposable {
   /** Whether the server has answered once. */
   known = false;
   error: ApiError | null = null;
+  /** Since when this page's connection to the kernel is lost; null while it holds. */
+  lostSince: Date | null = null;
 
   /** Whoever looks at this page. */
   get me(): string {
     return this.overview.status?.user ?? '';
+  }
+
+  /** Since when nothing is heard of the kernel, for whatever reason; null while it answers. */
+  get silentSince(): Date | null {
+    const since = this.kernel?.silent_since;
+    return this.lostSince ?? (since ? new Date(since) : null);
   }
 
   get isDisposed(): boolean {
@@ -85,7 +103,9 @@ export class LiveKernel implements IDisposable {
     if (this.isDisposed) {
       return;
     }
+    clearTimeout(this.losing);
     this.connection.iopubMessage.disconnect(this.onMessage, this);
+    this.connection.connectionStatusChanged.disconnect(this.onConnection, this);
     this.overview.hinted.disconnect(this.onHint, this);
     this.poll.dispose();
     Signal.clearData(this);
@@ -94,6 +114,33 @@ export class LiveKernel implements IDisposable {
   private onHint(_: Overview, change: Changed): void {
     if (change.kind === 'kernel' && change.id === this.connection.id) {
       void this.refresh();
+    }
+  }
+
+  private onConnection(_: Kernel.IKernelConnection, status: Kernel.ConnectionStatus): void {
+    if (status === 'connected') {
+      clearTimeout(this.losing);
+      this.losing = undefined;
+      this.connected = true;
+      this.lostSince = null;
+      this.changedSignal.emit();
+      void this.refresh();
+    } else if (this.connected && this.losing === undefined) {
+      const since = new Date();
+      this.losing = setTimeout(() => {
+        this.lostSince = since;
+        this.pace();
+        this.changedSignal.emit();
+      }, GRACE);
+    }
+  }
+
+  /** The server answers again: JupyterLab, which waits longer from try to try and gives up in the end, need not wait. */
+  private comeBack(): void {
+    const now = Date.now();
+    if (this.lostSince && this.connection.connectionStatus !== 'connected' && now > this.again) {
+      this.again = now + CONNECTS;
+      this.connection.reconnect().catch(() => undefined); // it is tried again
     }
   }
 
@@ -138,7 +185,7 @@ export class LiveKernel implements IDisposable {
       ended_at: null
     };
     this.take([fresh, ...this.executions.filter(one => one.id !== id)]);
-    this.pace(true);
+    this.pace(BUSY);
     this.changedSignal.emit();
     void this.refresh();
   }
@@ -153,6 +200,7 @@ export class LiveKernel implements IDisposable {
       this.kernel = kernel;
       this.take(items);
       this.error = null;
+      this.comeBack();
     } catch (error) {
       this.error = asApiError(error);
       if (this.error.status === 404) {
@@ -163,7 +211,7 @@ export class LiveKernel implements IDisposable {
       }
     } finally {
       this.known = true;
-      this.pace(Boolean(this.kernel?.queue.length));
+      this.pace();
       this.changedSignal.emit();
     }
   }
@@ -178,14 +226,22 @@ export class LiveKernel implements IDisposable {
     }
   }
 
-  private pace(busy: boolean): void {
-    const interval = busy ? BUSY : IDLE;
-    if (!this.isDisposed && this.poll.frequency.interval !== interval) {
-      this.poll.frequency = { ...this.poll.frequency, interval };
+  private pace(
+    interval: number = this.lostSince ? LOST : this.kernel?.queue.length || this.kernel?.silent ? BUSY : IDLE
+  ): void {
+    const max = this.lostSince ? LOST : LONGEST;
+    const { frequency } = this.poll;
+    if (!this.isDisposed && (frequency.interval !== interval || frequency.max !== max)) {
+      this.poll.frequency = { ...frequency, interval, max };
     }
   }
 
   private readonly poll: FreshPoll;
+  /** Whether it was connected ever: what is only just opening is not lost. */
+  private connected: boolean;
+  private losing: ReturnType<typeof setTimeout> | undefined;
+  /** When JupyterLab may be asked to connect again. */
+  private again = 0;
   private readonly lasts = new Map<string, Execution>();
   private readonly changedSignal = new Signal<this, void>(this);
   private readonly refusedSignal = new Signal<this, string>(this);

@@ -16,10 +16,12 @@ import {
   deathWords,
   may,
   names,
+  patienceWords,
   queueWords,
   ROLES,
   roleWords,
   short,
+  silenceWords,
   statusWords,
   took
 } from './words';
@@ -44,7 +46,7 @@ export function peopleButton(context: Context, panel: NotebookPanel, live: LiveK
 
 function PeopleButton({ panel, live }: Shown): JSX.Element {
   const context = useContext();
-  const { trans } = context;
+  const { trans, locale } = context;
   const view = React.useRef<SlipwayWidget | null>(null);
   const [open, setOpen] = React.useState(false);
   const button = React.useRef<HTMLButtonElement>(null);
@@ -54,9 +56,11 @@ function PeopleButton({ panel, live }: Shown): JSX.Element {
     return <></>;
   }
   const people = kernel.people.map(one => one.person);
-  const label = people.length
+  const silence = silenceWords(kernel, live.lostSince, trans, locale);
+  const here = people.length
     ? trans.__('Kernel: %1 here', names(people, live.me, trans))
     : trans.__('Kernel: nobody here');
+  const label = [here, silence].filter(Boolean).join('\n');
   const toggle = () => {
     if (view.current && !view.current.isDisposed) {
       view.current.dispose();
@@ -86,6 +90,11 @@ function PeopleButton({ panel, live }: Shown): JSX.Element {
       {kernel.queue.length > 0 && (
         <span className="slipway-PeopleButton-count" title={trans.__('Cells that run or wait')}>
           {kernel.queue.length}
+        </span>
+      )}
+      {silence && (
+        <span className="slipway-PeopleButton-warning" aria-hidden="true">
+          !
         </span>
       )}
     </button>
@@ -141,8 +150,9 @@ function Face({ person }: { person: string }): JSX.Element {
 }
 
 export function KernelView(props: Shown & { kernel: SharedKernel; close: () => void }): JSX.Element {
-  const { trans } = useContext();
+  const { trans, locale } = useContext();
   const { panel, live, kernel } = props;
+  const silence = silenceWords(kernel, live.lostSince, trans, locale);
   const [problem, setProblem] = React.useState('');
   const dialog = React.useRef<HTMLDivElement>(null);
   React.useEffect(() => dialog.current?.focus(), []);
@@ -165,6 +175,11 @@ export function KernelView(props: Shown & { kernel: SharedKernel; close: () => v
       aria-label={trans.__('Shared kernel')}
       tabIndex={-1}
     >
+      {silence && (
+        <p>
+          {silence} {patienceWords(kernel, live.lostSince, trans)}
+        </p>
+      )}
       <People live={live} kernel={kernel} attempt={attempt} />
       {problem && (
         <p className="slipway-KernelView-problem" role="alert">

@@ -3,7 +3,17 @@ import { describe, expect, it } from 'vitest';
 import type { SharedKernel } from '../api';
 import { aKernel, anExecution, aWaiting } from '../testing/kernels';
 import { trans } from '../testing/fake';
-import { colour, deathWords, may, othersWords, queueWords, short, took } from './words';
+import {
+  colour,
+  deathWords,
+  may,
+  othersWords,
+  patienceWords,
+  queueWords,
+  short,
+  silenceWords,
+  took
+} from './words';
 
 const other = (change: Partial<SharedKernel>) => othersWords(aKernel(change), 'ada', trans);
 
@@ -38,6 +48,16 @@ describe('what people read about a shared kernel', () => {
     expect(deathWords({ ...death, running: null }, () => '', 'ada', trans)).toBe(
       'The kernel died. It ran out of memory.'
     );
+  });
+
+  it('says what does not answer, since when, and what to do', () => {
+    const at = new Date(2026, 10, 25, 16, 41);
+    const kernel = aKernel({ silent: 'kernel', silent_since: at.toISOString() });
+    expect(silenceWords(kernel, null, trans, 'en')).toBe('The kernel has not answered since 16:41.');
+    expect(patienceWords(kernel, null, trans)).toContain('if it does not, restart it');
+    // A page that hears nothing does not know how the kernel fares now.
+    expect(silenceWords(kernel, at, trans, 'en')).toBe('The server has not answered since 16:41.');
+    expect(silenceWords(aKernel(), null, trans, 'en')).toBe('');
   });
 
   it('counts what still runs to the present, and what has ended to its end', () => {

@@ -2,7 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Execution, KernelDeath, SharedKernel, Waiting } from '../api';
-import { duration } from '../ui/format';
+import { clock, duration } from '../ui/format';
 import { unreachable } from '../ui/unreachable';
 
 export type Role = 'viewer' | 'runner' | 'operator' | 'owner';
@@ -119,6 +119,41 @@ export function deathWords(
   const who = running.person === me ? trans.__('you') : running.person;
   const what = running.cell ? cellName(running.cell) : running.line;
   return trans.__('The kernel died while %1 ran %2. %3', who, what, reason);
+}
+
+/** What does not answer, since when; '' when all does. `lost`: since when this page has no connection. */
+export function silenceWords(
+  kernel: SharedKernel,
+  lost: Date | null,
+  trans: TranslationBundle,
+  locale: string
+): string {
+  if (lost) {
+    return trans.__('The server has not answered since %1.', clock(lost, locale));
+  }
+  const since = kernel.silent_since ? clock(new Date(kernel.silent_since), locale) : '';
+  switch (kernel.silent) {
+    case 'host':
+      return trans.__('The kernel’s host has not answered since %1.', since);
+    case 'kernel':
+      return trans.__('The kernel has not answered since %1.', since);
+    case '':
+      return '';
+    default:
+      return unreachable(kernel.silent);
+  }
+}
+
+/** What to do when something does not answer. */
+export function patienceWords(kernel: SharedKernel, lost: Date | null, trans: TranslationBundle): string {
+  if (lost) {
+    return trans.__('What runs goes on; what it says is here when the server is back.');
+  }
+  return kernel.silent
+    ? trans.__(
+        'Its process is stopped, or the machine is overloaded. It goes on by itself and nothing is lost; if it does not, restart it.'
+      )
+    : '';
 }
 
 /** Whom an interruption, a restart or an end would disturb; '' when nobody. */

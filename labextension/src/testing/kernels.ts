@@ -61,6 +61,8 @@ export function aKernel(change: Partial<SharedKernel> = {}): SharedKernel {
     latest: 9,
     full: false,
     died: null,
+    silent: '',
+    silent_since: null,
     ended: '',
     ...change
   };
@@ -72,6 +74,20 @@ export class FakeConnection {
   readonly clientId = 'this-page';
   readonly iopubMessage = new Signal<this, unknown>(this);
   readonly anyMessage = new Signal<this, unknown>(this);
+  readonly connectionStatusChanged = new Signal<this, string>(this);
+  connectionStatus = 'connected';
+  /** How often it was asked to connect again. */
+  reconnects = 0;
+
+  /** The connection breaks, is made, or is given up. */
+  becomes(status: string): void {
+    this.connectionStatus = status;
+    this.connectionStatusChanged.emit(status);
+  }
+
+  async reconnect(): Promise<void> {
+    this.reconnects++;
+  }
 
   /** As a kernel connection, which it is as far as it is asked. */
   get connection(): Kernel.IKernelConnection {

@@ -189,6 +189,9 @@ class KernelConnection(BaseKernelWebsocketConnection):
             first = min(one["first"] for one in unseen)
             await self._replay(link, first - 1, begun)
         await self._catch_up(link)
+        if link.status.get("state") == "idle":
+            # JupyterLab says 'Unknown' of a connection that was lost, until it hears something that runs.
+            self._send(link.say("iopub", "status", {"execution_state": "idle"}, {}))
 
     async def _replay(self, link: Link, since: int, begun: dict[str, dict[str, Any]]) -> None:
         assert self._outlet is not None

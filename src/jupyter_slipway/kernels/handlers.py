@@ -21,7 +21,7 @@ from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.kernels import hosts, journal, rights
 from jupyter_slipway.kernels.executions import Executions, binds, estimate, moment, waits
 from jupyter_slipway.kernels.host import Config
-from jupyter_slipway.kernels.link import RESTART, Link
+from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.model import (
     Asked,
     Binding,
@@ -44,7 +44,7 @@ from jupyter_slipway.web import Asker
 PAGE = 4 << 20
 """Bytes of an execution's messages in one answer."""
 PATIENCE = 3.0
-"""Seconds that a kernel may take to say what it knows of a name."""
+"""Seconds that a kernel may take to say what it knows of a name, and its host to be there for a list."""
 
 
 class Links(Protocol):
@@ -168,7 +168,7 @@ class SharedKernels:
         """End the kernel's process and start a new one; all its variables are gone."""
         link = self._link(kernel, asker, "restart")
         self._nobody_else(link, asker, body, "restart")
-        await link.call("restart", person=asker.name, within=RESTART)
+        await link.restart(asker.name)
         return Done("It runs again; its variables are gone.")
 
     async def shutdown_kernel(self, asker: Asker, kernel: str, body: ActionRequest) -> Done:
@@ -263,7 +263,7 @@ class SharedKernels:
         self, kernel: str, directory: Path | None, after: int, execution: Execution
     ) -> AsyncIterator[Frame]:
         link = self._live.links().get(kernel)
-        if link is not None:
+        if link is not None and not link.silent_since:
             async for frame in link.history(after, execution.last or None):
                 yield frame
         elif directory is not None:
@@ -272,6 +272,7 @@ class SharedKernels:
 
     async def _if_it_lives(self, link: Link, asker: Asker) -> Kernel | None:
         try:
+            await link.ready(PATIENCE)
             return await self._kernel(link, asker)
         except (NotFound, Unavailable):
             # It ended while the others were asked, or its host hangs: the list of the others is not held up by it.
@@ -291,6 +292,7 @@ class SharedKernels:
         about, turns = status["about"], status["turns"]
         role, owner = _role(link, asker.name)
         durations = await asyncio.to_thread(self.executions.durations, about["kernel"], [one["cell"] for one in turns])
+        stopped = status.get("silent_since", 0.0)  # which a host of an older version does not tell
         return Kernel(
             id=about["kernel"],
             spec=about["spec"],
@@ -313,6 +315,8 @@ class SharedKernels:
             latest=status["last"],
             full=status["full"],
             died=_death(status["died"]),
+            silent="host" if link.silent_since else "kernel" if stopped else "",
+            silent_since=moment(link.silent_since or stopped) if link.silent_since or stopped else None,
             ended=link.over,
         )
 

@@ -485,7 +485,12 @@ class Host:
         self._session = header.get("session") or self._session
         self._emit(MESSAGE, *pieces(channel, parts))
         turn = self.turns.running
-        if turn is None or of != turn.id:
+        if turn is None:
+            return
+        if of != turn.id:
+            if kind == "status" and json.loads(parts[3]).get("execution_state") == "idle":
+                # A page takes the last that it hears for the kernel's state; this was a subshell's, or the debugger's.
+                self._say("iopub", "status", {"execution_state": "busy"}, turn.header)
             return
         if kind == "execute_reply":
             content = json.loads(parts[3])

@@ -293,6 +293,21 @@ class Link:
         finally:
             self._calls.pop(identity, None)
 
+    async def restart(self, person: str) -> None:
+        """End the kernel's process and start a new one. A host that cannot be asked is ended, too.
+
+        Raises:
+            Unavailable: it does not come back in time, or hangs on another machine
+        """
+        if not self.silent_since:
+            await self.call("restart", person=person, within=RESTART)
+        elif self.record.endpoint.startswith("/"):
+            self._up.clear()
+            await asyncio.to_thread(hosting.end, self.record, within=0)
+            await self.ready(RESTART)
+        else:
+            raise _silent()
+
     def here(self, people: dict[str, int]) -> None:
         """Tell who is here through this server, and with how many pages."""
         self._here = people

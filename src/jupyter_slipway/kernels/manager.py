@@ -33,7 +33,7 @@ from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts, rights
 from jupyter_slipway.kernels.channels import HostedClient
 from jupyter_slipway.kernels.host import Config
-from jupyter_slipway.kernels.link import RESTART, Link
+from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.offered import cluster_of
 from jupyter_slipway.kernels.people import asking
 from jupyter_slipway.kernels.pool import Pool
@@ -251,7 +251,7 @@ class HostedKernelManager(ServerKernelManager):
             return
         if self.link is None or self.link.over:
             raise Unavailable("The kernel has ended.", hint="Start it again.")
-        await self.link.call("restart", person=asking() or "", within=RESTART)
+        await self.link.restart(asking() or "")
 
 
 class SlipwayKernelManager(AsyncMappingKernelManager):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -141,6 +141,9 @@ class Kernel(Struct, frozen=True):
     """Whether its journal cannot be written: no room on the disk."""
     died: Death | None = None
     """How it last died; None: it has not."""
+    silent: Literal["host", "kernel", ""] = ""
+    """What does not answer though its process is there: it is stopped, or the machine is overloaded. '': all well."""
+    silent_since: datetime | None = None
     ended: str = ""
     """Why it has ended for good; '' while it lives."""
 
