@@ -12,10 +12,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from rich.table import Table
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 ATTACHES = 100
 TASKS = 20_000
+HEADER = {"Authorization": "token bench"}
 SIZE = {"workers": {"minimum": 1, "maximum": 1}, "cores": 1, "memory": "1 GiB"}
 # What a kernel does when it is attached and first computes, without the imports; against a plain Client of the same.
 ATTACH = """
@@ -108,53 +108,112 @@ def attached(count: int, environ: dict[str, str], code: str) -> list[float]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """A Jupyter server: its status page, and the header to ask for it."""
+def serving(folder: Path, *options: str) -> Iterator[tuple[str, int]]:
+    """A Jupyter server: its address, and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "jupyter_server", f"--ServerApp.port={port}", "--IdentityProvider.token=bench"]
-    command += [f"--ServerApp.root_dir={folder}", "--allow-root", "--no-browser"]
+    command += [f"--ServerApp.root_dir={folder}", "--allow-root", "--no-browser", *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url, header = f"http://127.0.0.1:{port}", {"Authorization": "token bench"}
+    url = f"http://127.0.0.1:{port}"
     try:
         while True:
             try:
-                ask(f"{url}/api/status", header)
+                ask(f"{url}/api/status")
                 break
             except OSError:
                 time.sleep(0.1)
-        ask(f"{url}/slipway/api/clusters", header)
-        yield f"{url}/api/status", header
+        yield url, process.pid
     finally:
         process.terminate()
         process.wait()
 
 
-def ask(url: str, header: dict[str, str]) -> float:
+def ask(url: str) -> float:
     begun = time.perf_counter()
-    with urllib.request.urlopen(urllib.request.Request(url, headers=header), timeout=30) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=HEADER), timeout=30) as answer:
         answer.read()
     return time.perf_counter() - begun
 
 
-def latencies(url: str, header: dict[str, str], until: threading.Event, least: int) -> list[float]:
-    found: list[float] = []
-    while len(found) < least or not until.is_set():
-        found.append(ask(url, header))
-        time.sleep(0.01)
+# What the pages of a notebook ask while a cell of it has tasks on the cluster.
+WATCH = """
+import sys, threading, time, urllib.request
+url, pages = sys.argv[1], int(sys.argv[2])
+def ask(path):
+    asked = urllib.request.Request(f"{url}/slipway/api/clusters/etl/{path}", headers={"Authorization": "token bench"})
+    try:
+        urllib.request.urlopen(asked, timeout=60).read()
+    except OSError:
+        pass  # a scheduler under so many tasks may answer too late: a page asks again, too
+def page(number):
+    time.sleep(number / pages)
+    for second in range(10**6):
+        ask("progress?holder=kernel-bench")
+        if second % 2:
+            ask("figures")
+        time.sleep(1)
+for number in range(pages):
+    threading.Thread(target=page, args=(number,), daemon=True).start()
+time.sleep(3600)
+"""
+TASKS_RUN = "from distributed import Client; c = Client(); c.gather(c.map(int, range(int(__import__('sys').argv[1]))))"
+
+
+@contextmanager
+def watching(url: str, pages: int) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", WATCH, url, str(pages)])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def in_turn(urls: tuple[str, str], until: Callable[[], bool], least: int) -> tuple[list[float], list[float]]:
+    """Latencies of the status pages of two servers, asked one after the other, so that both find the same machine."""
+    found: tuple[list[float], list[float]] = ([], [])
+    while len(found[0]) < least or not until():
+        for url, times in zip(urls, found, strict=True):
+            times.append(ask(f"{url}/api/status"))
+            time.sleep(0.02)  # the asking itself shall not be what keeps the machine busy
     return found
 
 
-def while_tasks_run(url: str, header: dict[str, str], environ: dict[str, str]) -> list[float]:
-    """Latencies of a server's status page while a kernel's worth of tasks run on the cluster."""
-    script = "from distributed import Client; c = Client(); c.gather(c.map(int, range(int(__import__('sys').argv[1]))))"
-    work = subprocess.Popen([sys.executable, "-c", script, str(TASKS)], env=os.environ | environ)
-    done = threading.Event()
-    threading.Thread(target=lambda: (work.wait(), done.set()), daemon=True).start()
-    found = latencies(url, header, done, 100)
-    assert work.wait() == 0
-    return found
+def patience(folder: Path, environ: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Rows: latencies of our server and of one without Slipway, while the same tasks run."""
+    stock = ("--ServerApp.jpserver_extensions={'jupyter_slipway': False}",)
+    with serving(folder) as (ours, pid), serving(folder, *stock) as (theirs, other):
+        ask(f"{ours}/slipway/api/clusters")
+        yield rows("quiet", in_turn((ours, theirs), lambda: True, 300))
+        for pages in (0, 1, 10):
+            mine: list[float] = []
+            others: list[float] = []
+            spent = [0.0, 0.0]
+            with watching(ours, pages):
+                for _ in range(ROUNDS):
+                    work = subprocess.Popen([sys.executable, "-c", TASKS_RUN, str(TASKS)], env=os.environ | environ)
+                    before = cpu(pid), cpu(other)
+                    found = in_turn((ours, theirs), lambda work=work: work.poll() is not None, 100)
+                    assert work.wait() == 0
+                    for index, process in enumerate((pid, other)):
+                        spent[index] += cpu(process) - before[index]
+                    mine += found[0]
+                    others += found[1]
+            yield rows(f"{TASKS} tasks, {pages} pages watch", (mine, others))
+            yield f"server's CPU, {TASKS} tasks, {pages} pages (s)", *(f"{one / ROUNDS:.2f}" for one in spent)
+
+
+def rows(name: str, found: tuple[list[float], list[float]]) -> tuple[str, str, str]:
+    shown = [f"{percentile(one, 0.5)}, {percentile(one, 0.99)}" for one in found]
+    return f"server /api/status p50, p99: {name} ({len(found[0])})", shown[0], shown[1]
+
+
+def cpu(pid: int) -> float:
+    """Seconds, of all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def percentile(values: list[float], share: float) -> str:
@@ -182,25 +241,15 @@ def main() -> None:
         for _ in range(ROUNDS):
             attaches += attached(count, given.environ, given.code)
             plain += attached(count, given.environ, "")
-        with serving(Path(folder)) as (url, header):
-            quiet = latencies(url, header, _already(), 300)
-            busy = while_tasks_run(url, header, given.environ)
+        patient = list(patience(Path(folder), given.environ))
         deleted("etl")
         runner.stop(Path(folder, "home"))
-    table = Table("", "Slipway", "Dask alone", title=f"Medians of {ROUNDS} rounds")
+    table = Table("", "Slipway", "Without it", title=f"Medians of {ROUNDS} rounds")
     table.add_row("cluster start, first worker there (s)", median(ours), median(theirs))
     table.add_row(f"attach and first result, without imports (s, {len(attaches)})", median(attaches), median(plain))
-    table.add_row("server /api/status p50, quiet", percentile(quiet, 0.5), "")
-    table.add_row("server /api/status p99, quiet", percentile(quiet, 0.99), "")
-    table.add_row(f"server /api/status p50, {TASKS} tasks", percentile(busy, 0.5), "")
-    table.add_row(f"server /api/status p99, {TASKS} tasks", percentile(busy, 0.99), "")
+    for row in patient:
+        table.add_row(*row)
     Console(width=110).print(table)
-
-
-def _already() -> threading.Event:
-    event = threading.Event()
-    event.set()
-    return event
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ def request(
     name: str,
     settings: Sequence[str] = (),
     execute: bool = False,
+    cluster: str | None = None,
     progress: Callable[[str, float], None] = lambda step, fraction: None,
 ) -> PlanRequest:
     """A request to plan a cell of a file; with `execute`, after the notebook was run up to it.
@@ -47,6 +48,7 @@ def request(
         cell=chosen.id,
         name=name,
         edits=[parse_setting(setting) for setting in settings],
+        cluster=cluster,
     )
     if not execute:
         return asked
@@ -67,7 +69,9 @@ def registration(
     asked: PlanRequest, *, note: str = "", proof_id: str | None = None, cluster: str | None = None
 ) -> PublishRequest:
     fields = {field: getattr(asked, field) for field in asked.__struct_fields__}
-    return PublishRequest(**fields, note=note, proof_id=proof_id, cluster=cluster)
+    if cluster is not None:
+        fields["cluster"] = cluster
+    return PublishRequest(**fields, note=note, proof_id=proof_id)
 
 
 def change(job: Job, given: Mapping[str, Any]) -> JobChange | None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jupyter_slipway.clusters.borrower import Borrower
+from jupyter_slipway.clusters.borrower import Borrower, Lent
 from jupyter_slipway.clusters.hosts import without_cluster
 from jupyter_slipway.clusters.keeper import Keeper
 from jupyter_slipway.clusters.manager import Manager
@@ -85,6 +85,7 @@ class Carrier:
                 f"The environment of version {run.version} is gone: {environment.executable} does not exist.",
                 hint="Publish the cell again.",
             )
+        lent = self._lent(run, environment.executable)
         return Prepared(
             python=environment.executable,
             module=version.module,
@@ -92,7 +93,8 @@ class Carrier:
             types={one.name: (one.type, one.item) for one in version.parameters},
             directory=version.directory,
             lines=version.lines,
-            environ=self._cluster(run),
+            environ=lent.environ,
+            note=lent.note,
         )
 
     def fire(self, now: float) -> float | None:
@@ -103,10 +105,10 @@ class Carrier:
         self._borrower.renew(lambda run: self._engine.get(run).state not in ENDED)
         return min(following or math.inf, now + LOOK) if self._clusters.unsettled() else following
 
-    def _cluster(self, run: Run) -> dict[str, str]:
+    def _lent(self, run: Run, python: str) -> Lent:
         if not run.policy.cluster or self._borrower is None:
-            return {}
-        return self._borrower.environ(run.policy.cluster, run.id, run.author)
+            return Lent({}, "")
+        return self._borrower.lend(run.policy.cluster, run.id, run.author, python)
 
     def _submit(self, due: Sequence[Due]) -> None:
         productions = self._registry.productions({one.schedule.job for one in due})

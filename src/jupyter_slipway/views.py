@@ -209,7 +209,8 @@ def environment_view(environment: Environment) -> RenderableType:
 def proof_view(proof: Proof | None) -> RenderableType:
     if proof is None:
         return Text("Proof: none. Publish with --run to compare the module with the notebook.", style="dim")
-    words = Text.assemble("Proof: ", _state(proof.verdict), f" {proof.reason}")
+    where = f", on {proof.cluster}." if proof.cluster else ""
+    words = Text.assemble("Proof: ", _state(proof.verdict), where, f" {proof.reason}")
     if proof.seconds:
         words.append(f" ({took(proof.seconds)})", style="dim")
     lines = [

@@ -68,7 +68,7 @@ def test_the_magic_starts_a_cluster_and_the_kernel_computes_on_it(execute: Execu
     said = execute("%cluster etl")
 
     assert "This kernel uses etl (1 of 1 workers): `client`." in said
-    assert "packages are the same in the kernel and on 1 workers" in said
+    assert "packages are the same in the kernel and on 1 worker" in said
     assert execute("import sys; 'distributed' in sys.modules").strip() == "False"
     assert execute("client.submit(sum, [1, 2, 3]).result()").strip() == "6"
     assert execute("import dask; dask.delayed(sum)([4, 5]).compute()").strip() == "9"

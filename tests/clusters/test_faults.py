@@ -7,14 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from jupyter_slipway import hosting
 from jupyter_slipway.client import Client
-from jupyter_slipway.clusters import hosts
+from jupyter_slipway.clusters import hosts, scheduler
 from jupyter_slipway.clusters.backends.dask_local import DaskLocal
 from jupyter_slipway.clusters.handlers import ClusterRequest
 from jupyter_slipway.clusters.model import Cluster, ClusterState
@@ -154,16 +156,27 @@ def test_a_host_that_is_held_is_not_taken_for_dead_nor_for_idle(home: Path, monk
         found = asyncio.run(backend.find(ref))
         assert found.state is ClusterState.RUNNING
         assert found.working
-        assert "does not answer" in found.waiting
+        assert (found.waiting, found.silent) == (f"its host (process {held.pid}) to answer", True)
     finally:
         os.kill(held.pid, signal.SIGCONT)
-    eventually(lambda: not asyncio.run(backend.find(ref)).waiting)
+    eventually(lambda: not asyncio.run(backend.find(ref)).silent)
 
     os.kill(held.pid, signal.SIGSTOP)
     monkeypatch.setattr("jupyter_slipway.clusters.backends.hosted.CLOSE_WITHIN", 0.5)
     asyncio.run(backend.stop(ref))
 
     assert not hosting.alive(held)
+
+
+def test_a_worker_that_sends_no_beat_is_said() -> None:
+    def beating(seconds: float) -> SimpleNamespace:
+        return SimpleNamespace(last_seen=time.time() - seconds)
+
+    asked = SimpleNamespace(workers={"a": beating(1.0), "b": beating(60.0)}, task_groups={})
+
+    assert scheduler.life(asked) == {"workers": 2, "working": False, "waiting": "1 of 2 workers to answer"}
+    del asked.workers["b"]
+    assert scheduler.life(asked) == {"workers": 1, "working": False, "waiting": ""}
 
 
 def test_a_host_whose_directory_is_gone_ends(home: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from jupyter_slipway.clusters.backends import Backends
 from jupyter_slipway.clusters.backends.memory import Memory
 from jupyter_slipway.clusters.life import Rules
 from jupyter_slipway.clusters.manager import LEASE, Manager
-from jupyter_slipway.clusters.model import ClusterState, Workers
+from jupyter_slipway.clusters.model import ClusterState, Status, Workers
 from jupyter_slipway.clusters.profiles import Profiles
 from jupyter_slipway.clusters.quota import Beyond, Quota
 from jupyter_slipway.clusters.store import Store
@@ -158,6 +158,30 @@ def test_a_started_cluster_runs_and_a_stopped_one_has_stopped(bench: Bench) -> N
     found = asyncio.run(bench.manager.stop("etl", "ada"))
 
     assert (found.state, found.reason, found.live_workers) == (ClusterState.STOPPED, "ada stopped it", 0)
+
+
+def test_one_that_does_not_answer_is_what_it_was_and_says_since_when(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.running()
+    since = bench.now
+
+    async def silent(self: Memory, ref: Any) -> Status:
+        return Status(ClusterState.RUNNING, waiting="its host to answer", workers=None, silent=True, working=True)
+
+    with monkeypatch.context() as held:
+        held.setattr(Memory, "find", silent)
+        bench.step()
+        bench.now += MINUTE
+        bench.step()
+
+        found = bench.manager.get("etl")
+        assert (found.state, found.live_workers, found.waiting) == (ClusterState.RUNNING, 2, "its host to answer")
+        assert found.silent_since == datetime.fromtimestamp(since, UTC)
+
+    bench.step()
+    found = bench.manager.get("etl")
+    assert (found.live_workers, found.waiting, found.silent_since) == (2, "", None)
 
 
 def test_each_change_is_told(bench: Bench) -> None:

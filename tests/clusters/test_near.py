@@ -12,8 +12,13 @@ from typing import Any
 
 import pytest
 
+from jupyter_slipway import hosting
 from jupyter_slipway.clusters.placement import Spot, Wanted, choose
 from jupyter_slipway.errors import SlipwayError
+from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.host import FACTS
+from jupyter_slipway.kernels.remote import RemoteLink
+from jupyter_slipway.kernels.wire import Message
 from jupyter_slipway.runs import runner
 from tests.clusters.backends import a_scheduler
 from tests.kernels.servers import NO_POOL, Page, Server, in_loop, serving
@@ -74,6 +79,40 @@ def test_adaptive_scaling_closes_no_worker_that_a_kernel_lives_beside(monkeypatc
 
     assert asyncio.run(adaptive.workers_to_close(2)) == ["2"]
     assert asyncio.run(adaptive.workers_to_close(0)) == ["2", "0"]
+
+
+class Heard:
+    """A page, or whoever else is told."""
+
+    def __init__(self) -> None:
+        self.said: list[Message] = []
+
+    def deliver(self, message: Message) -> None:
+        self.said.append(message)
+
+
+@in_loop
+async def test_when_its_machine_fell_silent_the_link_answers_for_the_kernel(tmp_path: Path) -> None:
+    directory = tmp_path / "kernels" / "one"
+    directory.mkdir(parents=True)
+    about = {"kernel": "k1", "cluster": "etl", "nanny": "tls://a:1", "directory": "/tmp/there"}
+    link = RemoteLink(directory, hosting.Record("a:2", "", 0, "", "", about=about))
+    told = {"person": "ada", "session": "s1", "cell": "c1", "count": 3}
+    link.status = {"turns": [told | {"id": "ran", "started_at": 1.0}, told | {"id": "waited", "started_at": None}]}
+    link.last, link.over, page = 7, "The worker beside which the kernel ran has gone.", Heard()
+    link.pages.add(page)  # type: ignore[arg-type]
+
+    link._note_end()
+
+    replies = {one.parent["msg_id"]: json.loads(one.part(3)) for one in page.said if one.type == "execute_reply"}
+    assert (replies["ran"]["status"], replies["ran"]["evalue"]) == ("error", link.over)
+    assert replies["waited"]["status"] == "aborted"
+    facts = [json.loads(line) for line in (directory / FACTS).read_text().splitlines()]
+    assert [(one["id"], one["status"], one["reason"]) for one in facts] == [
+        ("ran", "error", link.over),
+        ("waited", "aborted", link.over),
+    ]
+    assert hosts.ended(directory) is not None
 
 
 @pytest.fixture(scope="module")

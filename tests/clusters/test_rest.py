@@ -94,6 +94,7 @@ def test_the_profiles_come_with_their_forms(server: Server) -> None:
         ({"name": "etl", "profile": "tiny", "options": []}, 422, "Expected `object`"),
         ({"name": "etl", "profile": "address", "options": {"address": "ftp://x"}}, 422, "address: 'ftp://x'"),
         ({"name": "etl", "profile": "address", "options": {"address": "tls://x:1"}}, 422, "needs ca, cert and key"),
+        ({"name": "etl", "profile": "address", "options": {"address": "tcp://x:70000"}}, 422, "no port that can be"),
         ({}, 422, "name"),
     ],
 )
@@ -101,7 +102,8 @@ def test_what_cannot_be_is_refused_in_words(server: Server, body: Any, status: i
     found, said = ask(server, "POST", "clusters", body)
 
     assert (found, words in said["message"]) == (status, True), said
-    ask(server, "DELETE", "clusters/etl")
+    # Nothing was made: the name is free for who corrects it.
+    assert ask(server, "GET", "clusters/etl")[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,15 @@ def test_plain_code_and_the_lazy_name_have_one_session(notebook: Notebook) -> No
 
 
 @pytest.mark.slow
+def test_a_function_declared_before_anything_was_computed_finds_the_session(spark: SparkCluster) -> None:
+    declared = "@udf('long')\ndef doubled(number):\n    return 2 * number\n"
+    with using(spark.attachment("early"), f"{declared}print(spark.range(4).select(doubled('id')).collect())") as run:
+        assert run.stdout is not None
+        said = run.stdout.read()
+
+    assert [f"doubled(id)={number}" in said for number in (0, 2, 4, 6)] == [True] * 4, said
+
+
 def test_a_cells_work_is_followed_and_cancelled_alone(spark: SparkCluster, notebook: Notebook) -> None:
     backend, ref = spark.backend, spark.ref
     notebook.run("import time; from pyspark.sql.functions import udf")

@@ -36,6 +36,16 @@ def test_only_what_the_kernel_has_otherwise_is_installed() -> None:
     assert "2 workers are restarted" in shown.words
 
 
+def test_what_workers_have_beyond_a_run_is_nothing_to_it() -> None:
+    workers = {"scheduler": SAME, "tls://a": SAME | {"pandas": "2.1.0", "theirs": "1"}}
+
+    equal = compare(SAME | {"pandas": "2.1.0"}, {"tls://a": workers["tls://a"]}, of="run")
+    differs = compare(SAME | {"pandas": "2.2.3"}, workers, of="run")
+
+    assert (equal.equal, equal.words) == (True, "3 packages are the same in the run and on 1 worker.")
+    assert [(one.name, one.kernel, one.workers) for one in differs.rows] == [("pandas", "2.2.3", "2.1.0, none")]
+
+
 @pytest.mark.parametrize(
     ("name", "version", "why"),
     [

@@ -31,7 +31,7 @@ def planner(folder: Path, *results: str) -> Callable[[int], Planned]:
 
 
 async def prove(proofs: Proofs, plan: Callable[[int], Planned]) -> ProofProgress:
-    return await proofs.wait(proofs.start(plan).id)
+    return await proofs.wait((await proofs.start(plan)).id)
 
 
 def verdict(folder: Path, *results: str) -> tuple[str, str, list[str]]:
@@ -56,7 +56,7 @@ def test_when_none_agrees_the_smallest_stays_and_says_so(tmp_path: Path) -> None
 def test_a_cancelled_proof_has_a_verdict_and_blocks_nothing(tmp_path: Path) -> None:
     async def cancelled() -> ProofProgress:
         proofs = Proofs(Settings.read())
-        started = proofs.start(planner(tmp_path, "__import__('time').sleep(60)", "2", "2"))
+        started = await proofs.start(planner(tmp_path, "__import__('time').sleep(60)", "2", "2"))
         with pytest.raises(Conflict, match="not ended"):
             proofs.proved(started.id)
         await asyncio.sleep(0.5)

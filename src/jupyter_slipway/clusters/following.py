@@ -23,26 +23,34 @@ class Work:
         self.client, self.cell = client, cell
         self.total = self.failed = 0
         self.live: set[Any] = set()
+        self.stages: dict[str, int] = {}
+        """Of what is under way: how many tasks by the first part of their names."""
 
-    def told(self, stages: dict[str, int]) -> dict[str, Any]:
-        """As `clusters.model.Progress`."""
-        stage = max(stages, key=lambda name: stages[name]) if stages else ""
-        return {"done": self.total - len(self.live), "total": self.total, "stage": stage, "failed": self.failed}
+    def begin(self, key: Any, stage: str) -> None:
+        self.live.add(key)
+        self.total += 1
+        self.stages[stage] = self.stages.get(stage, 0) + 1
+
+    def end(self, key: Any, stage: str, state: str) -> None:
+        self.live.discard(key)
+        self.stages[stage] -= 1
+        if not self.stages[stage]:
+            del self.stages[stage]
+        if state == "erred":
+            self.failed += 1
+        elif state != "memory":
+            self.total -= 1  # nobody wants it any longer
 
 
 class Following(SchedulerPlugin):
     name = NAME
 
     def __init__(self) -> None:
-        self.scheduler: Any = None
         self.cells: dict[str, str] = {}
         """Which cell each client runs."""
         self.works: dict[tuple[str, str], Work] = {}
-        self.owners: dict[Any, Work] = {}
-        """Of each task that is not done."""
-
-    async def start(self, scheduler: Any) -> None:
-        self.scheduler = scheduler
+        self.owners: dict[Any, tuple[Work, str]] = {}
+        """Of each task that is not done, and its stage."""
 
     def log_event(self, topic: str, msg: Any) -> None:
         if topic == TOPIC and isinstance(msg, dict):
@@ -54,23 +62,19 @@ class Following(SchedulerPlugin):
         for key in tasks:
             task = scheduler.tasks.get(key)
             if task is not None and task.state not in ("memory", "erred") and key not in self.owners:
-                self.owners[key] = work
-                work.live.add(key)
-                work.total += 1
+                stage = task.prefix.name
+                self.owners[key] = work, stage
+                work.begin(key, stage)
         if not work.live:
             self._forget(work)
 
     def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
         if finish in LIVE or start == "released" == finish:
             return
-        work = self.owners.pop(key, None)
-        if work is None:
+        if key not in self.owners:
             return
-        work.live.discard(key)
-        if finish == "erred":
-            work.failed += 1
-        elif finish != "memory":
-            work.total -= 1  # nobody wants it any longer
+        work, stage = self.owners.pop(key)
+        work.end(key, stage, finish)
         if not work.live:
             self._forget(work)
 
@@ -86,19 +90,21 @@ class Following(SchedulerPlugin):
         return [work for work in mine if not cell or work.cell == cell]
 
     def progress(self, holder: str, cell: str) -> dict[str, Any] | None:
+        """As `clusters.model.Progress`; None when nothing is under way."""
         works = self.of(holder, cell)
         if not works:
             return None
-        both = Work("", cell)
         stages: dict[str, int] = {}
         for work in works:
-            both.total += work.total
-            both.failed += work.failed
-            both.live |= work.live
-        for key in both.live:
-            if (task := self.scheduler.tasks.get(key)) is not None:
-                stages[task.prefix.name] = stages.get(task.prefix.name, 0) + 1
-        return both.told(stages)
+            for stage, count in work.stages.items():
+                stages[stage] = stages.get(stage, 0) + count
+        total = sum(work.total for work in works)
+        return {
+            "done": total - sum(stages.values()),
+            "total": total,
+            "stage": max(stages, key=lambda name: stages[name], default=""),
+            "failed": sum(work.failed for work in works),
+        }
 
     def keys(self, client: str, holder: str, cell: str) -> set[Any]:
         """Tasks that are under way for a cell of this client."""

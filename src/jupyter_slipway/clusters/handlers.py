@@ -10,6 +10,7 @@ from jupyter_slipway.clusters.manager import Manager
 from jupyter_slipway.clusters.model import Attachment, Cluster, Figures, Lease, Progress, Workers
 from jupyter_slipway.clusters.packages import PackageComparison
 from jupyter_slipway.clusters.profiles import Profile
+from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.web import Asker
 
 
@@ -69,7 +70,7 @@ class DetachRequest(Struct, frozen=True):
 
 class AttachmentItem(Struct, frozen=True):
     holder: str
-    kind: Literal["kernel", "run"]
+    kind: Literal["kernel", "run", "proof"]
     cluster: str
     person: str
 
@@ -134,9 +135,16 @@ class Clusters:
         return ClusterList(self._manager.all())
 
     async def create_cluster(self, asker: Asker, body: ClusterRequest) -> Cluster:
-        """Make a cluster, and start it unless told not to."""
+        """Make a cluster, and start it unless told not to. What is refused is not made."""
         made = self._manager.create(body.name, body.profile, body.options, asker.name)
-        return await self._manager.start(body.name, asker.name) if body.start else made
+        if not body.start:
+            return made
+        try:
+            return await self._manager.start(body.name, asker.name)
+        except SlipwayError:
+            # Whoever corrects what was wrong asks for the same name again.
+            await self._manager.delete(body.name, asker.name)
+            raise
 
     def get_cluster(self, asker: Asker, cluster: str) -> Cluster:
         """One cluster."""

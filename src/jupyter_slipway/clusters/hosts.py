@@ -143,7 +143,7 @@ async def ask(record: hosting.Record, op: str, *, within: float | None = None, *
         answer = msgspec.json.decode(content, type=Answer)
     except (OSError, TimeoutError, EOFError, msgspec.MsgspecError) as error:
         raise Silent(
-            f"The cluster's host (process {record.pid}) does not answer: {error or type(error).__name__}.",
+            f"The cluster's host (process {record.pid}) does not answer: {_why(error)}.",
             hint="Try again; if it goes on, stop the cluster and start it again.",
         ) from error
     if answer.nonce != record.nonce:
@@ -151,6 +151,10 @@ async def ask(record: hosting.Record, op: str, *, within: float | None = None, *
     if answer.error:
         raise ERRORS.get(answer.kind, Unavailable)(answer.error)
     return answer.value
+
+
+def _why(error: BaseException) -> str:
+    return "it said nothing in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
 
 
 async def _exchange(record: hosting.Record, request: bytes) -> bytes:

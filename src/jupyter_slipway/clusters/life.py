@@ -33,7 +33,9 @@ def seen(cluster: Cluster, status: Status, holders: Sequence[str], now: datetime
     running = cluster
     if cluster.state is ClusterState.STARTING:
         running = cluster.to(ClusterState.RUNNING, started_at=now, idle_since=None, progress=None)
-    running = structs.replace(running, live_workers=status.workers, waiting=status.waiting)
+    there = running.live_workers if status.workers is None else status.workers
+    since = (running.silent_since or now) if status.silent else None
+    running = structs.replace(running, live_workers=there, waiting=status.waiting, silent_since=since)
     return _used(running, bool(status.working or holders), now, rules)
 
 
@@ -47,6 +49,7 @@ def gone(cluster: Cluster, state: ClusterState, reason: str) -> Cluster:
         progress=None,
         idle_since=None,
         stops_at=None,
+        silent_since=None,
         live_workers=0,
         dashboard=False,
     )

@@ -34,7 +34,7 @@ from jupyter_slipway.clusters.model import (
     Progress,
     Workers,
 )
-from jupyter_slipway.clusters.packages import PackageComparison, compare
+from jupyter_slipway.clusters.packages import Of, PackageComparison, compare
 from jupyter_slipway.clusters.profiles import FILE, Profiles, size_of
 from jupyter_slipway.clusters.quota import Quota
 from jupyter_slipway.clusters.store import Row, Stale, Store
@@ -54,7 +54,7 @@ COUNT_EVERY = 60.0
 """Seconds between two writes of what a running cluster has cost."""
 PATIENCE = 60.0
 
-Kind = Literal["kernel", "run"]
+Kind = Literal["kernel", "run", "proof"]
 LIVE = (ClusterState.STARTING, *life.LIVE, ClusterState.STOPPING)
 
 
@@ -323,8 +323,10 @@ class Manager:
         row, backend = self._live(name)
         return await backend.cancel(row.ref, holder, cell)
 
-    async def compare(self, name: str, kernel: Mapping[str, str], person: str) -> PackageComparison:
-        """How a kernel's packages compare with the cluster's, and what `person` can do about it.
+    async def compare(
+        self, name: str, kernel: Mapping[str, str], person: str, *, of: Of = "kernel"
+    ) -> PackageComparison:
+        """How the packages of a kernel or a run compare with the cluster's, and what `person` can do about it.
 
         Raises:
             Conflict: it does not run
@@ -333,7 +335,7 @@ class Manager:
         fixed = backend.fixed_packages
         if not fixed and row.cluster.owner != person:
             fixed = f"Its workers would restart: only {row.cluster.owner}, whose cluster it is, can do that."
-        return compare(kernel, await backend.packages(row.ref), fixed=fixed)
+        return compare(kernel, await backend.packages(row.ref), fixed=fixed, of=of)
 
     async def synchronise(self, name: str, kernel: Mapping[str, str], digest: str, person: str) -> PackageComparison:
         """Do what `compare` has shown; how they compare afterwards.

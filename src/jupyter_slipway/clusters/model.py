@@ -80,6 +80,8 @@ class Cluster(Struct, frozen=True):
     idle_since: datetime | None = None
     stops_at: datetime | None = None
     """When an idle cluster is stopped; set while it drains."""
+    silent_since: datetime | None = None
+    """When it stopped answering, of one that lives; None while it answers."""
     price: float = 0.0
     """A worker's hour, in `currency`."""
     currency: str = ""
@@ -107,7 +109,7 @@ class Lease(Struct, frozen=True):
     cluster: str
     holder: str
     """The kernel's or the run's id."""
-    kind: Literal["kernel", "run"]
+    kind: Literal["kernel", "run", "proof"]
     person: str
     renewed_at: datetime
 
@@ -159,6 +161,9 @@ class Status(Struct, frozen=True):
     waiting: str = ""
     progress: float | None = None
     reason: str = ""
-    workers: int = 0
+    workers: int | None = 0
+    """None: nothing is known of them just now."""
+    silent: bool = False
+    """It lives, and does not answer."""
     working: bool = False
     """Whether tasks are under way: an idle stop looks at this."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, structs
@@ -89,20 +89,27 @@ WEIGHTY = ("python", "platform", "dask", "distributed", "cloudpickle", "msgpack"
 """Differences in these break work rather than change its result: they stand first."""
 
 
+Of = Literal["kernel", "run"]
+
+
 def compare(
-    kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]], *, fixed: str = ""
+    kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]], *, fixed: str = "", of: Of = "kernel"
 ) -> PackageComparison:
     """Package by package: one line when all is equal, else the rows that are not, and what can be done about it.
 
     Args:
-        workers: versions by distribution of 'scheduler' and each worker
+        kernel: versions by distribution of the kernel, or of the run
+        workers: those of 'scheduler' and each worker
         fixed: why the cluster's packages cannot be changed; '' when they can
+        of: whose they are; what the workers have beyond a run's own environment is nothing to it
     """
-    compared = _compared(kernel, workers)
+    if of == "run":
+        workers = {where: {name: its for name, its in one.items() if name in kernel} for where, one in workers.items()}
+    compared = _compared(kernel, workers, of)
     return structs.replace(compared, plan=synchronise.plan(kernel, workers, fixed=fixed))
 
 
-def _compared(kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]]) -> PackageComparison:
+def _compared(kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]], of: Of) -> PackageComparison:
     if not workers:
         return PackageComparison(True, "No worker is there to compare with.", [])
     names = set(kernel).union(*workers.values())
@@ -110,9 +117,13 @@ def _compared(kernel: Mapping[str, str], workers: Mapping[str, Mapping[str, str]
     rows.sort(key=lambda row: (WEIGHTY.index(row.name) if row.name in WEIGHTY else len(WEIGHTY), row.name))
     count = sum(name != "scheduler" for name in workers)
     if not rows:
-        return PackageComparison(True, f"{len(names)} packages are the same in the kernel and on {count} workers.", [])
+        return PackageComparison(True, f"{len(names)} packages are the same in the {of} and on {_number(count)}.", [])
     few = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
     return PackageComparison(False, f"{len(rows)} of {len(names)} packages differ: {few}.", rows)
+
+
+def _number(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
 
 
 def _row(name: str, kernel: str, workers: Mapping[str, Mapping[str, str]]) -> PackageRow | None:

@@ -294,9 +294,14 @@ def _defaults(properties: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+FORM = "is not of the form it needs"
+
+
 def _words(error: Any) -> str:
     field = ".".join(map(str, error.path)) or "options"
-    return f"{field}: {_said(error.validator, error.instance, error.validator_value) or error.message}."
+    said = _said(error.validator, error.instance, error.validator_value) or error.message
+    about = error.schema.get("description", "") if said.endswith(FORM) else ""
+    return f"{field}: {said}. {about}".strip()
 
 
 def _said(rule: str, given: Any, limit: Any) -> str:
@@ -313,5 +318,5 @@ def _said(rule: str, given: Any, limit: Any) -> str:
         case "pattern" if limit == sizes.PATTERN:
             return f"{given!r} is not a size such as '4 GiB'"
         case "pattern":
-            return f"{given!r} is not of the form it needs"
+            return f"{given!r} {FORM}"
     return ""

@@ -6,8 +6,11 @@ Each function takes the `Scheduler` object: called in the process that has it, o
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+MUTE = 15.0
+"""Seconds without a beat after which a worker is said not to answer: frozen, cut off, or busy in compiled code."""
 LIVE = ("waiting", "no-worker", "queued", "processing")
 DONE = ("memory", "released", "forgotten")
 
@@ -40,7 +43,10 @@ def working(dask_scheduler: Any) -> bool:
 
 def life(dask_scheduler: Any) -> dict[str, Any]:
     """What `clusters.model.Status` says beside its state."""
-    return {"workers": len(dask_scheduler.workers), "working": working(dask_scheduler)}
+    workers = dask_scheduler.workers.values()
+    mute = sum(time.time() - one.last_seen > MUTE for one in workers)
+    waiting = f"{mute} of {len(workers)} workers to answer" if mute else ""
+    return {"workers": len(workers), "working": working(dask_scheduler), "waiting": waiting}
 
 
 def clients_of(dask_scheduler: Any, holder: str) -> list[Any]:

@@ -1,11 +1,12 @@
 """In a kernel or a run that uses a Spark cluster: a lazy `spark`, and a mark on the work of each cell.
 
 Its text is shipped as `Attachment.code`, so it knows the standard library only; pyspark is touched when the user's
-code imports it. To pyspark's client it adds three things:
+code imports it. To pyspark's client it adds four things:
 
 - tags 'slipway:HOLDER' and 'slipway:HOLDER:CELL' on all that is executed, by which work is followed and cancelled;
 - an end to the waiting: pyspark tries for ten minutes to reach a server that has died, and says nothing;
-- a note of each session, by which the work can be cancelled from outside.
+- a note of each session, by which the work can be cancelled from outside;
+- the session itself, where pyspark looks for one: `@udf("long")` does, before anything was computed.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def attach(name: str, holder: str, directory: str, *, watched: bool, environ: di
     os.environ.update(environ)
     _forget_session()
     when_imported(CLIENT, _extend)
+    when_imported(SESSION, _connect_when_asked)
     follow_cells("slipway_cell", _in_cell)
     return Lazy()
 
@@ -170,6 +172,20 @@ def _extend(module: Any) -> None:
 
     client.__init__, client.get_tags, client._slipway = __init__, get_tags, True
     client._handle_rpc_error = _handle_rpc_error
+
+
+def _connect_when_asked(module: Any) -> None:
+    session = module.SparkSession
+    if hasattr(session, "_slipway"):
+        return
+    own = session.active.__func__
+
+    def active(cls: Any) -> Any:
+        if cls.getActiveSession() is None and cls._get_default_session() is None:
+            _session()
+        return own(cls)
+
+    session.active, session._slipway = classmethod(active), True
 
 
 def tags() -> list[str]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from jupyter_slipway.clusters import sizes
 from jupyter_slipway.clusters.model import Cluster, Figures, Workers
-from jupyter_slipway.clusters.packages import PackageComparison
+from jupyter_slipway.clusters.packages import Of, PackageComparison
 from jupyter_slipway.clusters.profiles import Profile
 
 STYLES = {
@@ -48,7 +48,8 @@ def cluster_view(cluster: Cluster, figures: Figures | None = None) -> Renderable
     table.add_row("Cluster", Text(cluster.name, style="bold"))
     table.add_row("State", _state(cluster))
     if cluster.waiting:
-        table.add_row("Waits for", escape(cluster.waiting))
+        since = f", since {cluster.silent_since:%H:%M:%S} UTC" if cluster.silent_since else ""
+        table.add_row("Waits for", escape(cluster.waiting + since))
     if cluster.reason:
         table.add_row("Why", escape(cluster.reason))
     table.add_row("Workers", f"{workers(cluster)}  ({_worker(cluster)} each)" if cluster.cores else workers(cluster))
@@ -81,10 +82,10 @@ def profiles_table(profiles: Sequence[Profile]) -> RenderableType:
     return table
 
 
-def comparison_view(comparison: PackageComparison) -> RenderableType:
+def comparison_view(comparison: PackageComparison, of: Of = "kernel") -> RenderableType:
     if comparison.equal:
         return Text(comparison.words)
-    table = _table("Package", "Kernel", "Workers", "Where")
+    table = _table("Package", of.capitalize(), "Workers", "Where")
     table.title = comparison.words
     for row in comparison.rows:
         table.add_row(escape(row.name), row.kernel or "none", row.workers, escape(row.where))

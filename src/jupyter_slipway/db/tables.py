@@ -159,8 +159,8 @@ lease = Table(
     "lease",
     metadata,
     Column("cluster", String(63), nullable=False),
-    Column("holder", String(80), nullable=False),  # a kernel's or a run's id
-    Column("kind", String(16), nullable=False),  # kernel or run
+    Column("holder", String(80), nullable=False),  # the id of a kernel, a run or a proof
+    Column("kind", String(16), nullable=False),  # kernel, run or proof
     Column("person", String(255), nullable=False),
     Column("renewed_at", Float(53), nullable=False),
     PrimaryKeyConstraint("cluster", "holder"),

@@ -209,10 +209,45 @@ class RemoteLink(Link):
         if self.over.endswith(ENDED_ITSELF) or not self.directory.exists():
             shutil.rmtree(self.directory, ignore_errors=True)
         else:
+            self._answer_for_it()
             done = {"at": time.time(), "reason": self.over, "about": self.record.about}
             atomic_write(self.directory / ENDED, msgspec.json.encode(done))
             (self.directory / hosting.RECORD).unlink(missing_ok=True)
         self._later(_unplace(self._home, self.record, self.over))
+
+    def _answer_for_it(self) -> None:
+        """Its machine fell silent with it: nobody else says what became of what ran, and of what waited."""
+        facts: list[dict[str, Any]] = []
+        for turn in self.status.get("turns", []):
+            ran = turn["started_at"] is not None
+            status = "error" if ran else "aborted"
+            error: dict[str, Any] = {
+                "ename": "KernelDied",
+                "evalue": self.over,
+                "traceback": [f"The kernel ended: {self.over}"],
+            }
+            answer: dict[str, Any] = {
+                "status": status,
+                "execution_count": turn["count"] or 0,
+                "user_expressions": {},
+                "payload": [],
+            }
+            # As a host that has lost its kernel says it.
+            said: list[tuple[str, str, dict[str, Any]]] = [("iopub", "status", {"execution_state": "busy"})]
+            said += [("iopub", "error", error)] if ran else []
+            said += [("shell", "execute_reply", answer | (error if ran else {}))]
+            said += [("iopub", "status", {"execution_state": "idle"})]
+            parent = {"msg_id": turn["id"], "msg_type": "execute_request", "cell_id": turn["cell"]}
+            parent |= {"username": turn["person"], "session": turn["session"], "version": "5.3"}
+            for channel, kind, content in said:
+                message = self.say(channel, kind, content, parent)
+                self.told(message)
+                for page in list(self.pages):
+                    page.deliver(message)
+            self.last += 1
+            ended = {"fact": "ended", "at": time.time(), "number": self.last, "id": turn["id"], "status": status}
+            facts.append(ended | {"count": turn["count"], "reason": self.over})
+        self._facts.add(facts)
 
     # ── what it writes down ─────────────────────────────────────────────────────────────────────────────────
 

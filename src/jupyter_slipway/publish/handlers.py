@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ from jupyter_slipway.publish.plan import (
     target,
     with_environment,
 )
-from jupyter_slipway.publish.proofs import ProofProgress, Proofs
+from jupyter_slipway.publish.proofs import Clusters, On, ProofProgress, Proofs
 from jupyter_slipway.publish.revision import revision
 from jupyter_slipway.publish.slice import fingerprint, slice_cells
 from jupyter_slipway.publish.source import lasting_ids
@@ -68,8 +68,6 @@ class PublishRequest(PlanRequest, frozen=True, kw_only=True):
     proof_id: str | None = None
     """An ended proof of the same plan: its environment and verdict are registered."""
     schedule: ScheduleRequest | None = None
-    cluster: str | None = None
-    """Name of the cluster that its runs compute on, '' for none; None: as the job has it."""
     run: bool = False
 
 
@@ -115,10 +113,12 @@ class Publish:
         *,
         root: Path,
         kernels: Kernels,
+        clusters: Clusters,
         wake: Callable[[], None],
     ) -> None:
         self._registry, self._schedules, self._jobs, self._proofs = registry, schedules, jobs, proofs
         self._events, self._root, self._kernels, self._wake = events, root, kernels, wake
+        self._clusters = clusters
         self._looking: dict[tuple[Any, ...], asyncio.Task[BadgeList]] = {}
         """What is asked of badges, and is being worked out."""
 
@@ -139,7 +139,7 @@ class Publish:
 
     async def start_proof(self, asker: Asker, body: PlanRequest) -> ProofProgress:
         """Begin to prove that the module gives what the notebook gave."""
-        return self._proofs.start(await self._planner(body))
+        return await self._proofs.start(await self._planner(body), On(self._cluster(body) or "", asker.name))
 
     def get_proof(self, asker: Asker, proof: str) -> ProofProgress:
         """How far a proof has come."""
@@ -158,8 +158,8 @@ class Publish:
             self._schedules.preview(body.schedule.cron, body.schedule.tz)  # refused before anything is registered
         registered = self._registry.publish(draft, description=body.description)
         version = registered.version
-        if body.cluster is not None:
-            policy = msgspec.structs.replace(self._registry.job(version.job).policy, cluster=body.cluster)
+        if (cluster := self._cluster(body)) is not None:
+            policy = msgspec.structs.replace(self._registry.job(version.job).policy, cluster=cluster)
             self._registry.change(version.job, policy=policy)
         if body.schedule is not None:
             self._jobs.set_schedule(asker, version.job, body.schedule)
@@ -204,12 +204,31 @@ class Publish:
     async def _planner(self, request: PlanRequest) -> Callable[[int], Planned]:
         snapshot, notes = await self._look(request)
         remembered = self._remembered(request.name)
+        provided = self._clusters.provides(self._cluster(request) or "")
 
         def planner(widen: int) -> Planned:
-            planned = make_plan(request, self._root, snapshot=snapshot, notes=notes, remembered=remembered, widen=widen)
+            planned = make_plan(
+                request,
+                self._root,
+                snapshot=snapshot,
+                notes=notes,
+                remembered=remembered,
+                widen=widen,
+                provided=provided,
+            )
             return msgspec.structs.replace(planned, request=_asked(request))
 
         return planner
+
+    def _cluster(self, request: PlanRequest) -> str | None:
+        """Name of the cluster that it computes on, '' for none; None: nobody has said, and it is not a job yet."""
+        if request.cluster is not None:
+            return request.cluster
+        if request.kernel and (used := self._clusters.used_by(request.kernel)):
+            return used
+        with suppress(NotFound):
+            return self._registry.job(request.name).policy.cluster
+        return None
 
     def _remembered(self, job: str) -> dict[str, str]:
         """What was said of the parameters when the job was last published."""
@@ -244,13 +263,13 @@ class Publish:
         planned = with_environment(planned, environment)
         if body.proof_id is None:
             return planned
-        late = Proof("not comparable", "The notebook or its parameters were changed after the proof.")
+        late = Proof("not comparable", "The notebook, its parameters or its cluster were changed after the proof.")
         return msgspec.structs.replace(planned, plan=msgspec.structs.replace(planned.plan, proof=late))
 
 
 def _asked(request: PlanRequest) -> tuple[Any, ...]:
     """What a plan depends on, and a proof is of."""
-    return request.notebook, request.cells, request.cell, request.edits
+    return request.notebook, request.cells, request.cell, request.edits, request.cluster
 
 
 def _kept(cells: Sequence[CellPlan]) -> str:

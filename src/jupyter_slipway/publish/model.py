@@ -124,6 +124,8 @@ class Proof(Struct, frozen=True):
     seconds: float = 0.0
     tolerance: float = 1e-9
     """Floats are the same when they differ by at most this, relative."""
+    cluster: str = ""
+    """Name of the cluster that the module computed on; '' for none."""
 
 
 class Warn(Struct, frozen=True):

@@ -5,7 +5,7 @@ history ─► slice ─► parameters ─► module ─► environment
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ from jupyter_slipway.publish.model import CellSource, Environment, Module, Param
 from jupyter_slipway.publish.module import make_module
 from jupyter_slipway.publish.own_modules import own_modules
 from jupyter_slipway.publish.parameters import ParameterEdit, apply_edits, find_parameters
+from jupyter_slipway.publish.provided import with_provided
 from jupyter_slipway.publish.slice import Slice, fingerprint, slice_cells
 from jupyter_slipway.publish.source import lasting_ids
 
@@ -48,6 +49,8 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     """nbformat outputs of the wanted cell, as the document shows them; pictures need not have their bytes."""
     name: str = ""
     edits: list[ParameterEdit] = []
+    cluster: str | None = None
+    """Name of the cluster that its runs compute on, '' for none; None: the one that the kernel uses, else the job's."""
 
 
 class Planned(Struct, frozen=True):
@@ -117,6 +120,7 @@ def make_plan(
     notes: Sequence[Warn] = (),
     remembered: Mapping[str, str] = MappingProxyType({}),
     widen: int = 0,
+    provided: Collection[str] = (),
 ) -> Planned:
     """What publishing `request.cell` would register.
 
@@ -125,17 +129,23 @@ def make_plan(
         snapshot: what the kernel ran and holds
         notes: warnings that the caller has to add
         remembered: descriptions of parameters, from the job's last version
+        provided: names that the notebook has from its cluster
         widen: 0 the smallest slice, 1 with every possible mutation, 2 all that ran
 
     Raises:
-        NotFound: no such cell
+        NotFound: no such cell, or no such folder
         Unprocessable: the cell cannot be published; the message says why
     """
     cells = targeted(request)
     notebook = (root / request.notebook).absolute()
+    if not notebook.parent.is_dir():
+        raise NotFound(
+            f"There is no folder {str(notebook.parent)!r} for {notebook.name}.",
+            hint="Its runs work in the notebook's folder: save the notebook there first.",
+        )
     lasting = dict(zip((cell.id for cell in cells), lasting_ids(notebook.name, cells), strict=True))
     ran = executions(cells, snapshot.executions, snapshot.plain, ids_last=True) if snapshot else ()
-    chosen = slice_cells(cells, request.cell, ran, widen=widen)
+    chosen = with_provided(slice_cells(cells, request.cell, ran, widen=widen), provided)
     parameters = apply_edits(_described(find_parameters(chosen), remembered), request.edits)
     name = request.name or suggested_name(request, cells)
     requires = _required(chosen)

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from jupyter_slipway.clusters.hosts import without_cluster
 from jupyter_slipway.publish.model import Difference, Environment, Module, Parameter, Proof
 from jupyter_slipway.publish.printed import Printed, compare_printed
 from jupyter_slipway.publish.shown import missing
@@ -46,6 +48,7 @@ async def prove(
     scratch: Path,
     progress: Callable[[str, float], None],
     shown: Sequence[Mapping[str, Any]] = (),
+    environ: Mapping[str, str] = MappingProxyType({}),
     timeout: float = 600.0,
 ) -> Proof:
     """Run the module with its default parameters in a process of its own, and compare its values.
@@ -60,6 +63,7 @@ async def prove(
         own_modules: path below the module's folder -> source
         scratch: an empty folder, thrown away afterwards
         shown: nbformat outputs of the chosen cell in the notebook
+        environ: further variables of the process, such as where its cluster is
         timeout: seconds for the run
     """
     if not environment.executable or not Path(environment.executable).is_file():
@@ -69,7 +73,7 @@ async def prove(
     _lay_out(scratch, module, parameters, directory, own_modules)
     progress("running it in a clean process", 0.3)
     started = time.monotonic()
-    code = await _run(environment.executable, scratch, timeout)
+    code = await _run(environment.executable, scratch, environ, timeout)
     seconds = round(time.monotonic() - started, 3)
     progress("comparing", 0.95)
     if code is None:
@@ -262,9 +266,11 @@ def _lay_out(
     (scratch / "request.json").write_text(json.dumps(request), "utf-8")
 
 
-async def _run(executable: str, scratch: Path, timeout: float) -> int | None:
+async def _run(executable: str, scratch: Path, more: Mapping[str, str], timeout: float) -> int | None:
     """The exit code; None when the time was up. Whatever happens, its process group is gone afterwards."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "JPY_", "COV_"))}
+    # Asked for by a kernel, this very process may have that kernel's cluster.
+    own = without_cluster(os.environ).items()
+    environ = {name: value for name, value in own if not name.startswith(("PYTEST_", "JPY_", "COV_"))}
     with open(scratch / "printed.txt", "wb") as printed, open(scratch / "log.txt", "wb") as log:
         process = await asyncio.create_subprocess_exec(
             executable,
@@ -274,7 +280,7 @@ async def _run(executable: str, scratch: Path, timeout: float) -> int | None:
             stdout=printed,
             stderr=log,
             start_new_session=True,
-            env=environ,
+            env=environ | dict(more),
         )
     try:
         return await asyncio.wait_for(process.wait(), timeout)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +28,35 @@ KEPT = 50
 WIDEST = 2
 
 
+class Clusters(Protocol):
+    """Where cells compute that do so on a cluster."""
+
+    def used_by(self, kernel: str) -> str:
+        """Name of the kernel's cluster; '' when it uses none."""
+        ...
+
+    def provides(self, cluster: str) -> tuple[str, ...]:
+        """Names that an attached kernel has from it; none of a cluster that is not there."""
+        ...
+
+    def held(self, cluster: str, proof: str, person: str) -> AbstractAsyncContextManager[Mapping[str, str]]:
+        """Variables of a process that computes on it, which runs until this is left.
+
+        Raises:
+            SlipwayError: there is no such cluster, or it cannot be started
+        """
+        ...
+
+
+class On(Struct, frozen=True):
+    """Where a proof computes."""
+
+    cluster: str = ""
+    """Its name; '' for no cluster."""
+    person: str = ""
+    """For whom."""
+
+
 class ProofProgress(Struct, frozen=True):
     """How far a proof has come."""
 
@@ -39,23 +70,30 @@ class ProofProgress(Struct, frozen=True):
     """When done: the plan that was proved, with its environment and verdict."""
 
 
+NOWHERE = On()
+
+
 class Proofs:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, clusters: Clusters | None = None) -> None:
+        self._settings, self._clusters = settings, clusters
         self._progress: dict[str, ProofProgress] = {}
         self._proved: dict[str, Planned] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, planner: Callable[[int], Planned]) -> ProofProgress:
+    async def start(self, planner: Callable[[int], Planned], on: On = NOWHERE) -> ProofProgress:
         """Prove what `planner(widen)` plans, in the background of the running loop.
+
+        Args:
+            on: the cluster that it computes on
 
         Raises:
             SlipwayError: it cannot be planned
         """
-        planned = planner(0)
+        # Up to 0.3 s of computing for a large notebook: not on the loop that serves everybody.
+        planned = await asyncio.to_thread(planner, 0)
         proof_id = new_id("proof")
         self._progress[proof_id] = ProofProgress(proof_id, "waiting", 0.0, False)
-        self._tasks[proof_id] = asyncio.get_running_loop().create_task(self._prove(proof_id, planned, planner))
+        self._tasks[proof_id] = asyncio.get_running_loop().create_task(self._prove(proof_id, planned, planner, on))
         self._forget()
         return self._progress[proof_id]
 
@@ -97,7 +135,7 @@ class Proofs:
         for proof_id in list(self._tasks):
             await self.cancel(proof_id)
 
-    async def _prove(self, proof_id: str, planned: Planned, planner: Callable[[int], Planned]) -> None:
+    async def _prove(self, proof_id: str, planned: Planned, planner: Callable[[int], Planned], on: On) -> None:
         def tell(step: str, fraction: float) -> None:
             self._progress[proof_id] = ProofProgress(proof_id, step, fraction, False)
 
@@ -105,7 +143,10 @@ class Proofs:
         try:
             environment = await self.environment(planned.plan.environment, tell)
             best = with_environment(planned, environment)
-            best = await self._widening(best, planner, tell)
+            if on.cluster:
+                tell(f"waiting for the cluster {on.cluster}", 0.25)
+            async with self._computing(on, proof_id) as environ:
+                best = await self._widening(best, planner, tell, environ)
         except asyncio.CancelledError:
             best = _judged(best, Proof("not comparable", "The proof was cancelled."))
         except SlipwayError as error:
@@ -113,14 +154,24 @@ class Proofs:
         except Exception as error:  # a proof's failure is its verdict, and must reach who waits for it
             best = _judged(best, Proof("not comparable", f"The proof failed: {type(error).__name__}: {error}"))
         finally:
+            best = _on(best, on.cluster)
             self._proved[proof_id] = best
             self._progress[proof_id] = ProofProgress(proof_id, "done", 1.0, True, best.plan)
 
+    def _computing(self, on: On, proof_id: str) -> AbstractAsyncContextManager[Mapping[str, str]]:
+        if not on.cluster or self._clusters is None:
+            return nullcontext({})
+        return self._clusters.held(on.cluster, proof_id, on.person)
+
     async def _widening(
-        self, planned: Planned, planner: Callable[[int], Planned], tell: Callable[[str, float], None]
+        self,
+        planned: Planned,
+        planner: Callable[[int], Planned],
+        tell: Callable[[str, float], None],
+        environ: Mapping[str, str],
     ) -> Planned:
         """The smallest slice that gives the same; the first one when none does."""
-        first = await self._judge(planned, tell)
+        first = await self._judge(planned, tell, environ)
         if _verdict(first) != "differs":
             return first
         tried = {first.plan.module}
@@ -130,12 +181,12 @@ class Proofs:
                 continue
             tried.add(wider.plan.module)
             tell("running it with more of the notebook", 0.5)
-            judged = await self._judge(wider, tell)
+            judged = await self._judge(wider, tell, environ)
             if _verdict(judged) == "same":
                 return _widened(first, judged)
         return _unrepeatable(first) if len(tried) > 1 else first
 
-    async def _judge(self, planned: Planned, tell: Callable[[str, float], None]) -> Planned:
+    async def _judge(self, planned: Planned, tell: Callable[[str, float], None], environ: Mapping[str, str]) -> Planned:
         with tempfile.TemporaryDirectory(prefix="slipway-proof-") as scratch:
             proof = await prove(
                 planned.module,
@@ -147,6 +198,7 @@ class Proofs:
                 scratch=Path(scratch),
                 progress=tell,
                 shown=planned.shown,
+                environ=environ,
             )
         return _judged(planned, proof)
 
@@ -169,6 +221,12 @@ class Proofs:
 
 def _judged(planned: Planned, proof: Proof) -> Planned:
     return msgspec.structs.replace(planned, plan=msgspec.structs.replace(planned.plan, proof=proof))
+
+
+def _on(planned: Planned, cluster: str) -> Planned:
+    """`planned`, whose verdict says on which cluster it was found."""
+    proof = planned.plan.proof
+    return _judged(planned, msgspec.structs.replace(proof, cluster=cluster)) if proof and cluster else planned
 
 
 def _verdict(planned: Planned) -> str:

@@ -5,11 +5,13 @@ runs/<id>/<attempt>/
 ├── request.json            for bootstrap
 ├── launch.json             for the guard
 ├── lines.json              the module's lines -> the notebook's
+├── log                     what there is to say before it begins
 └── artifacts/
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -46,6 +48,8 @@ def lay_out(directory: Path, run: Run, prepared: Prepared, home: Path) -> None:
         directory / "request.json",
         request(code / MODULE, run.parameters, prepared.types, prepared.directory or str(directory)),
     )
+    if prepared.note:
+        _begin_log(directory / "log", prepared.note)
     write_json(directory / "launch.json", launch(directory, run, prepared, home))
 
 
@@ -74,6 +78,15 @@ def launch(directory: Path, run: Run, prepared: Prepared, home: Path) -> Launch:
         timeout=run.policy.timeout,
         wake=str(home / NAME),
     )
+
+
+def _begin_log(path: Path, note: str) -> None:
+    try:
+        log = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+    except FileExistsError:
+        return  # laid out before: the guard may have it open by now
+    with open(log, "w", encoding="utf-8") as file:
+        file.write(note)
 
 
 def lines(directory: Path) -> dict[int, LineMapping]:

@@ -22,3 +22,5 @@ class Prepared(Struct, frozen=True):
     """Where it runs; empty for the run's own directory."""
     lines: tuple[LineMapping, ...] = ()
     environ: dict[str, str] = {}
+    note: str = ""
+    """Lines that stand at the beginning of the run's log."""

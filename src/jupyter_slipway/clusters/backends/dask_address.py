@@ -12,6 +12,7 @@ from jupyter_slipway.clusters.hosts import Launch
 from jupyter_slipway.errors import Unprocessable
 
 FILE = {"type": "string", "default": ""}
+LAST_PORT = 65535
 
 
 class DaskAddress(HostedDask):
@@ -43,4 +44,7 @@ class DaskAddress(HostedDask):
                 raise Unprocessable(f"{field}: {path!r} cannot be read.", hint="Give the path of a PEM file.")
         if options["address"].startswith("tls://") and len(paths) < 3:
             raise Unprocessable("A tls:// scheduler needs ca, cert and key.", hint="Ask who runs it for those files.")
-        return Launch(name, holds="address", address=options["address"].rstrip("/"), certificates=paths, tls=False)
+        address = options["address"].rstrip("/")
+        if int(address.rpartition(":")[2]) > LAST_PORT:
+            raise Unprocessable(f"address: {address!r} has no port that can be.", hint=f"Ports end with {LAST_PORT}.")
+        return Launch(name, holds="address", address=address, certificates=paths, tls=False)

@@ -40,12 +40,13 @@ class HeldDask:
             return _gone(directory, record)
         try:
             said = await hosts.ask(record, "status")
-        except Unavailable as error:
+        except Unavailable:
             if not hosting.alive(record):
                 return _gone(directory, record)
             # It lives, and is too busy to say so, or held by a signal: no reason to call it failed, or idle.
             state = ClusterState.RUNNING if record.about else ClusterState.STARTING
-            return Status(state, waiting=error.message, working=True)
+            waiting = f"its host (process {record.pid}) to answer"
+            return Status(state, waiting=waiting, workers=None, silent=True, working=True)
         if said["state"] == "stopping":
             return Status(ClusterState.RUNNING, waiting="its host to end")
         return Status(
