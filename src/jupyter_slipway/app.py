@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from jupyter_slipway.clusters.manager import Manager
     from jupyter_slipway.clusters.model import Attachment
     from jupyter_slipway.kernels.documents import Documents
+    from jupyter_slipway.notebooks.documents import Documents as TextNotebooks
     from jupyter_slipway.notebooks.room import OpenFiles
 
 API = "jupyter_slipway.api"
@@ -227,6 +228,10 @@ class SlipwayApp(ExtensionApp):
         True,
         help="Whether kernels are shared and outlive the server, unless the server is configured with other classes.",
     ).tag(config=True)
+    collect_outputs = Bool(
+        True,
+        help="Whether outputs that nothing needs are removed by themselves, once a day, when nobody is at work.",
+    ).tag(config=True)
 
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
         """Before the server makes its managers: let them be ours, but for what is configured otherwise."""
@@ -278,6 +283,10 @@ class SlipwayApp(ExtensionApp):
         # Tornado's own limit of 10 MB closes a page's websocket without a word.
         self.settings["websocket_max_message_size"] = LARGEST + (64 << 20)
         self._watch = PeriodicCallback(self._look, WATCH)
+        from jupyter_slipway.notebooks.tidying import LOOK, Tidying
+
+        tidying = Tidying(self._keeping_outputs, self.log)
+        self._tidying = PeriodicCallback(tidying.look, LOOK * 1000)
         self._starting: asyncio.Future[None] | None = None
         """A runner that is on its way."""
 
@@ -292,6 +301,7 @@ class SlipwayApp(ExtensionApp):
             kernels=ServerKernels(self.serverapp.kernel_manager),
             links=self.serverapp.kernel_manager if self._shares_kernels() else None,
             start_runner=self._start_runner,
+            shared_documents=self._open_files,
         )
         self.serverapp.event_logger.register_event_schema(Path(__file__).parent / "data" / "changed.yaml")
         slipway.events.subscribe(self._hint)
@@ -315,7 +325,12 @@ class SlipwayApp(ExtensionApp):
 
         IOLoop.current().add_callback(take_up)
 
+    def _keeping_outputs(self) -> TextNotebooks | None:
+        return getattr(self.serverapp.contents_manager, "documents", None)
+
     def initialize_handlers(self) -> None:
+        if self.collect_outputs:
+            self._tidying.start()
         self.handlers.append((rf"/{PREFIX}/(.+)", ApiHandler, {"opened": lambda: self.slipway}))
         self.handlers.append((KERNEL_ACTIONS, KernelActions))
         self.handlers.extend(proxy.handlers(self._dashboard))
@@ -355,6 +370,7 @@ class SlipwayApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         self._watch.stop()
+        self._tidying.stop()
         if "_documents" in vars(self):
             await self._documents.close()
         if self._open_files:

@@ -136,3 +136,28 @@ def test_without_shared_documents_a_page_merges_instead_of_asking(browser, apart
     assert ada.page.locator(".jp-Dialog").count() == 0
     assert ada.errors == []
     ada.close()
+
+
+def test_without_shared_documents_a_text_editor_merges_instead_of_asking(browser, apart: LabServer) -> None:
+    file = apart.root / "words.py"
+    file.write_bytes(TEXT.replace("\n", "\r\n").encode())
+    ada = opened(browser, apart, "ada", file, EDITOR)
+    editor = ada.page.locator(".jp-FileEditor .cm-content")
+    editor.get_by_text("first = 1").click()
+    ada.page.keyboard.press("End")
+    ada.page.keyboard.type("0  # typed")
+
+    file.write_bytes(file.read_bytes().replace(b"third = 3", b"third = 33"))
+
+    expect(editor).to_contain_text("third = 33")
+    ada.page.keyboard.type(" on")
+    expect(editor).to_contain_text("first = 10  # typed on")
+    file.write_bytes(file.read_bytes().replace(b"second = 2", b"second = 22"))
+    ada.page.keyboard.press("Control+s")
+    ada.until_on_disk(lambda: b"typed on" in file.read_bytes())
+    expect(editor).to_contain_text("second = 22")
+    wanted = TEXT.replace("first = 1", "first = 10  # typed on").replace("second = 2", "second = 22")
+    assert file.read_bytes().decode() == wanted.replace("third = 3", "third = 33").replace("\n", "\r\n")
+    assert ada.page.locator(".jp-Dialog").count() == 0
+    assert ada.errors == []
+    ada.close()

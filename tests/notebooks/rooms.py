@@ -15,7 +15,7 @@ import nbformat
 from jupyter_server_ydoc.loaders import FileLoader
 from jupyter_server_ydoc.stores import SQLiteYStore
 from jupyter_ydoc import YNotebook, YUnicode
-from pycrdt import Doc
+from pycrdt import Doc, create_update_message
 
 from jupyter_slipway.notebooks.room import MergingRoom, OpenFiles
 from tests.notebooks.builders import Server
@@ -92,10 +92,10 @@ class Shared:
             self._rooms[id] = room
         return self._rooms[id]
 
-    async def notebook(self, path: str, lag: float = 0.0) -> Page:
+    async def notebook(self, path: str, lag: float | None = 0.0) -> Page:
         return Page(await self.room(path, "notebook"), YNotebook, lag)
 
-    async def text(self, path: str, lag: float = 0.0) -> Page:
+    async def text(self, path: str, lag: float | None = 0.0) -> Page:
         return Page(await self.room(path, "file"), YUnicode, lag)
 
     async def leave(self, path: str, type: str) -> None:
@@ -127,11 +127,12 @@ class Page:
     """A page's own copy of a shared document, in step with the room's.
 
     Args:
-        lag: seconds that what is said takes from the one to the other
+        lag: seconds that what is said takes from the one to the other; None: until `arrive` is called
     """
 
-    def __init__(self, room: Any, kind: Any, lag: float = 0.0) -> None:
+    def __init__(self, room: Any, kind: Any, lag: float | None = 0.0) -> None:
         self.room, self.lag = room, lag
+        self._on_the_way: list[tuple[bytes, Any]] = []
         self.document = kind(Doc())
         self._applying = False
         self.changes = 0
@@ -147,13 +148,23 @@ class Page:
     def _pass(self, update: bytes, to: Any) -> None:
         if self._applying:
             return
-        if self.lag:
+        if self.lag is None:
+            self._on_the_way.append((update, to))
+        elif self.lag:
             asyncio.get_running_loop().call_later(self.lag, self._apply, update, to)
         else:
             self._apply(update, to)
 
+    def arrive(self) -> None:
+        """Let what was said arrive, from here on at once."""
+        self.lag = 0.0
+        for update, to in self._on_the_way:
+            self._apply(update, to)
+
     def _apply(self, update: bytes, to: Any) -> None:
         self.changes += to is self.document.ydoc
+        if to is self.room.ydoc:
+            self.room.on_message(create_update_message(update))
         self._applying = True
         to.apply_update(update)
         self._applying = False

@@ -12,8 +12,8 @@ import pytest
 
 from jupyter_slipway.errors import BadRequest, NotFound
 from jupyter_slipway.events import Events
-from jupyter_slipway.notebooks.handlers import FollowRequest, Notebooks
-from jupyter_slipway.notebooks.model import CellInputs, Followed
+from jupyter_slipway.notebooks.handlers import FollowRequest, FollowTextRequest, Notebooks
+from jupyter_slipway.notebooks.model import CellInputs, Edit, Followed, FollowedText
 from jupyter_slipway.web import Asker
 from tests.notebooks.builders import PERCENT, Server
 from tests.notebooks.rooms import ipynb
@@ -32,18 +32,27 @@ def asked(root: Path, home: Path, name: str, base: Any, mine: Any, *, clean: boo
     return asyncio.run(notebooks.follow_notebook(Asker("ada"), FollowRequest(name, base, mine, clean)))
 
 
+def follow_text(root: Path, home: Path, path: str, base: str, mine: str) -> FollowedText:
+    return asyncio.run(Notebooks(root, home, Events()).follow_text(Asker("ada"), FollowTextRequest(path, base, mine)))
+
+
 def shown(followed: Followed, mine: list[CellInputs]) -> list[str]:
-    """What the page then says, its edits made as JavaScript makes them."""
+    """What the page then says."""
     made = []
     for cell in followed.cells:
         if cell.mine is None:
             made.append(cell.cell["source"])
             continue
-        units = mine[cell.mine].source.encode("utf-16-le")
-        for edit in cell.edits:
-            units = units[: edit.start * 2] + edit.text.encode("utf-16-le") + units[edit.end * 2 :]
-        made.append(units.decode("utf-16-le"))
+        made.append(edited(mine[cell.mine].source, cell.edits))
     return made
+
+
+def edited(text: str, edits: list[Edit]) -> str:
+    """Edits made as JavaScript makes them."""
+    units = text.encode("utf-16-le")
+    for edit in edits:
+        units = units[: edit.start * 2] + edit.text.encode("utf-16-le") + units[edit.end * 2 :]
+    return units.decode("utf-16-le")
 
 
 def test_a_page_gets_what_changed_and_keeps_what_is_typed(tmp_path: Path, home: Path) -> None:
@@ -97,6 +106,29 @@ def test_what_both_changed_is_marked_in_the_page(tmp_path: Path, home: Path) -> 
     followed = asked(tmp_path, home, "a.py", base, mine)
 
     assert shown(followed, mine)[0] == "<<<<<<< here\nx = 7\n=======\nx = 8\n>>>>>>> on disk"
+    assert followed.conflicts == 1
+
+
+def test_a_text_gets_what_changed_and_keeps_what_is_typed(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_bytes(b"one\r\ntwo\r\nthree\r\n")
+    base, mine = "one\ntwo\n", "one 😀 typed\ntwo\n"
+
+    followed = follow_text(tmp_path, home, "notes.txt", base, mine)
+
+    assert edited(mine, followed.edits) == "one 😀 typed\ntwo\nthree\n"
+    assert (followed.base, followed.newline, followed.conflicts) == ("one\ntwo\nthree\n", "\r\n", 0)
+    assert followed.hash == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_a_conflict_in_the_text_of_a_notebook_stays_within_its_cell(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "a.py").write_text(PERCENT.replace("x = 1", "x = 8"))
+    mine = PERCENT.replace("x = 1", "x = 7").replace("print(x)", "print(x, y)")
+
+    followed = follow_text(tmp_path, home, "a.py", PERCENT, mine)
+
+    marked = "<<<<<<< here\nx = 7\n=======\nx = 8\n>>>>>>> on disk"
+    assert edited(mine, followed.edits) == mine.replace("x = 7", marked)
     assert followed.conflicts == 1
 
 

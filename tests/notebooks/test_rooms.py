@@ -7,6 +7,7 @@ import errno
 import json
 import logging
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.notebooks.builders import PERCENT
 from tests.notebooks.rooms import Shared, in_loop, ipynb, until
 
 FILES = {"a.py": PERCENT, "a.md": "# Title\n\n```python\nx = 1\n```\n\n```python\nprint(x)\n```\n"}
+
+ONE, TWO, THREE = "# %%\none = 1\n\n", "# %%\ntwo = 2\n\n", "# %%\nthree = 3\n"
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -85,13 +88,31 @@ async def test_two_servers_on_one_folder_come_to_the_same(tmp_path: Path, home: 
         )
     )
     assert "<<<<" not in file.read_text()
-    # They do not answer each other for ever.
-    for _ in range(120):
-        before = file.stat().st_mtime_ns
-        await asyncio.sleep(0.5)
-        if file.stat().st_mtime_ns == before:
-            return
-    raise AssertionError("It is written without an end.")
+    await _rests(lambda: file.stat().st_mtime_ns)
+
+
+@pytest.mark.parametrize("is_beside_its_text", [False, True])
+@in_loop
+async def test_outputs_of_another_server_come_without_a_change_of_the_text(
+    tmp_path: Path, home: Path, is_beside_its_text: bool
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    here, there = Shared(tmp_path, home), Shared(tmp_path, home)
+    one, other = await here.notebook("a.py"), await there.notebook("a.py")
+    if is_beside_its_text:
+        await here.text("a.py")
+    one.type(0, -1, "0")
+    await until(lambda: other.sources[0] == "x = 10")
+
+    ran = {"output_type": "stream", "name": "stdout", "text": "10\n"}
+    with other.document.ydoc.transaction():
+        other.document.ycells[2]["outputs"].append(ran)
+        other.document.ycells[2]["execution_count"] = 1.0
+
+    await until(lambda: one.document.get()["cells"][2]["outputs"], lambda: one.document.get())
+    assert one.document.get()["cells"][2] == other.document.get()["cells"][2]
+    await _rests(lambda: [path.stat().st_mtime_ns for path in (tmp_path / ".slipway" / "outputs").rglob("*")])
 
 
 @in_loop
@@ -223,6 +244,103 @@ async def test_both_sides_of_a_conflict_are_kept_and_marked(tmp_path: Path, home
     assert "# %%\n<<<<<<< here\nx = 7\n=======\nx = 8\n>>>>>>> on disk\n" in file.read_text()
 
 
+@pytest.mark.parametrize("is_beside_its_text", [False, True])
+@in_loop
+async def test_a_merge_in_conflict_is_taken_back_and_what_was_typed_since_stays(
+    tmp_path: Path, home: Path, is_beside_its_text: bool
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home, delay=None)
+    page = await shared.notebook("a.py")
+    if is_beside_its_text:
+        await shared.text("a.py")
+    cell = page.document.ycells[0]["source"]
+    del cell[4:5]
+    cell.insert(4, "7")
+    file.write_text(PERCENT.replace("x = 1", "x = 8").replace("Title", "Other title"))
+    await until(lambda: "<<<<" in page.sources[0] and page.sources[1] == "Other title")
+    page.type(2, -1, "  # since")
+
+    assert await shared.files.undo_merge("a.py")
+
+    await until(lambda: page.sources == ["x = 7", "Title", "print(x)  # since"], lambda: page.sources)
+    assert not await shared.files.undo_merge("a.py"), "once"
+    await page.room._save_to_disc()
+    assert file.read_text() == PERCENT.replace("x = 1", "x = 7").replace("print(x)", "print(x)  # since")
+
+
+@in_loop
+async def test_in_a_folder_that_may_not_be_written_what_is_typed_stays_and_is_saved_once_it_may(
+    tmp_path: Path, home: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(openfile, "AGAIN", 0.05)
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.py")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+
+    with monkeypatch.context() as disk:
+        # Who runs the tests may be root, to whom every folder is open.
+        disk.setattr(writing, "_beside", refused)
+        page.type(0, -1, "  # typed")
+        await until(lambda: any("may not be" in one.get("msg", "") for one in shared.events.said))
+        file.write_text(PERCENT.replace("print(x)", "print(x, y)"))
+        await until(lambda: page.sources == ["x = 1  # typed", "Title", "print(x, y)"], lambda: page.sources)
+        assert "typed" not in file.read_text()
+
+    await until(lambda: "typed" in file.read_text())
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.ipynb"])
+@in_loop
+async def test_a_word_on_its_way_into_a_cell_that_the_disk_removes_brings_it_back(
+    tmp_path: Path, home: Path, name: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(ipynb("one = 1", "two = 2", "three = 3") if name == "a.ipynb" else f"{ONE}{TWO}{THREE}")
+    shared = Shared(tmp_path, home)
+    near, far = await shared.notebook(name), await shared.notebook(name, lag=None)
+
+    file.write_text(_without(file, 1) if name == "a.ipynb" else f"{ONE}{THREE}")
+    await until(lambda: near.sources == ["one = 1", "three = 3"])
+    far.type(1, -1, "  # typed")
+    far.type(1, 0, "so ")
+    far.arrive()
+
+    assert near.sources == ["one = 1", "<<<<<<< here\nso two = 2  # typed\n=======\n>>>>>>> on disk", "three = 3"]
+    assert far.sources == near.sources
+    assert any("it is kept" in one.get("msg", "") for one in shared.events.said)
+    await until(lambda: "so two = 2  # typed" in file.read_text())
+
+
+@in_loop
+async def test_a_word_on_its_way_into_a_cell_that_moves_on_disk_goes_along(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.ipynb"
+    file.write_text(ipynb("one = 1", "two = 2", "three = 3"))
+    shared = Shared(tmp_path, home)
+    near, far = await shared.notebook("a.ipynb"), await shared.notebook("a.ipynb", lag=None)
+    moved = json.loads(file.read_text())
+    moved["cells"].insert(0, moved["cells"].pop())
+
+    file.write_text(json.dumps(moved))
+    await until(lambda: near.sources == ["three = 3", "one = 1", "two = 2"])
+    far.type(2, -1, "  # typed")
+    far.arrive()
+
+    assert near.sources == far.sources == ["three = 3  # typed", "one = 1", "two = 2"]
+    assert not any("it is kept" in one.get("msg", "") for one in shared.events.said)
+
+
+def _without(file: Path, cell: int) -> str:
+    left = json.loads(file.read_text())
+    del left["cells"][cell]
+    return json.dumps(left)
+
+
 @in_loop
 async def test_an_editor_that_had_not_seen_the_last_save_takes_nothing_away(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "a.py"
@@ -237,6 +355,16 @@ async def test_an_editor_that_had_not_seen_the_last_save_takes_nothing_away(tmp_
     await until(lambda: "meanwhile" in file.read_text() and "old_editor" in file.read_text(), file.read_text)
     file.write_text(PERCENT)
     await until(lambda: page.sources == ["x = 1", "Title", "print(x)"], lambda: page.sources)
+
+
+async def _rests(look: Callable[[], object]) -> None:
+    """Two servers do not answer each other for ever."""
+    for _ in range(120):
+        before = look()
+        await asyncio.sleep(0.5)
+        if look() == before:
+            return
+    raise AssertionError("It is written without an end.")
 
 
 def _is_written(home: Path, said: bytes) -> bool:

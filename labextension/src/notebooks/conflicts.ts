@@ -11,6 +11,9 @@ import { type Side, type Sides, sides } from './sides';
 
 import '../../style/compare.css';
 
+/** How the server calls the other side, when what is open and its file changed against each other. */
+const ON_DISK = 'on disk';
+
 /** What a cell was before a side was taken, and is since. */
 interface Taken {
   before: string;
@@ -36,6 +39,7 @@ export class ConflictBars {
       const taken = this.taken.get(cell.model.id);
       const wanted = found ? 'conflict' : taken?.now === source ? 'taken' : '';
       left += found ? 1 : 0;
+      this.isOfGit ||= found !== null && found.theirsLabel !== ON_DISK;
       const bar = cell.node.querySelector<HTMLElement>(':scope > .slipway-Conflict');
       if (bar?.dataset.state === wanted) {
         continue;
@@ -51,7 +55,8 @@ export class ConflictBars {
     const before = this.left;
     // First: to save is to change, too.
     this.left = left;
-    if (before && !left) {
+    if (before && !left && this.isOfGit) {
+      this.isOfGit = false;
       this.saving = this.saving.then(() => this.done());
     }
   }
@@ -138,6 +143,8 @@ export class ConflictBars {
   }
 
   private left = 0;
+  /** Whether git is to be told when the last one is settled. */
+  private isOfGit = false;
   /** One after the other: what is saved while another save is written would be taken for what is on disk. */
   private saving = Promise.resolve();
   /** By the cell's id: a notebook that is read anew has other cells. */

@@ -22,7 +22,7 @@ function page(whileTheServerAnswers: (model: ReturnType<typeof made>['model']) =
     return { cells, base: [], said: {}, hash: 'new', conflicts: 0 };
   };
   const context = { api: { compare: { follow } }, trans: { __: String } } as unknown as Context;
-  return { page: new FollowedPage(context, panel as never, contents as never), model, asked };
+  return { page: new FollowedPage(context, panel.context as never, contents as never), model, asked };
 }
 
 function made() {
@@ -30,9 +30,8 @@ function made() {
   sharedModel.insertCell(0, { cell_type: 'code', source: 'a', metadata: {}, outputs: [] });
   const model = { sharedModel, dirty: false, setMetadata: () => undefined };
   const panel = {
-    isDisposed: false,
-    title: { label: 'a.ipynb' },
     context: {
+      isDisposed: false,
       model,
       path: 'a.ipynb',
       contentsModel: { hash: 'old' },

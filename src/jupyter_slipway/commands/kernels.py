@@ -94,7 +94,8 @@ def _table(found: tuple[Kernel, ...]) -> RenderableType:
         here = ", ".join(person.person for person in one.people)
         waiting = str(max(0, len(one.queue) - 1)) if one.queue else ""
         notebook = one.path.rpartition("/")[2]
-        cells = (one.id[:8], one.state, notebook, one.owner, here, waiting, one.cluster)
+        state = f"no answer since {one.silent_since.astimezone():%H:%M}" if one.silent_since else one.state
+        cells = (one.id[:8], state, notebook, one.owner, here, waiting, one.cluster)
         table.add_row(*(escape(cell) for cell in cells))
     return table
 
@@ -108,6 +109,14 @@ def _view(found: Kernel, ran: tuple[Any, ...]) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{found.id}  {found.spec}  {found.state}  owner {found.owner}, you: {found.role}", style="bold")
     ]
+    if found.silent_since:
+        what = "Its host" if found.silent == "host" else "It"
+        said = (
+            f"{what} has not answered since {found.silent_since.astimezone():%H:%M:%S}: its process is stopped, or the "
+            "machine is overloaded. It goes on by itself; if it does not: "
+            f"jupyter slipway kernel {found.id[:8]} restart"
+        )
+        parts.append(Text(said, style="yellow"))
     if found.died:
         ran_then = f" It ran {found.died.running.line!r} of {found.died.running.person}." if found.died.running else ""
         parts.append(Text(f"It died at {found.died.at:%Y-%m-%d %H:%M:%S}: {found.died.reason}{ran_then}", style="red"))

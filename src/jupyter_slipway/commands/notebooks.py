@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -44,12 +45,15 @@ def store() -> None:
 def show(folder: Path, as_json: bool) -> None:
     """Say how much the project of FOLDER keeps."""
     from jupyter_slipway.notebooks.handlers import StoreQuery
-    from jupyter_slipway.notebooks.model import Usage
+    from jupyter_slipway.notebooks.model import Usage, as_size
 
     with connect() as client:
         found = client.call(Usage, "get_store", query=StoreQuery(_asked(client.status().root, folder)))
         said = f"{found.folder}: {found.versions} versions of {found.notebooks} notebooks, {found.blobs} outputs"
-        present(found, f"{said}, {_size(found.size)}", as_json)
+        said = f"{said}, {as_size(found.size)}"
+        if found.freed and found.collected_at:
+            said += f"\n{datetime.fromtimestamp(found.collected_at):%Y-%m-%d %H:%M}: {found.freed.said}"
+        present(found, said, as_json)
 
 
 @store.command()
@@ -64,10 +68,7 @@ def gc(folder: Path, dry_run: bool, as_json: bool) -> None:
     with connect() as client:
         request = CollectRequest(_asked(client.status().root, folder), dry_run)
         freed = client.call(Freed, "collect_store", request)
-        verb = "Would free" if dry_run else "Freed"
-        said = f"{verb} {_size(freed.size)}: {freed.versions} versions, {freed.blobs} outputs. "
-        said += f"Kept {freed.kept_versions} versions, {_size(freed.kept_size)}."
-        present(freed, f"{said} {freed.note}".strip(), as_json)
+        present(freed, freed.said.replace("Freed", "Would free", 1) if dry_run else freed.said, as_json)
 
 
 @store.command()
@@ -76,11 +77,11 @@ def gc(folder: Path, dry_run: bool, as_json: bool) -> None:
 def fsck(folder: Path, as_json: bool) -> None:
     """Read all that is kept, and say what is not whole."""
     from jupyter_slipway.notebooks.handlers import FsckRequest
-    from jupyter_slipway.notebooks.model import Health
+    from jupyter_slipway.notebooks.model import Health, as_size
 
     with connect() as client:
         found = client.call(Health, "check_store", FsckRequest(_asked(client.status().root, folder)))
-        said = f"{found.versions} versions, {found.blobs} outputs, {_size(found.size)} read"
+        said = f"{found.versions} versions, {found.blobs} outputs, {as_size(found.size)} read"
         lines = [f"{said}: {'all whole' if not found.findings else f'{len(found.findings)} findings'}"]
         lines += [f"  {finding.name[:12]}  {finding.what}" for finding in found.findings]
         present(found, "\n".join(lines), as_json)
@@ -95,7 +96,3 @@ def _asked(root: str, path: Path) -> str:
         raise BadRequest(f"{path} is outside of {root}.", hint="Go to its folder first.")
     asked = absolute.relative_to(root).as_posix()
     return "" if asked == "." else asked
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**20:,.1f} MB" if count >= 2**20 else f"{count / 2**10:,.1f} kB"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from jupyter_slipway.files import sync_directory
 from jupyter_slipway.notebooks.layout import blob_path
 
 FRESH = 3600.0
@@ -63,15 +64,6 @@ class Blobs:
 
 def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def sync_directory(folder: Path) -> None:
-    """Make what was renamed in it survive a power cut."""
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,13 @@ class Token(NamedTuple):
         return f"{id}.{_place(path)}-{secrets.token_hex(8)}"
 
 
+class Stamps(NamedTuple):
+    """They differ when another server kept something else for the same text, such as outputs."""
+
+    known: tuple[int, ...] | None
+    now: tuple[int, ...] | None
+
+
 class Known(NamedTuple):
     """A version of a file as it is on disk."""
 
@@ -95,6 +103,8 @@ class Documents:
         self._known: OrderedDict[Path, Known] = OrderedDict()
         self._reported: OrderedDict[Path, str] = OrderedDict()
         self._guard = threading.Lock()
+        self.used_at = time.monotonic()
+        """When one was last opened or saved."""
 
     def open(self, file: Path, config: Any = None) -> Opened | None:
         """The notebook a file is, with the outputs of that version; None when it is in a format that is not ours.
@@ -103,6 +113,7 @@ class Documents:
             NotFound: there is no such file
             BadRequest: it cannot be read; the message names the line
         """
+        self.used_at = time.monotonic()
         store, path = self.store(file)
         known = self._on_disk(file, store, path, config)
         if known is None:
@@ -126,6 +137,7 @@ class Documents:
             Forbidden: the folder cannot be written
             Unavailable: the disk is full; what is on it is whole
         """
+        self.used_at = time.monotonic()
         token = Token.of(notebook)
         _settle(notebook)
         store, path = self.store(file)
@@ -167,6 +179,11 @@ class Documents:
             while len(self._reported) > REMEMBERED:
                 self._reported.popitem(last=False)
 
+    def stamps(self, file: Path) -> Stamps | None:
+        """Of what is kept for the version that was last opened or saved here; None when there was none."""
+        known = self._known.get(file)
+        return Stamps(known.stamp, self.store(file)[0].stamp(known.id)) if known else None
+
     def rename(self, old: Path, new: Path) -> None:
         """Let the outputs follow a file or a folder that was moved within its project."""
         store, path = self.store(old)
@@ -179,6 +196,11 @@ class Documents:
         store, path = self.store(new)
         if store.folder.is_dir():
             store.succeed(path, self.store(old)[1])
+
+    def stores(self) -> list[Path]:
+        """The folders of those that were asked for."""
+        with self._guard:
+            return list(self._stores)
 
     def store(self, file: Path) -> tuple[Store, str]:
         """Where the outputs of a file are kept, and what the file is called there."""

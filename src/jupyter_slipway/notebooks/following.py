@@ -1,4 +1,4 @@
-"""What became of a notebook on disk, for a page that has it open on its own: the page's cells with both in them.
+"""What became of a file on disk, for a page that has it open on its own: the page's cells, or text, with both in them.
 
 Pure. Asked over REST, by pages without jupyter-collaboration; with it, `room` does this.
 """
@@ -11,8 +11,9 @@ from typing import Any
 from jupyter_slipway.notebooks import recognise
 from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, with_marks
 from jupyter_slipway.notebooks.merge import merge_notebooks, text_edits
-from jupyter_slipway.notebooks.model import CellInputs, Edit, Followed, FollowedCell
-from jupyter_slipway.notebooks.text import OURS
+from jupyter_slipway.notebooks.merge_percent import merge_texts_of
+from jupyter_slipway.notebooks.model import CellInputs, Edit, Followed, FollowedCell, FollowedText
+from jupyter_slipway.notebooks.text import OURS, Decoded
 
 
 def follow(
@@ -46,6 +47,17 @@ def follow(
             made.append(FollowedCell(one.mine, changes, on_disk if clean else None, mark))
     seen = [CellInputs(cell.get("id", ""), cell["cell_type"], cell["source"]) for cell in there["cells"]]
     return Followed(made, seen, dict(theirs["metadata"].get(OURS, {})), len(merged.conflicts), hash)
+
+
+def follow_text(base: str, mine: str, theirs: Decoded, hash: str, suffix: str) -> FollowedText:
+    """
+    Args:
+        base, mine: as pages have them, their lines ended by '\\n'
+        suffix: of the file: where it has cells, it is merged cell by cell
+    """
+    there = theirs.mark * "\ufeff" + theirs.text
+    merged, conflicts = merge_texts_of(suffix, base, mine, there)
+    return FollowedText(edits(mine, merged), there, theirs.newline, conflicts, hash)
 
 
 def edits(old: str, new: str) -> list[Edit]:

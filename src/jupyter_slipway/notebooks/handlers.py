@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from jupyter_slipway.errors import BadRequest, Forbidden
+from jupyter_slipway.errors import BadRequest, Conflict, Forbidden
 from jupyter_slipway.events import Changed, Events
-from jupyter_slipway.notebooks.model import CellInputs, Followed, Freed, Health, Usage
+from jupyter_slipway.notebooks.model import CellInputs, Followed, FollowedText, Freed, Health, Usage
 from jupyter_slipway.web import Asker, Endpoint
 
 if TYPE_CHECKING:
@@ -65,11 +65,35 @@ class FollowRequest(Struct, frozen=True):
     """Whether the page has nothing that is not saved."""
 
 
-class Notebooks:
-    """The text notebooks of this server's folder."""
+class FollowTextRequest(Struct, frozen=True):
+    path: str
+    """Relative to the server's root."""
+    base: str
+    """As the page last had it from the disk, or wrote it; its lines ended by '\\n'."""
+    mine: str
+    """As the page has it now."""
 
-    def __init__(self, root: Path, home: Path, events: Events) -> None:
-        self._root, self._home, self._events = root, home, events
+
+class UndoMergeRequest(Struct, frozen=True):
+    path: str
+    """Relative to the server's root."""
+
+
+class OpenDocuments(Protocol):
+    """The files that are open in shared documents."""
+
+    async def undo_merge(self, path: str) -> bool: ...
+
+
+class Notebooks:
+    """The text notebooks of this server's folder.
+
+    Args:
+        shared: None where no documents are shared
+    """
+
+    def __init__(self, root: Path, home: Path, events: Events, shared: OpenDocuments | None = None) -> None:
+        self._root, self._home, self._events, self._shared = root, home, events, shared
 
     async def convert_notebook(self, asker: Asker, body: ConvertRequest) -> ConvertedNotebook:
         """Write a notebook as text with its outputs beside it, or as .ipynb again."""
@@ -98,6 +122,28 @@ class Notebooks:
     async def follow_notebook(self, asker: Asker, body: FollowRequest) -> Followed:
         """What a page that has a notebook open becomes when its file has changed: both, merged."""
         return await asyncio.to_thread(self._follow, body)
+
+    async def follow_text(self, asker: Asker, body: FollowTextRequest) -> FollowedText:
+        """What a page that has a text open becomes when its file has changed: both, merged."""
+        return await asyncio.to_thread(self._follow_text, body)
+
+    async def undo_merge(self, asker: Asker, body: UndoMergeRequest) -> None:
+        """Take back, in an open shared document, the last change on disk that was against what was typed there."""
+        path = body.path.strip("/")
+        if self._shared is None or not await self._shared.undo_merge(path):
+            raise Conflict(
+                f"There is no conflict in {path!r} to take back.", hint="Choose a side in the cell, or edit it."
+            )
+
+    def _follow_text(self, body: FollowTextRequest) -> FollowedText:
+        from jupyter_slipway.notebooks import text
+        from jupyter_slipway.notebooks.documents import read
+        from jupyter_slipway.notebooks.following import follow_text
+
+        file = self._file(body.path)
+        content = read(file)
+        decoded = text.decode(content, file.name)
+        return follow_text(body.base, body.mine, decoded, hashlib.sha256(content).hexdigest(), file.suffix)
 
     def _follow(self, body: FollowRequest) -> Followed:
         from jupyter_slipway.notebooks.documents import read
@@ -153,6 +199,8 @@ class Notebooks:
 ENDPOINTS = (
     Endpoint("POST", "/notebooks/convert", Notebooks.convert_notebook, "write"),
     Endpoint("POST", "/notebooks/follow", Notebooks.follow_notebook, "read"),
+    Endpoint("POST", "/notebooks/follow-text", Notebooks.follow_text, "read"),
+    Endpoint("POST", "/notebooks/undo-merge", Notebooks.undo_merge, "write"),
     Endpoint("GET", "/notebooks/store", Notebooks.get_store, "read"),
     Endpoint("POST", "/notebooks/store/gc", Notebooks.collect_store, "write"),
     Endpoint("POST", "/notebooks/store/fsck", Notebooks.check_store, "write"),

@@ -52,6 +52,11 @@ def head_path(store: Path, path: str) -> Path:
     return store / "heads" / f"{_key(path)}.json"
 
 
+def collected_path(store: Path) -> Path:
+    """What was freed last; its time is when."""
+    return store / "collected.json"
+
+
 def lock_path(store: Path, path: str) -> Path:
     return store / "locks" / _key(path)
 

@@ -6,7 +6,7 @@ what they are. Knows documents as jupyter_ydoc gives them; never the disk.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pycrdt import Map, Text
@@ -15,6 +15,9 @@ from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, with_marks
 from jupyter_slipway.notebooks.diff import RESULTS, Cell, Json, longest_rise, same_cells
 from jupyter_slipway.notebooks.merge import MergedCell, merge_notebooks, text_edits
 from jupyter_slipway.notebooks.merge_percent import merge_texts_of
+
+Removing = Callable[[Sequence[int], Sequence[Cell]], None]
+"""(places, cells): which of all the document's cells."""
 
 
 def merge_text(document: Any, base: str, theirs: str, suffix: str = "") -> int:
@@ -33,12 +36,15 @@ def write_text(document: Any, text: str) -> None:
         put_text(document.ydoc.get("source", type=Text), text)
 
 
-def merge_notebook(document: Any, base: Json, theirs: Json, *, results: bool = True) -> int:
+def merge_notebook(
+    document: Any, base: Json, theirs: Json, *, results: bool = True, removing: Removing | None = None
+) -> int:
     """Let a shared notebook have what `theirs` changed since `base`: cell by cell, and within a cell by words.
 
     Args:
         base: may be without outputs; then those of the document stay where its cell stays
         results: whether `theirs` says anything of outputs
+        removing: called right before cells go
 
     Returns:
         how many cells are in conflict: they hold both sides, between git's marks
@@ -50,9 +56,21 @@ def merge_notebook(document: Any, base: Json, theirs: Json, *, results: bool = T
         _with_results(one, cell, was, mine["cells"], theirs["cells"])
         for one, cell in zip(merged.cells, with_marks(merged, HERE, ELSEWHERE)["cells"], strict=True)
     ]
+    places = [one.mine for one in merged.cells]
+    staying = _staying(places)
+    gone = sorted(set(range(len(mine["cells"]))) - set(staying.values()))
+    if gone and removing:
+        removing(gone, mine["cells"])
     with document.ydoc.transaction():
         _put_around(document, mine, merged.notebook)
-        _put_cells(document, mine["cells"], [one.mine for one in merged.cells], cells)
+        for index, place in staying.items():
+            _put_cell(document, document.ycells[place], mine["cells"][place], cells[index])
+        for place in reversed(gone):
+            del document.ycells[place]
+        for index, cell in enumerate(cells):
+            if index not in staying:
+                # Pages do not know how to move one: it is made anew at its place.
+                document.ycells.insert(index, document.create_ycell(cell))
     return len(merged.conflicts)
 
 
@@ -119,23 +137,14 @@ def _put_around(document: Any, mine: Json, wanted: Json) -> None:
         ymeta["nbformat_minor"] = wanted["nbformat_minor"]
 
 
-def _put_cells(document: Any, mine: Sequence[Cell], places: Sequence[int | None], wanted: Sequence[Cell]) -> None:
-    """
+def _staying(places: Sequence[int | None]) -> dict[int, int]:
+    """Which cells need not move: their new index and the one they have.
+
     Args:
         places: where each wanted cell is now; None for a new one
     """
     rising = longest_rise(sorted((place, index) for index, place in enumerate(places) if place is not None))
-    staying = {index: place for place, index in rising}
-    for index, place in staying.items():
-        _put_cell(document, document.ycells[place], mine[place], wanted[index])
-    kept = set(staying.values())
-    for place in reversed(range(len(mine))):
-        if place not in kept:
-            del document.ycells[place]
-    for index, cell in enumerate(wanted):
-        if index not in staying:
-            # Pages do not know how to move one: it is made anew at its place.
-            document.ycells.insert(index, document.create_ycell(cell))
+    return {index: place for place, index in rising}
 
 
 def _put_cell(document: Any, ycell: Any, mine: Cell, wanted: Cell) -> None:

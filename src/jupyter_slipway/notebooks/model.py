@@ -7,15 +7,9 @@ from typing import Any
 from msgspec import Struct
 
 
-class Usage(Struct, frozen=True):
-    """What a store holds."""
-
-    folder: str
-    notebooks: int
-    versions: int
-    blobs: int
-    size: int
-    """Bytes on the disk."""
+def as_size(count: int) -> str:
+    """A count of bytes, for people."""
+    return f"{count / 2**20:,.1f} MB" if count >= 2**20 else f"{count / 2**10:,.1f} kB"
 
 
 class Freed(Struct, frozen=True):
@@ -29,6 +23,26 @@ class Freed(Struct, frozen=True):
     kept_size: int
     note: str = ""
     """Why more was kept than had to be; '' when it was not."""
+
+    @property
+    def said(self) -> str:
+        gone = f"Freed {as_size(self.size)}: {self.versions} versions, {self.blobs} outputs."
+        return f"{gone} Kept {self.kept_versions} versions, {as_size(self.kept_size)}. {self.note}".strip()
+
+
+class Usage(Struct, frozen=True):
+    """What a store holds."""
+
+    folder: str
+    notebooks: int
+    versions: int
+    blobs: int
+    size: int
+    """Bytes on the disk."""
+    collected_at: float | None = None
+    """When room was made in it last, in seconds since 1970."""
+    freed: Freed | None = None
+    """What that freed."""
 
 
 class Finding(Struct, frozen=True):
@@ -85,5 +99,18 @@ class Followed(Struct, frozen=True):
     """What a notebook carries, so that a save says which version it began with."""
     conflicts: int
     """Cells that hold both sides between marks."""
+    hash: str
+    """sha256 of the file's bytes."""
+
+
+class FollowedText(Struct, frozen=True):
+    edits: list[Edit]
+    """Of the page's text, last first."""
+    base: str
+    """What is on disk, its lines ended by '\\n': from there the next change starts."""
+    newline: str
+    """How its lines end on disk."""
+    conflicts: int
+    """Places that hold both sides between marks."""
     hash: str
     """sha256 of the file's bytes."""

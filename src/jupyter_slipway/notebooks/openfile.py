@@ -21,6 +21,7 @@ from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.notebooks import live, text, writing
 from jupyter_slipway.notebooks.bases import Content
 from jupyter_slipway.notebooks.contents import TEXTS, KeepsOutputs, format_for, is_paired
+from jupyter_slipway.notebooks.documents import Stamps
 from jupyter_slipway.notebooks.layout import text_id
 from jupyter_slipway.notebooks.sightings import State, state_of
 from jupyter_slipway.notebooks.text import OURS
@@ -32,6 +33,7 @@ ECHO = 0.1
 """Seconds after which what was typed in one view is in the other."""
 AGAIN = 5.0
 """Seconds between two tries to save what could not be saved."""
+NOTHING = Stamps(None, None)
 TRIES = 20
 """Times that the disk may change between reading and writing it, before that is given up for now."""
 
@@ -40,6 +42,14 @@ class Written(NamedTuple):
     state: State | None
     hash: str
     last_modified: Any
+
+
+class Taken(NamedTuple):
+    """What a view was right before and right after it took in a change against its own."""
+
+    view: View
+    before: Content
+    after: Content
 
 
 class Disk:
@@ -68,6 +78,10 @@ class Disk:
     async def state(self) -> State | None:
         # Where the file is, only this thread may ask.
         return await asyncio.to_thread(state_of, self.file)
+
+    async def kept(self) -> Stamps:
+        """What lies beside a text notebook, as this server last saw it and as it is now."""
+        return await asyncio.to_thread(self.manager.documents.stamps, self.file) or NOTHING
 
     async def read(self, view: View) -> Content:
         """
@@ -140,7 +154,13 @@ class OpenFile:
         self._echoing: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._poll = poll
+        self._kept: tuple[int, ...] | None = None
+        """The stamp of the outputs that the notebook shows, where they lie beside the text."""
+        self._are_others = False
+        """Whether another server kept other outputs since."""
         self._watching = False
+        self._taken: list[Taken] = []
+        """The last time that the disk changed against what was typed."""
         self.is_closed = False
 
     # ── who is here ─────────────────────────────────────────────────────────────────────────────────────────
@@ -150,6 +170,7 @@ class OpenFile:
         self.views.append(view)
         if self._poll and not self._watching:
             self._watching = True
+            self._kept = (await self.disk.kept()).known
             self._start(self._watch(self._poll))
         if len(self.views) > 1:
             await self._save()
@@ -277,7 +298,7 @@ class OpenFile:
 
     async def _take_in(self) -> None:
         state = await self.disk.state()
-        behind = [one for one in self.views if one.is_behind(state)]
+        behind = [one for one in self.views if one.is_behind(state) or (one.is_notebook and self._are_others)]
         if state is None:
             for view in behind:
                 view.say("WARNING", f"{self.disk.path} was deleted or moved. It is written anew with the next change.")
@@ -287,14 +308,33 @@ class OpenFile:
         based = {view: await self._base(view, theirs) for view, theirs in found.items()}
         if await self.disk.state() != state:
             return
+        if any(one.is_notebook for one in found):
+            self._kept, self._are_others = (await self.disk.kept()).known, False
         self.exchange()
+        taken = []
         for view in sorted(found, key=lambda one: one.is_notebook):
+            before = view.content()
             if self._merge(view, based[view], found[view]):
-                view.say("WARNING", f"{self.disk.path} changed on disk in the same place: both are kept, marked.")
+                taken.append(Taken(view, before, view.content()))
+                view.say("CONFLICT", f"{self.disk.path} changed on disk in the same place: both are kept, marked.")
             view.agree(found[view], state)
             view.dirty = view.content() != found[view]
+        self._taken = taken or self._taken
         for view in found:
             await asyncio.to_thread(view.bases.keep)
+
+    async def undo_merge(self) -> bool:
+        """Take back what the disk last changed against what was typed; what was typed since stays.
+
+        Returns:
+            whether there was something to take back
+        """
+        async with self._turn:
+            taken, self._taken = [one for one in self._taken if one.view in self.views], []
+            for one in taken:
+                one.view.merge(one.after, one.before)
+                self.exchange()
+        return bool(taken)
 
     async def _read(self, view: View, state: State) -> Content | None:
         """None when it cannot be; the view is told."""
@@ -360,6 +400,8 @@ class OpenFile:
         """
         written = await self.disk.write(view, content)
         view.agree(content, written.state)
+        if view.is_notebook:
+            self._kept = (await self.disk.kept()).known
         view.document.dirty = False
         view.document.hash = written.hash
         view.say("INFO", "Content saved.")
@@ -382,7 +424,8 @@ class OpenFile:
         while True:
             await asyncio.sleep(poll)
             state = await self.disk.state()
-            if any(one.is_behind(state) for one in self.views) or self._tries_again():
+            self._are_others = (await self.disk.kept()).now != self._kept
+            if self._are_others or any(one.is_behind(state) for one in self.views) or self._tries_again():
                 await self._save()
 
     def _tries_again(self) -> bool:

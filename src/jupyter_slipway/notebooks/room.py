@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import ensure_async
 from jupyter_server_ydoc import app, handlers, rooms
 from jupyter_server_ydoc.utils import SERVER_SESSION, LogLevel, MessageType
+from pycrdt import read_message
 from pycrdt.store import YDocNotFound
 from tornado import web
 
@@ -33,7 +35,8 @@ KNOWN = ("3.0.",)
 """Versions of jupyter_server_ydoc whose rooms were read: of others nothing is replaced."""
 WRITES = (1, 2)
 """Kinds of Yjs sync messages that change a document; 0 only asks for it."""
-ACTIONS = {"INFO": "save", "WARNING": "overwrite", "ERROR": None}
+ACTIONS = {"INFO": "save", "WARNING": "overwrite", "CONFLICT": "load", "ERROR": None}
+"""As what events of jupyter-collaboration's schema pages hear of it: `rooms.ts`."""
 
 
 class OpenFiles:
@@ -58,6 +61,15 @@ class OpenFiles:
             disk = Disk(self._manager(), loader)
             found = self._open[loader.file_id] = OpenFile(disk, self.log, loader._poll_interval, delay)
         return found
+
+    async def undo_merge(self, path: str) -> bool:
+        """Take back the last change on disk that was against what was typed; False when there is none.
+
+        Args:
+            path: from the server's root
+        """
+        found = [one for one in self._open.values() if not one.is_closed and one.disk.path == path]
+        return bool(found) and await found[0].undo_merge()
 
     def bases(self, room_id: str) -> Bases:
         name = hashlib.sha256(f"{self._lineage.name} {room_id}".encode()).hexdigest()[:24]
@@ -89,9 +101,12 @@ class Lineage:
         if self._name is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             number = 0
-            while not self._take(number):
-                number += 1
-            self._name = f"~{number}" if number else ""
+            try:
+                while not self._take(number):
+                    number += 1
+                self._name = f"~{number}" if number else ""
+            except OSError:  # a file system without locks: nobody's history is gone on with, lest two do
+                self._name = f"~{secrets.token_hex(6)}"
         return self._name
 
     def _take(self, number: int) -> bool:
@@ -101,8 +116,9 @@ class Lineage:
         except BlockingIOError:
             lock.close()
             return False
-        except OSError:  # a file system without locks: then there is no telling
-            pass
+        except OSError:
+            lock.close()
+            raise
         self._lock = lock
         return True
 
@@ -122,6 +138,7 @@ class MergingRoom(rooms.DocumentRoom):
         super().__init__(*arguments, **options)
         self._open = self.files.of(self._file, self._save_delay) if self.files.is_ours() else None
         self._view: View | None = None
+        self.on_message = self._hear
         if self._open and hasattr(self.ystore, "path"):
             self.ystore.path = self.files.history(self.ystore.path)
 
@@ -177,8 +194,15 @@ class MergingRoom(rooms.DocumentRoom):
     async def stop(self) -> None:
         if self._open and self._view:
             await self._open.leave(self._view)
+            self._view.end()
             self._view = None
         await super().stop()
+
+    def _hear(self, message: bytes) -> bool:
+        """Whether to skip a page's message, which the document has not taken in yet."""
+        if self._view and _changes(message):
+            self._view.hear(read_message(message[2:]))
+        return False
 
     def _on_document_change(self, target: str, event: Any) -> None:
         if self._open is None:

@@ -177,7 +177,12 @@ def key_of(home: Path) -> bytes:
             file.write(secrets.token_bytes(32))
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process was first
+        try:
             os.link(made, path)
-        made.unlink()
+        except FileExistsError:  # another process was first
+            pass
+        except OSError:  # a file system without hard links
+            if not path.exists():
+                os.replace(made, path)
+        made.unlink(missing_ok=True)
     return path.read_bytes()

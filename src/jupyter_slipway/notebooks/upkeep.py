@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
+
 from jupyter_slipway.errors import Unavailable
+from jupyter_slipway.notebooks import layout
 from jupyter_slipway.notebooks.blobs import digest_of
 from jupyter_slipway.notebooks.manifests import digests
 from jupyter_slipway.notebooks.model import Finding, Freed, Health, Usage
@@ -35,7 +38,14 @@ def usage(store: Store) -> Usage:
     """Counts and bytes; reads no content."""
     versions, blobs = list(_versions(store)), list(store.blobs.all())
     size = sum(_size(path) for _, path in [*versions, *blobs])
-    return Usage(str(store.folder), sum(1 for _ in store.heads()), len(versions), len(blobs), size)
+    counts = (sum(1 for _ in store.heads()), len(versions), len(blobs), size)
+    stamp = layout.collected_path(store.folder)
+    try:
+        return Usage(
+            str(store.folder), *counts, stamp.stat().st_mtime, msgspec.json.decode(stamp.read_bytes(), type=Freed)
+        )
+    except (OSError, msgspec.MsgspecError):
+        return Usage(str(store.folder), *counts)
 
 
 def collect(
@@ -67,7 +77,10 @@ def collect(
         # Versions first: a kill in between leaves bytes that nothing refers to, not a version without its bytes.
         for path in [*gone, *dropped]:
             path.unlink(missing_ok=True)
-    return Freed(len(gone), len(dropped), freed, kept, kept_size, note)
+    made = Freed(len(gone), len(dropped), freed, kept, kept_size, note)
+    if not dry_run and store.folder.is_dir():
+        layout.collected_path(store.folder).write_bytes(msgspec.json.encode(made))
+    return made
 
 
 def examine(store: Store) -> Health:

@@ -19,10 +19,11 @@ from jupyter_slipway.notebooks import live, recognise, text
 from jupyter_slipway.notebooks.bases import Bases, Content, without_results
 from jupyter_slipway.notebooks.conflicts import open_conflicted
 from jupyter_slipway.notebooks.documents import fresh_ids, is_torn, name_cells
+from jupyter_slipway.notebooks.rescue import Rescue
 from jupyter_slipway.notebooks.sightings import State
 from jupyter_slipway.notebooks.text import Before, Past
 
-Say = Callable[[Literal["INFO", "WARNING", "ERROR"], str], None]
+Say = Callable[[Literal["INFO", "WARNING", "CONFLICT", "ERROR"], str], None]
 
 
 class View(ABC):
@@ -62,6 +63,12 @@ class View(ABC):
             conflicts
         """
 
+    def hear(self, update: bytes) -> None:  # noqa: B027  a text loses nothing by it
+        """A page is about to change it so."""
+
+    def end(self) -> None:  # noqa: B027
+        """It is not open any more."""
+
     def agree(self, content: Content, state: State | None) -> None:
         """The file is `content`, and whatever of it was not here is taken in."""
         self.bases.add(content)
@@ -82,6 +89,7 @@ class NotebookView(View):
         self._cells: dict[str, dict[str, Any]] = {}
         """As they were last read, by id: of 50 MB of outputs only what somebody touched is read again."""
         self._subscription = self.document.ycells.observe_deep(self._touched)
+        self._rescue = Rescue(self.document)
 
     def _touched(self, events: Sequence[Any]) -> None:
         """Somebody changed the document's cells."""
@@ -118,8 +126,16 @@ class NotebookView(View):
         if self.bases.newest is not None:
             recognise.name(theirs["cells"], self.bases.newest["cells"])
 
-    def merge(self, base: Content, theirs: Content) -> int:
-        return live.merge_notebook(self.document, base, theirs)
+    def merge(self, base: Content, theirs: Content, *, results: bool = True) -> int:
+        return live.merge_notebook(self.document, base, theirs, results=results, removing=self._rescue.removing)
+
+    def hear(self, update: bytes) -> None:
+        gone = self._rescue.hear(update)
+        if gone and self._rescue.bring_back(gone):
+            self.say("WARNING", "A cell was removed elsewhere while somebody typed in it: it is kept, marked.")
+
+    def end(self) -> None:
+        self._rescue.end()
 
 
 def view(document: Any, type: str, format: str, bases: Bases, say: Say) -> View:
@@ -171,7 +187,7 @@ class Twins:
         if self._parsed is None or new is None:
             return
         _name(new["cells"], self._parsed["cells"])
-        live.merge_notebook(self.notebook.document, self._whole(self._parsed), self._whole(new), results=False)
+        self.notebook.merge(self._whole(self._parsed), self._whole(new), results=False)
         self._text, self._parsed, self._inputs = typed, new, self._said()
         self._adopt_ids()
         self.in_step = True

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from jupyter_slipway.errors import Conflict
-from jupyter_slipway.notebooks.blobs import sync_directory
+from jupyter_slipway.files import sync_directory
 from jupyter_slipway.notebooks.sightings import State, state_of
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2

@@ -1,0 +1,160 @@
+/**
+ * An open document learns what changed on disk and goes on with both: nobody is asked whether to overwrite or to revert.
+ *
+ * For pages without jupyter-collaboration; with it, the server does this for all pages of a file at once.
+ */
+import { Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { Contents } from '@jupyterlab/services';
+
+import { asApiError } from '../api';
+import type { Context } from '../ui/context';
+
+/** Milliseconds between two looks at the files of documents that are seen. */
+const EVERY = 2_000;
+/** Times that somebody may go on typing while the server merges, before that is left to the next look. */
+const TRIES = 20;
+
+/** What of a document's context has no public name: without it, JupyterLab asks as it always did. */
+interface Inner {
+  _updateContentsModel?: (model: Contents.IModel) => void;
+  _maybeSave?: (options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
+}
+
+export interface Merged {
+  readonly conflicts: number;
+  readonly hash: string;
+}
+
+/** `State`: what of a document is compared; `Answer`: what it becomes. */
+export abstract class FollowedFile<State, Answer extends Merged> {
+  constructor(
+    protected readonly context: Context,
+    protected readonly file: DocumentRegistry.Context,
+    private readonly contents: Contents.IManager
+  ) {
+    this.base = this.state();
+    file.saveState.connect((_, state) => {
+      if (state === 'completed') {
+        // What changed between its look and its write.
+        void this.take(false);
+      }
+    });
+    const inner = file as unknown as Inner;
+    const save = inner._maybeSave?.bind(file);
+    if (save) {
+      let before: Promise<unknown> = Promise.resolve();
+      inner._maybeSave = options => {
+        // One after the other: each has to know what the one before it has put on disk.
+        const saved = before.then(async () => {
+          await this.look();
+          const sent = this.state();
+          const model = await save({ ...options, content: this.content() });
+          this.base = sent;
+          return model;
+        });
+        before = saved.catch(() => undefined);
+        return saved;
+      };
+    }
+  }
+
+  /** Looks from now on, as long as it is open. */
+  watch(): void {
+    const timer = window.setInterval(() => {
+      if (!document.hidden) {
+        void this.look();
+      }
+    }, EVERY);
+    this.file.disposed.connect(() => window.clearInterval(timer));
+  }
+
+  /** Takes in what is on disk, if that is something else than this page knows. */
+  async look(): Promise<void> {
+    if (this.file.isDisposed) {
+      return;
+    }
+    const now = await this.onDisk();
+    const known = this.file.contentsModel?.hash;
+    if (now?.hash && known && now.hash !== known && now.hash !== this.refused) {
+      await this.take(true);
+    }
+  }
+
+  /** What the document holds. */
+  protected abstract state(): State;
+  /** The document as it is saved. */
+  protected abstract content(): Contents.IModel['content'];
+  protected abstract same(a: State, b: State): boolean;
+  /** `clean`: nothing was changed here since the file was read or saved. */
+  protected abstract ask(path: string, base: State, mine: State, clean: boolean): Promise<Answer>;
+  /** Makes the document what it becomes; returns what is on disk. */
+  protected abstract use(answer: Answer): State;
+  protected abstract readonly kind: Contents.ContentType;
+  protected abstract readonly conflict: string;
+
+  /** Whether nothing was changed here since the file was read or saved. */
+  protected get untouched(): boolean {
+    return !this.file.model.dirty;
+  }
+
+  /** `anew`: also the outputs on disk, if this page has none of its own. */
+  private async take(anew: boolean): Promise<void> {
+    const { file, context } = this;
+    const path = this.contents.localPath(file.path);
+    for (let tries = 0; tries < TRIES && !file.isDisposed; tries++) {
+      const [base, mine, clean] = [this.base, this.state(), anew && this.untouched];
+      let answer: Answer;
+      try {
+        answer = await this.ask(path, base, mine, clean);
+      } catch (error) {
+        const refusal = asApiError(error);
+        const now = await this.onDisk();
+        if (now?.hash && now.hash !== this.refused && refusal.status < 500) {
+          this.refused = now.hash;
+          Notification.warning(context.trans.__('%1 What is open here is kept.', refusal.text), {
+            autoClose: false
+          });
+        }
+        return;
+      }
+      if (file.isDisposed || base !== this.base) {
+        return;
+      }
+      // Outputs that came meanwhile are this page's own.
+      if (this.same(mine, this.state()) && (!clean || this.untouched)) {
+        const { dirty } = file.model;
+        this.base = this.use(answer);
+        file.model.dirty = dirty;
+        this.refused = '';
+        if (answer.conflicts) {
+          const said = context.trans.__('%1 changed on disk in the same place.', PathExt.basename(file.path));
+          Notification.warning(`${said} ${this.conflict}`, { autoClose: 8_000 });
+        }
+        await this.settle(answer.hash);
+        return;
+      }
+    }
+  }
+
+  /** From here on this page has seen the file as it is on disk, if it is still what was taken over. */
+  private async settle(hash: string): Promise<void> {
+    const now = await this.onDisk();
+    if (now?.hash === hash && !this.file.isDisposed) {
+      (this.file as unknown as Inner)._updateContentsModel?.(now);
+    }
+  }
+
+  private onDisk(): Promise<Contents.IModel | null> {
+    // Deleted, or not to be reached: saving says so.
+    return this.contents
+      .get(this.file.path, { content: false, hash: true, type: this.kind })
+      .catch(() => null);
+  }
+
+  /** What was on disk when the page and the disk last agreed. */
+  private base: State;
+  /** The hash of what could not be taken over: said once. */
+  private refused = '';
+}

@@ -1,0 +1,54 @@
+import { Notification } from '@jupyterlab/apputils';
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import type { Context } from '../ui/context';
+import { RoomNotices } from './rooms';
+
+const SESSIONS = 'https://schema.jupyter.org/jupyter_collaboration/session/v1';
+
+function heard(...events: Record<string, string>[]) {
+  const undone: string[] = [];
+  const compare = { undoMerge: async (path: string) => void undone.push(path) };
+  const context = { api: { compare }, trans: { __: String } } as unknown as Context;
+  const notices = new RoomNotices(context, path => path === 'a.py');
+  for (const event of events) {
+    notices.hear({ schema_id: SESSIONS, path: 'a.py', level: 'INFO', ...event } as never);
+  }
+  return undone;
+}
+
+const said = () => Notification.manager.notifications.map(one => one.message);
+
+describe('what a room says', () => {
+  beforeEach(() => Notification.dismiss());
+
+  it('is shown as long as it is wrong, and once', () => {
+    heard(
+      { level: 'ERROR', msg: 'a.py may not be written.' },
+      { level: 'ERROR', msg: 'a.py may not be written.' }
+    );
+    expect(said()).toEqual(['a.py may not be written.']);
+  });
+
+  it('goes when the file is saved', () => {
+    heard({ level: 'ERROR', msg: 'a.py may not be written.' }, { action: 'save', msg: 'Content saved.' });
+    expect(said()).toEqual([]);
+  });
+
+  it('is nothing for a page that has the file not open', () => {
+    heard({ path: 'b.py', level: 'ERROR', msg: 'b.py may not be written.' });
+    expect(said()).toEqual([]);
+  });
+
+  it('offers to take back what contradicts the document', () => {
+    const undone = heard({ action: 'load', msg: 'a.py changed on disk in the same place.' });
+    const [notice] = Notification.manager.notifications;
+    notice.options.actions?.[0].callback({} as never);
+    expect(undone).toEqual(['a.py']);
+  });
+
+  it('offers nothing where jupyter-collaboration only says that it has read the file', () => {
+    heard({ action: 'load', msg: 'Content loaded from disk.' });
+    expect(said()).toEqual([]);
+  });
+});

@@ -1,0 +1,83 @@
+/** What the server says of documents that are open here together with others: jupyter-collaboration only logs it. */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import type { Event } from '@jupyterlab/services';
+
+import { asApiError } from '../api';
+import { comparing } from '../api/compare';
+import type { Context } from '../ui/context';
+
+const SESSIONS = 'https://schema.jupyter.org/jupyter_collaboration/session/v1';
+
+/** Pages that are told already. */
+const told = new WeakSet<Context>();
+
+/** From here on, what went wrong is said until it is over, and what was kept that was to go is said once. */
+export function tellOfRooms(app: JupyterFrontEnd, context: Context): void {
+  if (!told.has(context)) {
+    told.add(context);
+    const notices = new RoomNotices(context, path => isOpen(app, path));
+    app.serviceManager.events.stream.connect((_, event) => notices.hear(event));
+  }
+}
+
+export class RoomNotices {
+  constructor(
+    private readonly context: Context,
+    private readonly isOpen: (path: string) => boolean
+  ) {}
+
+  hear(event: Event.Emission): void {
+    if (event.schema_id !== SESSIONS) {
+      return;
+    }
+    const [path, said] = [String(event.path ?? ''), String(event.msg ?? '')];
+    if (event.level === 'ERROR') {
+      // It is tried again every few seconds: said anew only when it is something else.
+      if (this.wrong.get(path)?.said !== said && this.isOpen(path)) {
+        this.over(path);
+        this.wrong.set(path, { said, id: Notification.error(said, { autoClose: false }) });
+      }
+    } else if (event.action === 'save') {
+      this.over(path);
+    } else if (event.action === 'overwrite' && said && this.isOpen(path)) {
+      Notification.warning(said, { autoClose: 8_000 });
+    } else if (event.action === 'load' && said.startsWith(path) && this.isOpen(path)) {
+      const callback = () => void this.undo(path).catch(error => Notification.error(asApiError(error).text));
+      const actions = [
+        {
+          label: this.context.trans.__('Undo'),
+          caption: this.context.trans.__('Take back what changed on disk; what was typed stays'),
+          callback
+        }
+      ];
+      Notification.warning(said, { autoClose: 20_000, actions });
+    }
+  }
+
+  private over(path: string): void {
+    const notice = this.wrong.get(path);
+    if (notice) {
+      Notification.dismiss(notice.id);
+      this.wrong.delete(path);
+    }
+  }
+
+  private undo(path: string): Promise<void> {
+    return comparing(this.context.api).undoMerge(path);
+  }
+
+  /** By path. */
+  private readonly wrong = new Map<string, { said: string; id: string }>();
+}
+
+function isOpen(app: JupyterFrontEnd, path: string): boolean {
+  const { contents } = app.serviceManager;
+  for (const widget of app.shell.widgets('main')) {
+    const opened = (widget as { context?: { path?: string } }).context?.path;
+    if (opened !== undefined && contents.localPath(opened) === path) {
+      return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,31 @@
+"""Puts Slipway's contents manager and rooms where the tests of others look for theirs. Loaded by `peers`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import jupytext
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager, LargeFileManager
+
+from jupyter_slipway.notebooks import room
+from jupyter_slipway.notebooks.contents import text_notebooks
+
+HOME = Path(os.environ["SLIPWAY_HOME"])
+made: list[Any] = []
+"""Contents managers, the one of the server that runs now last."""
+
+
+class Remembered(text_notebooks(AsyncLargeFileManager, HOME)):  # type: ignore[misc]
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        made.append(self)
+
+
+jupytext.TextFileContentsManager = text_notebooks(LargeFileManager, HOME)
+jupytext.AsyncTextFileContentsManager = text_notebooks(AsyncLargeFileManager, HOME)
+ServerApp.contents_manager_class.default_value = Remembered
+room.install(lambda: made[-1] if made else None, HOME / "documents", logging.getLogger("peers"))
