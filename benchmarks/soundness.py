@@ -1,15 +1,17 @@
 """How often a published cell gives what the notebook gave: twenty notebooks of `notebooks/`, run, planned and proved.
 
-Run by `make bench`, or alone: `python benchmarks/soundness.py [NAME …]`. With a folder in place of names, ten notebooks
-that this was not built with, evenly spread over those in it that need no network:
+Run by `make bench`, or alone: `python benchmarks/soundness.py [NAME …]`. With folders in place of names, ten notebooks
+of each that this was not built with, evenly spread over those in it that need no network; where statsmodels and
+matplotlib are installed:
 
-    pip download --no-deps --no-binary scikit-learn scikit-learn && tar -xf scikit_learn-*.tar.gz
-    python benchmarks/soundness.py scikit_learn-*/examples
+    pip download --no-deps --no-binary scikit-learn,statsmodels scikit-learn==1.9.1 statsmodels==0.15.0
+    for one in *.tar.gz; do tar -xf $one; done
+    python benchmarks/soundness.py scikit_learn-*/examples statsmodels-*/examples/notebooks
 
-Each notebook runs whole in an observed
-kernel. Then three or four of its cells are planned and proved, as the dialog does it, each in a fresh copy of the
-notebook's folder, so that no file is there that only the kernel wrote. Beside it the peer rule 'plain def/use', judged
-by the same proof: the cells whose bound names are needed, by their names alone.
+Each notebook runs whole in an observed kernel. Then three or four of its cells are planned and proved, as the dialog
+does it, each in a fresh copy of the notebook's folder, so that no file is there that only the kernel wrote. Beside the
+twenty of `notebooks/` the peer rule 'plain def/use', judged by the same proof: the cells whose bound names are needed,
+by their names alone.
 """
 
 from __future__ import annotations
@@ -43,8 +45,11 @@ OWN_MODULES = NOTEBOOKS / "beside"
 """Modules of the notebooks' authors; they lie beside each notebook when it runs."""
 TARGETS = 4
 AT_ONCE = 2
-SECONDS = 120.0
-NETWORK = re.compile(r"fetch_|urlretrieve|https?://\S+\.(?:csv|zip)")
+SECONDS = 300.0
+NETWORK = re.compile(
+    r"fetch_|urlretrieve|urlopen|get_rdataset|webuse|[Rr]eader\(|requests|https?://\S+\.(?:csv|zip|dta|dat|txt|xlsx?)"
+)
+CELL = re.compile(r'\n# %%|"cell_type": "code"')
 VERDICTS = ("same", "differs", "not comparable")
 
 
@@ -126,7 +131,7 @@ async def ours(request: PlanRequest, snapshot: Snapshot, root: Path) -> Planned 
     """The plan with its proof, widened as the server widens it; in words why there is none."""
     proofs = Proofs(Settings(home=root / ".home", database="", environments="kernel"))
     try:
-        proof = proofs.start(lambda widen: make_plan(request, root, snapshot=snapshot, widen=widen))
+        proof = await proofs.start(lambda widen: make_plan(request, root, snapshot=snapshot, widen=widen))
     except SlipwayError as error:
         return error.message
     await proofs.wait(proof.id)
@@ -206,7 +211,7 @@ async def peer(cells: Sequence[CellSource], target: int, planned: Planned, root:
 # ── all together ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def judge(path: Path) -> Found:
+async def judge(path: Path, *, with_peer: bool) -> Found:
     cells = read_notebook(path).cells
     with tempfile.TemporaryDirectory(prefix="soundness-") as folder:
         ran = await run_whole(cells, folder_of(path, Path(folder) / "kernel"), path.name)
@@ -219,7 +224,9 @@ async def judge(path: Path) -> Found:
             proof = planned.plan.proof or Proof("not comparable")
             widened = "; ".join(one.message for one in planned.plan.warnings if one.code == "widened")
             kept = sum(one.kept for one in planned.plan.cells)
-            other, count = await peer(cells, index, planned, folder_of(path, Path(folder) / f"peer{index}"))
+            other, count = Proof("", ""), 0
+            if with_peer:
+                other, count = await peer(cells, index, planned, folder_of(path, Path(folder) / f"peer{index}"))
             judged.append(
                 Judged(
                     index,
@@ -248,13 +255,13 @@ def _why(proof: Proof) -> str:
     return " ".join(f"{proof.reason} {apart}".split())[:300]
 
 
-async def everything(paths: Iterable[Path]) -> list[Found]:
+async def everything(paths: Iterable[Path], *, with_peer: bool) -> list[Found]:
     turn = asyncio.Semaphore(AT_ONCE)
 
     async def one(path: Path) -> Found | None:
         async with turn:
             try:
-                found = await judge(path)
+                found = await judge(path, with_peer=with_peer)
             except SlipwayError as error:
                 print(f"{path.stem:<20} was not judged: {error.message}", flush=True)
                 return None
@@ -271,55 +278,66 @@ def counts(verdicts: Iterable[str]) -> tuple[int, ...]:
 
 HEAD = (
     f"{'notebook':<20}{'cells':>6}{'run':>7}{'targets':>9}{'same':>6}{'differs':>9}{'not comp.':>11}"
-    f"{'kept of':>10}{'widened':>9}   def/use: {'same':>6}{'differs':>9}{'not comp.':>11}{'kept':>6}"
+    f"{'kept of':>10}{'widened':>9}"
 )
+PEER_HEAD = f"   def/use: {'same':>6}{'differs':>9}{'not comp.':>11}{'kept':>6}"
 
 
 def row(found: Found) -> str:
     same, differs, blind = counts(one.verdict for one in found.judged)
     kept, of = sum(one.kept for one in found.judged), sum(one.of for one in found.judged)
-    theirs = counts(one.peer for one in found.judged)
-    return (
+    mine = (
         f"{found.notebook:<20}{found.cells:>6}{found.seconds:>6.1f}s{len(found.judged):>9}{same:>6}{differs:>9}{blind:>11}"
-        f"{f'{kept}/{of}':>10}{sum(bool(one.widened) for one in found.judged):>9}            "
-        f"{theirs[0]:>6}{theirs[1]:>9}{theirs[2]:>11}{sum(one.peer_kept for one in found.judged):>6}"
+        f"{f'{kept}/{of}':>10}{sum(bool(one.widened) for one in found.judged):>9}"
     )
+    if not (peer_kept := sum(one.peer_kept for one in found.judged)):
+        return mine
+    theirs = counts(one.peer for one in found.judged)
+    return f"{mine}            {theirs[0]:>6}{theirs[1]:>9}{theirs[2]:>11}{peer_kept:>6}"
 
 
 def totals(found: Sequence[Found]) -> list[str]:
     judged = [one for each in found for one in each.judged]
+    if not judged:
+        return ["No cell was judged."]
     able = [one for one in judged if one.verdict != "not comparable"]
     same = sum(one.verdict == "same" for one in judged)
     at_once = sum(one.verdict == "same" and not one.widened for one in judged)
     theirs = sum(one.peer == "same" for one in judged)
     kept, peer_kept, of = (sum(getattr(one, name) for one in judged) for name in ("kept", "peer_kept", "of"))
-    return [
+    said = [
         f"{len(judged)} cells of {len(found)} notebooks: {same} give the same ({same / len(judged):.0%}; {at_once} of "
         f"them at once, {same - at_once} widened), {len(judged) - len(able)} cannot be compared.",
         f"Of those that can be compared {same / max(1, len(able)):.1%} give the same, with {kept} of {of} cells kept.",
-        f"Plain def/use: {theirs} give the same ({theirs / len(judged):.0%}), with {peer_kept} of {of} cells kept.",
     ]
+    if peer_kept:
+        share = f"{theirs} give the same ({theirs / len(judged):.0%})"
+        said.append(f"Plain def/use: {share}, with {peer_kept} of {of} cells kept.")
+    return said
 
 
 def held_out(folder: Path, count: int = 10) -> list[Path]:
-    """Text notebooks of at least four cells, chosen by their place in the alphabet alone."""
+    """Notebooks of at least four cells, chosen by their place in the alphabet alone."""
     able = [
         path
-        for path in sorted(folder.rglob("*.py"))
-        if (text := path.read_text()).count("\n# %%") >= 3 and not NETWORK.search(text)
+        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.ipynb")])
+        if len(CELL.findall(text := path.read_text())) >= 3 and not NETWORK.search(text)
     ]
-    return [able[(2 * k + 1) * len(able) // (2 * count)] for k in range(count)]
+    return [able[(2 * k + 1) * len(able) // (2 * count)] for k in range(count)] if able else []
 
 
 def main() -> None:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # two notebooks at once share the processors
     names = sys.argv[1:]
-    if names and Path(names[0]).is_dir():
-        paths = held_out(Path(names[0]))
+    foreign = [Path(one) for one in names if Path(one).exists()]
+    if foreign:
+        paths = [path for one in foreign for path in (held_out(one) if one.is_dir() else [one])]
     else:
         paths = [one for one in sorted(NOTEBOOKS.glob("*.py")) if not names or one.stem in names]
-    print(HEAD)
-    found = asyncio.run(everything(paths))
+    if not paths:
+        sys.exit(f"No notebook to judge in {' '.join(names)}: nothing was measured.")
+    print(HEAD if foreign else HEAD + PEER_HEAD)
+    found = asyncio.run(everything(paths, with_peer=not foreign))
     print("\n".join(["", *totals(found)]))
     for each in found:
         for one in each.judged:
@@ -327,7 +345,8 @@ def main() -> None:
                 print(f"\n{each.notebook} [{one.index}]: {one.verdict}, with {one.kept} cells. {one.why}")
             elif one.widened:
                 print(f"\n{each.notebook} [{one.index}]: the same, widened to {one.kept} cells. {one.widened}")
-    print("\nWhere plain def/use does not give the same:")
+    if not foreign:
+        print("\nWhere plain def/use does not give the same:")
     for each in found:
         for one in each.judged:
             if one.peer not in ("same", ""):

@@ -313,12 +313,47 @@ def test_an_estimator_is_compared_by_what_it_learned():
     assert not same(forest(1), forest(2))
 
 
-@pytest.mark.parametrize("make", ["figure", "generator", "function", "random"])
+@pytest.mark.parametrize("make", ["generator", "function", "random"])
 def test_what_cannot_be_compared_says_why(make):
+    value = {"generator": lambda: (i for i in ()), "function": lambda: same, "random": random.Random}
+    assert observe.report({"v": value[make]()})["v"]["blind"]
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "ax.plot([0, 1], [2, {n}])",
+        "ax.scatter([0, 1], [2, {n}])",
+        "ax.bar(['a', 'b'], [2, {n}])",
+        "ax.fill_between([0, 1], [2, {n}])",
+        "ax.pie([2, {n}])",
+        "ax.imshow([[2, {n}]])",
+        "ax.hist([2, {n}, 4])",
+        "ax.set_title('mean of {n}')",
+        "ax.contourf([[2, {n}], [5, 6]])",
+    ],
+)
+def test_drawings_are_compared_by_what_they_draw(drawn):
     from matplotlib.figure import Figure
 
-    value = {"figure": Figure, "generator": lambda: (i for i in ()), "function": lambda: same, "random": random.Random}
-    assert observe.report({"v": value[make]()})["v"]["blind"]
+    def figure(n: int) -> Figure:
+        made = Figure()
+        exec(drawn.format(n=n), {"ax": made.add_subplot()})
+        return made
+
+    assert same(figure(3), figure(3))
+    assert not same(figure(3), figure(9))
+    assert same(figure(3).axes[0], figure(3).axes[0])
+
+
+def test_a_drawing_that_a_later_cell_mentions_is_not_compared(notebook):
+    notebook.run("from matplotlib.figure import Figure; fig = Figure(); other = Figure()")
+    source = notebook.run("ax = fig.add_subplot()")["source"]
+    notebook.run("ax.plot([1, 2])")
+
+    found = observe.look(["ax", "other"], source=source, cell="c1", shell=notebook.shell)["report"]
+    assert found["ax"]["blind"] == "a later cell changed it"
+    assert "blind" not in found["other"]
 
 
 def test_memory_addresses_are_no_content():

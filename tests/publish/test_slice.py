@@ -685,6 +685,24 @@ def test_a_magic_left_out_of_a_needed_cell_is_said() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("sources", "warned"),
+    [
+        (("import numpy as np", "x = np.random.normal(size=3)", "x.sum()"), "[1]"),
+        (("import random", "random.random()"), "[1]"),
+        (("import numpy as np", "np.random.seed(1)", "np.random.rand()"), ""),
+        (("import numpy as np", "x = np.random.rand()", "np.random.seed(1)", "x"), "[1]"),
+        (("import numpy as np", "rng = np.random.default_rng(1)", "rng.normal()"), ""),
+        (("import pandas as pd", "d = pd.DataFrame({'a': [1]})", "d.sample(1, random_state=1)"), ""),
+        (("import random", "x = random.random()", "2"), ""),
+    ],
+)
+def test_random_numbers_without_a_seed_are_said(sources, warned):
+    found = [one.message for one in sliced(*sources).warnings if one.code == "unseeded"]
+
+    assert [message.startswith(f"Cell {warned} draws random numbers") for message in found] == [True] * bool(warned)
+
+
 def test_a_doubt_names_its_cells_by_index() -> None:
     slice = sliced("x = [1]", "import other", "y = other.look(x)", "z = other.look(x)", "x")
 

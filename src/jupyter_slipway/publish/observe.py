@@ -79,7 +79,12 @@ BLIND_PACKAGES = frozenset(
         "seaborn",
     ]
 )
-"""Whose objects are plots, handles, connections or lazy: their content is not in them."""
+"""Whose objects are plots, handles, connections or lazy: their content is not in them, or only for a comparison."""
+DRAWN = ("get_title", "get_xlabel", "get_ylabel", "get_text", "get_xydata", "get_array", "get_xy")
+COLLECTED = ("get_offsets", "get_array")
+"""How matplotlib's artists, and collections of them, tell what they draw."""
+PARTS_DRAWN = ("axes", "texts", "lines", "collections", "patches", "images")
+"""What figures and axes draw, each in the order of the calls that drew it."""
 BLIND_TYPES = (
     types.GeneratorType,
     types.CoroutineType,
@@ -435,6 +440,36 @@ class Content:
                 else:
                     self.walk(item)
 
+    def drawing(self, value: Any) -> None:
+        """A figure, its axes or a part of them: the numbers and words in it, not their colours or their place.
+
+        Whether a cell changed one is not looked at: a look at a large plot takes long, and whoever shows it changes it.
+        """
+        if self.exact:
+            self.unseen(described(value))
+            return
+        self.put(type_name(value))
+        collection = hasattr(value, "get_paths")
+        for getter in COLLECTED if collection else DRAWN:
+            if hasattr(value, getter):
+                self.walk(getattr(value, getter)())
+        if collection:  # what is filled, contours; of points their marker
+            self.walk([path.vertices for path in value.get_paths()])
+        if hasattr(value, "get_bbox"):
+            self.walk(list(value.get_bbox().bounds))
+        elif hasattr(value, "get_connectionstyle"):  # an arrow, whose path depends on the size of the picture
+            self.unseen(described(value))
+        elif hasattr(value, "get_patch_transform"):
+            self.walk(value.get_path().vertices)
+        for part in PARTS_DRAWN:
+            held: Any = getattr(value, part, None)
+            if hasattr(held, "__len__"):  # `axes` of a part is what it is in
+                self.sequence(list(held))
+
+    def bundle(self, value: Any) -> None:
+        """Bars, or a line with its errors."""
+        self.sequence(list(value))
+
     def nothing(self, value: Any) -> None:
         self.unseen(described(value))
 
@@ -645,6 +680,9 @@ def of_package(root: str, *names: str) -> Callable[[Any], bool]:
     return matches
 
 
+is_drawing = of_package("matplotlib.artist", "Artist")
+
+
 def is_estimator(value: Any) -> bool:
     return (
         "sklearn" in sys.modules
@@ -672,6 +710,8 @@ KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Content, Any], None]], ...] 
     (of_package("pandas", "DataFrame"), Content.frame),
     (of_package("pandas", "Series"), Content.series),
     (of_package("pandas", "Index"), Content.index),
+    (is_drawing, Content.drawing),
+    (of_package("matplotlib.container", "BarContainer", "ErrorbarContainer", "StemContainer"), Content.bundle),
     (is_estimator, Content.estimator),
 )
 
@@ -1243,14 +1283,19 @@ def values_of(shell: Any, names: list[str], count: int, source: str) -> dict[str
 
 
 def later(shell: Any, identity: str, source: str) -> tuple[int, set[str]]:
-    """The count of a cell's last execution, 0 when it never ran, and the names that later ones changed."""
+    """The count of a cell's last execution, 0 when it never ran, and the names that later ones changed.
+
+    Whether a drawing was changed is not looked at: it counts as changed by whoever mentions it.
+    """
     count = 0
     changed: set[str] = set()
+    drawings = {name for name, value in list(shell.user_ns.items()) if is_drawing(value)}
     for record in history(shell):
         if record["cell"] == identity or (not record["cell"] and record["source"].strip() == source.strip()):
             count, changed = record["count"], set()
         else:
             changed.update(record["changed"] or (), record["new"])
+            changed.update(drawings.intersection(re.findall(r"\w+", record["source"])))
     if count:
         return count, changed
     counts = [count for count, text in plain_history(shell) if text.strip() == source.strip()]

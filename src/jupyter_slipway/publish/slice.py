@@ -40,6 +40,8 @@ class Slice(Struct, frozen=True):
     steps: tuple[Step, ...]
     cells: tuple[CellPlan, ...]
     warnings: tuple[Warn, ...] = ()
+    undefined: tuple[str, ...] = ()
+    """Names that are used, and that no cell above defines."""
 
 
 # How surely a statement changes a name, strongest first.
@@ -525,7 +527,12 @@ def slice_cells(
             if len(again.undefined) < len(walk.undefined):
                 walk = again
     _refuse_kept(walk)
-    return Slice(_steps(walk), _plans(walk, cells, chosen, executions), _warnings(walk, cells, chosen, executions))
+    return Slice(
+        _steps(walk),
+        _plans(walk, cells, chosen, executions),
+        _warnings(walk, cells, chosen, executions),
+        tuple(walk.undefined),
+    )
 
 
 def _walked(log: list[_Ran], widen: int) -> _Walk:
@@ -545,7 +552,8 @@ def _refuse_target(cell: CellSource) -> None:
         )
     if not analysis.statements:
         raise Unprocessable(
-            f"{place(cell.index)} has no code that a job could run.", hint="Choose a cell that computes something."
+            f"{place(cell.index)} has no code that a job could run.",
+            hint=" ".join([*analysis.split.notices[:1], "Choose a cell that computes something."]),
         )
 
 
@@ -702,7 +710,20 @@ def _about_code(walk: _Walk, runs: list[int]) -> list[Warn]:
             if statement.opaque:
                 message = f"{place(ran.index)} runs text as code: what it reads and binds cannot be seen."
                 found.append(Warn("exec", message, ran.cell))
-    found += _about_doubt(walk)
+    return found + _about_doubt(walk) + _about_chance(walk)
+
+
+def _about_chance(walk: _Walk) -> list[Warn]:
+    """Random numbers that no seed fixes: the first cell that draws some of each stream."""
+    found = []
+    for stream, seed in (("@random", "random.seed(0)"), ("@numpy.random", "numpy.random.seed(0)")):
+        writes = walk.writes.get(stream, [])
+        seeded = next((position for position, level in writes if level == BINDS), len(walk.units))
+        drawn = [position for position, level in writes if level != BINDS and position in walk.kept]
+        if drawn and drawn[0] < seeded:
+            ran = walk.log[walk.units[drawn[0]].run]
+            message = f"{place(ran.index)} draws random numbers, in each run other ones: `{seed}` before it fixes them."
+            found.append(Warn("unseeded", message, ran.cell))
     return found
 
 

@@ -70,8 +70,7 @@ def choose(notebook: NotebookFile, wanted: str) -> CellSource:
     """The cell that `wanted` means: an id, an index among code cells from 0, or a name.
 
     Raises:
-        NotFound: no cell answers to it
-        Unprocessable: it is a Markdown cell
+        NotFound: no code cell answers to it
         BadRequest: several cells have this name
     """
     for cell in notebook.cells:
@@ -94,8 +93,9 @@ def choose(notebook: NotebookFile, wanted: str) -> CellSource:
             hint=f"It has {len(notebook.cells)} code cells, counted from 0.",
         )
     if wanted in notebook.other:
-        raise Unprocessable(
-            f"Cell {wanted!r} is a {notebook.other[wanted]} cell.", hint="Only code cells can be published."
+        raise NotFound(
+            f"{notebook.path.name} has no code cell {wanted!r}: it is a {notebook.other[wanted]} cell.",
+            hint="Select a code cell.",
         )
     names = [cell.name or cell.id for cell in notebook.cells]
     raise NotFound(
