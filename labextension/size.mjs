@@ -1,8 +1,8 @@
 /**
  * Measures what a production build makes the browser load before the panel opens: `jlpm size`.
  *
- * JupyterLab fetches the remote entry; that fetches the plugin's module and its styles. Jupyter serves static files
- * uncompressed, so the size on disk is what travels.
+ * JupyterLab fetches the remote entry; that fetches the plugin's module. Styles come with what they draw. Jupyter serves
+ * static files uncompressed, so the size on disk is what travels.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ if (readdirSync(folder).some(name => name.endsWith('.map'))) {
 }
 
 const entry = build.load.replace(/^static\//, '');
-/** Chunks that are named by the modules which the page asks for at start: the plugin and its style. */
+/** Chunks that are named by the module which the page asks for at start. */
 const chunks = chunksOf(readFileSync(join(folder, entry), 'utf8'));
 const first = [entry, ...chunks];
 const size = name => statSync(join(folder, name)).size;

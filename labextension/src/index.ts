@@ -8,6 +8,7 @@ import {
 import { ICommandPalette, ISessionContextDialogs, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookCellExecutor, INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IStatusBar } from '@jupyterlab/statusbar';
@@ -78,6 +79,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
     whenFirst(notebooks, () =>
       import('./notebooks/following').then(({ follow }) => follow(app, context, notebooks))
     );
+    app.docRegistry.addWidgetExtension('Editor', {
+      createNew: (_, file) =>
+        void import('./notebooks/followedText').then(to =>
+          to.followText(app, context, file as DocumentRegistry.Context)
+        )
+    });
     const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette, statusBar);
     addKernels(app, context, toolbars, dialogs, executor);
     addPanel(app, context, restorer, statusBar, [clusters]);

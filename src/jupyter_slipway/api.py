@@ -14,6 +14,7 @@ from msgspec import Struct
 from sqlalchemy.exc import OperationalError
 
 from jupyter_slipway import __version__
+from jupyter_slipway.clusters.borrower import Borrower
 from jupyter_slipway.clusters.handlers import Clusters
 from jupyter_slipway.clusters.handlers import Kernels as ClusterKernels
 from jupyter_slipway.clusters.manager import Manager
@@ -30,7 +31,7 @@ from jupyter_slipway.kernels.home import HomeKernels
 from jupyter_slipway.notebooks.compare_handlers import ENDPOINTS as COMPARE
 from jupyter_slipway.notebooks.compare_handlers import Compare
 from jupyter_slipway.notebooks.handlers import ENDPOINTS as NOTEBOOKS
-from jupyter_slipway.notebooks.handlers import Notebooks
+from jupyter_slipway.notebooks.handlers import Notebooks, OpenDocuments
 from jupyter_slipway.publish.handlers import Kernels, Publish
 from jupyter_slipway.publish.proofs import Proofs
 from jupyter_slipway.runs.engine import Engine
@@ -159,6 +160,7 @@ class Slipway:
         kernels: LiveKernels | None = None,
         links: Links | None = None,
         start_runner: Callable[[], None] = lambda: None,
+        shared_documents: OpenDocuments | None = None,
     ) -> None:
         from jupyter_slipway.runs.runner import status
 
@@ -170,7 +172,9 @@ class Slipway:
         self.engine = Engine(self.database, settings.home)
         self.registry = Registry(self.database, self.events)
         self.schedules = Schedules(self.database)
-        self.proofs = Proofs(settings)
+        self.clusters = Manager.of(settings, self.database, self.events)
+        borrower = Borrower(self.clusters)
+        self.proofs = Proofs(settings, borrower)
         kernels = kernels or NoKernels()
         jobs = Jobs(self.registry, self.schedules, self.engine, self.events)
         publish = Publish(
@@ -181,6 +185,7 @@ class Slipway:
             self.events,
             root=root,
             kernels=kernels,
+            clusters=borrower,
             wake=start_runner,
         )
         workspace = Workspace(settings, root, lambda: status(settings.home, self.engine.counts()))
@@ -189,7 +194,6 @@ class Slipway:
         # A server's has a length: without kernels, as it usually is when this is made, it counts as false.
         links = self._home_kernels if links is None else links
         self.shared = SharedKernels(self.database, self.events, settings.home, links)
-        self.clusters = Manager.of(settings, self.database, self.events)
         services = (
             workspace,
             jobs,
@@ -197,7 +201,7 @@ class Slipway:
             Runs(self.engine, self.events),
             Clusters(self.clusters, kernels),
             self.shared,
-            Notebooks(root, settings.home, self.events),
+            Notebooks(root, settings.home, self.events, shared_documents),
             Compare(root, settings.home, self.events),
         )
         self.table = Table(ENDPOINTS, services, is_outage)

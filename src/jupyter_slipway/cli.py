@@ -91,7 +91,14 @@ def publish(
         raise BadRequest("The job has no name.", hint="Say --name JOB, or --dry-run to see the plan.")
     with connect() as client, progress_line(as_json) as progress:
         request = publishing.request(
-            client, notebook, cell, name=name, settings=settings, execute=execute, progress=progress
+            client,
+            notebook,
+            cell,
+            name=name,
+            settings=settings,
+            execute=execute,
+            cluster=cluster,
+            progress=progress,
         )
         proof = client.prove(request, progress) if execute else None
         if dry_run:
@@ -100,7 +107,7 @@ def publish(
             present(plan, views.plan_view(plan), as_json)
             return
         proved = proof.id if proof else None
-        published = client.publish(publishing.registration(request, note=note, proof_id=proved, cluster=cluster))
+        published = client.publish(publishing.registration(request, note=note, proof_id=proved))
         progress("", 1.0)
         present(published, views.published_view(published), as_json)
 

@@ -105,9 +105,7 @@ class SlipwayMagics(Magics):
                 Console().print(views.plan_view(client.plan(asked)))
                 return
             proof = client.prove(asked)
-            # What this kernel computes on, its job does; one that uses none leaves the job's as it is.
-            cluster = os.environ.get("SLIPWAY_CLUSTER")
-            asked = publishing.registration(asked, note=options["note"], proof_id=proof.id, cluster=cluster)
+            asked = publishing.registration(asked, note=options["note"], proof_id=proof.id)
             published = client.publish(asked)
             Console().print(views.published_view(published))
 
@@ -122,7 +120,8 @@ class SlipwayMagics(Magics):
         notebook, wanted = _where(self.shell, cell)
         asked = publishing.request(client, notebook, wanted, name=options["name"], settings=options["set_parameter"])
         snapshot = local_snapshot(observe, self.shell, result_names(asked), cell=target(asked))
-        return msgspec.structs.replace(asked, snapshot=snapshot)
+        # What this kernel computes on, its job does; one that uses none leaves the job's as it is.
+        return msgspec.structs.replace(asked, snapshot=snapshot, cluster=os.environ.get("SLIPWAY_CLUSTER"))
 
 
 def _has_widgets() -> bool:

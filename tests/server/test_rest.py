@@ -154,6 +154,7 @@ async def test_a_badge_tells_an_upstream_edit_from_a_comment(api: Api) -> None:
         ("GET", "runs/run-0", None, 404, "run-0"),
         ("POST", "publish/plan", [], 422, "The request cannot be used"),
         ("POST", "publish/plan", REQUEST | {"cell": "c9"}, 404, "no code cell 'c9'"),
+        ("POST", "publish/plan", REQUEST | {"notebook": "gone/a.ipynb"}, 404, "There is no folder"),
         ("POST", "publish/versions", REQUEST | {"name": "Totals A"}, 400, "cannot be a job's name"),
         ("POST", "runs", {"job": "totals", "parameters": {"month": "two"}}, 422, "month"),
         ("POST", "runs", {"job": "totals", "parameters": {"moth": 2}}, 422, "moth"),

@@ -50,6 +50,16 @@ export class Compare {
     return this.server.request('POST', ['notebooks', 'follow'], { body });
   }
 
+  /** What an open text becomes when its file has changed. */
+  followText(body: { path: string; base: string; mine: string }): Promise<m.FollowedText> {
+    return this.server.request('POST', ['notebooks', 'follow-text'], { body });
+  }
+
+  /** Takes back, in a shared document, what the disk last changed against what was typed. */
+  undoMerge(path: string): Promise<void> {
+    return this.server.request('POST', ['notebooks', 'undo-merge'], { body: { path } });
+  }
+
   history(path: string, cell = ''): Promise<m.NotebookHistory> {
     return this.server.request('GET', ['notebooks', 'history'], { query: { path, cell } });
   }

@@ -25,6 +25,7 @@ export type ExecutionStatus = Schemas['ExecutionStatus'];
 export type Figures = Schemas['Figures'];
 export type FileRevision = Schemas['FileRevision'];
 export type Followed = Schemas['Followed'];
+export type FollowedText = Schemas['FollowedText'];
 export type FollowedCell = Schemas['FollowedCell'];
 export type Frame = Schemas['Frame'];
 export type Job = Schemas['Job'];

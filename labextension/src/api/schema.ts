@@ -31,7 +31,7 @@ export interface paths {
         /** All clusters, by name. */
         get: operations["list_clusters"];
         put?: never;
-        /** Make a cluster, and start it unless told not to. */
+        /** Make a cluster, and start it unless told not to. What is refused is not made. */
         post: operations["create_cluster"];
         delete?: never;
         options?: never;
@@ -671,6 +671,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/notebooks/follow-text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a page that has a text open becomes when its file has changed: both, merged. */
+        post: operations["follow_text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/notebooks/history": {
         parameters: {
             query?: never;
@@ -836,6 +853,23 @@ export interface paths {
         put?: never;
         /** Take out outputs that no commit and none of the last versions needs. */
         post: operations["collect_store"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notebooks/undo-merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back, in an open shared document, the last change on disk that was against what was typed there. */
+        post: operations["undo_merge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1212,7 +1246,7 @@ export interface components {
             cluster: string;
             holder: string;
             /** @enum {unknown} */
-            kind: "kernel" | "run";
+            kind: "kernel" | "proof" | "run";
             person: string;
         };
         /** AttachmentList */
@@ -1358,6 +1392,8 @@ export interface components {
             progress: number | null;
             /** @default  */
             reason: string;
+            /** @default null */
+            silent_since: string | null;
             /** @default null */
             started_at: string | null;
             state: components["schemas"]["ClusterState"];
@@ -1585,6 +1621,12 @@ export interface components {
             mine: components["schemas"]["CellInputs"][];
             notebook: string;
         };
+        /** FollowTextRequest */
+        FollowTextRequest: {
+            base: string;
+            mine: string;
+            path: string;
+        };
         /** Followed */
         Followed: {
             base: components["schemas"]["CellInputs"][];
@@ -1604,6 +1646,14 @@ export interface components {
             /** @default null */
             mark: Record<string, unknown> | null;
             mine: number | null;
+        };
+        /** FollowedText */
+        FollowedText: {
+            base: string;
+            conflicts: number;
+            edits: components["schemas"]["Edit"][];
+            hash: string;
+            newline: string;
         };
         /**
          * Frame
@@ -1740,6 +1790,13 @@ export interface components {
             queue: components["schemas"]["Waiting"][];
             role: string | null;
             servers: number;
+            /**
+             * @default
+             * @enum {unknown}
+             */
+            silent: "" | "host" | "kernel";
+            /** @default null */
+            silent_since: string | null;
             spec: string;
             state: string;
         };
@@ -1982,6 +2039,8 @@ export interface components {
         PlanRequest: {
             cell: string;
             cells: components["schemas"]["NotebookCell"][];
+            /** @default null */
+            cluster: string | null;
             /** @default [] */
             edits: components["schemas"]["ParameterEdit"][];
             /** @default null */
@@ -2087,6 +2146,8 @@ export interface components {
          * @description Does the module give in a clean process what the notebook gave?
          */
         Proof: {
+            /** @default  */
+            cluster: string;
             /** @default [] */
             compared: string[];
             /** @default [] */
@@ -2431,13 +2492,21 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** UndoMergeRequest */
+        UndoMergeRequest: {
+            path: string;
+        };
         /**
          * Usage
          * @description What a store holds.
          */
         Usage: {
             blobs: number;
+            /** @default null */
+            collected_at: number | null;
             folder: string;
+            /** @default null */
+            freed: components["schemas"]["Freed"] | null;
             notebooks: number;
             size: number;
             versions: number;
@@ -3946,6 +4015,39 @@ export interface operations {
             };
         };
     };
+    follow_text: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowTextRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowedText"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     notebook_history: {
         parameters: {
             query: {
@@ -4290,6 +4392,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Freed"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoMergeRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
                 };
             };
             /** @description Refused */
