@@ -20,7 +20,23 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-EXPECTED: dict[str, dict[str, str]] = {"jupytext": {}, "nbdime": {}, "jupyter_server_ydoc": {}}
+STANDS_IN = "its file lies nowhere: a stand-in for a contents manager beside a real server"
+TOKEN = "an opened text notebook carries which version it is"
+EXPECTED: dict[str, dict[str, str]] = {
+    "jupytext": {
+        "test_open_using_preferred_and_default_format_174": TOKEN,
+        "test_metadata_stays_in_order_1368": TOKEN,
+        "test_jupytext_orders_root_metadata": TOKEN,
+        "test_pair_unpair_notebook": "outputs are kept where no .ipynb keeps them",
+        "test_incorrect_config_message": "to look without content needs no configuration; to open and save does",
+        "octave_notebook as percent": "jupytext knows no script in this language",
+    },
+    "nbdime": {},
+    "jupyter_server_ydoc": {
+        "test_should_initialize_document_room_from_store": STANDS_IN,
+        "test_should_overwrite_the_store": STANDS_IN,
+    },
+}
 """By distribution: a test and why it fails on purpose."""
 TESTS = {
     "jupytext": ["tests/integration/contents_manager"],
@@ -28,7 +44,7 @@ TESTS = {
     "jupyter_server_ydoc": ["tests"],
 }
 
-NEEDS = {"jupytext": ["pytest-asyncio"], "nbdime": [], "jupyter_server_ydoc": ["httpx-ws", "wsproto"]}
+NEEDS = {"jupytext": ["pytest-asyncio"], "nbdime": [], "jupyter_server_ydoc": ["httpx-ws", "wsproto", "dirty-equals"]}
 """What only their tests need: installed for them alone."""
 
 

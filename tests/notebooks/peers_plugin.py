@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jupytext
+import pytest
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager, LargeFileManager
 
@@ -23,6 +25,13 @@ class Remembered(text_notebooks(AsyncLargeFileManager, HOME)):  # type: ignore[m
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         made.append(self)
+
+
+@pytest.fixture(autouse=True)
+def one_server() -> Iterator[None]:
+    """Rooms of a test that makes no server, but a contents manager that is none, are not ours."""
+    yield
+    made.clear()
 
 
 jupytext.TextFileContentsManager = text_notebooks(LargeFileManager, HOME)

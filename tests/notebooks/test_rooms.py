@@ -177,6 +177,20 @@ async def test_what_is_typed_without_a_pause_is_on_disk_within_two_seconds(tmp_p
 
 
 @in_loop
+async def test_what_was_typed_and_taken_back_at_once_is_nothing_unsaved(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    page = await Shared(tmp_path, home).notebook("a.py")
+
+    page.type(0, -1, "0")
+    del page.document.ycells[0]["source"][5:6]
+    page.document.dirty = True
+
+    await until(lambda: page.document.dirty is False)
+    assert file.read_text() == PERCENT
+
+
+@in_loop
 async def test_what_was_typed_before_a_crash_is_there_again(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "a.py"
     file.write_text(PERCENT)

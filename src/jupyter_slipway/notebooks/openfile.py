@@ -376,6 +376,8 @@ class OpenFile:
             try:
                 if said[view] != view.bases.newest:
                     await self._write(view, said[view])
+                elif view.document.dirty:  # what was typed was taken back
+                    view.document.dirty = False
             except BaseException as error:
                 for one in pending:
                     one.dirty = True

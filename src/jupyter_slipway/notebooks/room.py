@@ -207,7 +207,7 @@ class MergingRoom(rooms.DocumentRoom):
     def _on_document_change(self, target: str, event: Any) -> None:
         if self._open is None:
             super()._on_document_change(target, event)
-        elif self._view and target != "state":
+        elif self._view and (target != "state" or self._document.dirty):
             states = [state for state in self.awareness.states.values() if state]
             autosave = not states or any(state.get("autosave", True) for state in states)
             self._open.changed(self._view, save=autosave)
