@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from jupyter_slipway import git
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.notebooks import layout
 from jupyter_slipway.notebooks.blobs import digest_of
@@ -30,8 +31,6 @@ LOST = "lost"
 """The folder for what is not what its name says: out of the way of what will be written under that name again."""
 PATIENCE = 600.0
 """Seconds that git may take to say what can be reached."""
-# A repository's own configuration can make git run programs: none of them here.
-HARDENED = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 
 def usage(store: Store) -> Usage:
@@ -133,23 +132,16 @@ def reachable(repository: Path) -> set[str]:
         Unavailable: git is not here, or cannot tell
     """
     listed = ["rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects"]
-    command = ["git", "-C", str(repository), *HARDENED]
-    environ = os.environ | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        heads = _git([*command, "worktree", "list", "--porcelain"], environ)
+        heads = git.ask(repository, "worktree", "list", "--porcelain", within=PATIENCE)
         others = [line.removeprefix("HEAD ") for line in heads.splitlines() if line.startswith("HEAD ")]
         others = [head for head in others if head.strip("0")]
-        found = set(_git([*command, *listed, *others], environ).split())
+        found = set(git.ask(repository, *listed, *others, within=PATIENCE).split())
     except (OSError, subprocess.SubprocessError) as error:
         raise Unavailable(f"git does not say what is committed: {error}.", hint="Mend the repository.") from error
     if any(len(id) != 40 for id in found):
         raise Unavailable("The repository names its files by sha256.", hint="Outputs are known by sha1 names only.")
     return found
-
-
-def _git(command: list[str], environ: dict[str, str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environ, check=True)
-    return done.stdout
 
 
 def _versions(store: Store) -> Iterator[tuple[str, Path]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
+from jupyter_slipway import git
 from jupyter_slipway.jobs.model import Revision
 
-# A repository's own configuration can make git run programs: none of them here.
-HARDENED = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 SECONDS = 5.0
 
 
@@ -23,15 +21,8 @@ def revision(notebook: Path) -> Revision | None:
     return Revision(commit=commit, dirty=bool(changed), branch=branch or "")
 
 
-def _git(directory: Path, *arguments: str) -> str | None:
+def _git(directory: Path, *words: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(directory), *HARDENED, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            env=os.environ | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return git.ask(directory, *words, within=SECONDS).strip()
+    except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
