@@ -111,6 +111,24 @@ def test_pages_follow_one_another(tmp_path: Path, database: Database) -> None:
     assert second.next is None
 
 
+def test_what_nobody_wrote_down_the_end_of_ends_with_its_kernel(tmp_path: Path, database: Database) -> None:
+    executions = Executions(database)
+    write(tmp_path, BORN, queued("ran", 2), started("ran", 101.0), queued("waited", 4), queued("done", 5))
+    write(tmp_path, started("done", 102.0), ended("done", 7, 103.0))
+    executions.derive(ABOUT, tmp_path)
+    executions.ended("k", "The machine was started anew.", 200.0)
+    executions.ended("k", "said again", 300.0)
+
+    ran, waited, done = (executions.get("k", name) for name in ("ran", "waited", "done"))
+    assert (ran.status, waited.status, done.status) == (
+        ExecutionStatus.ERROR,
+        ExecutionStatus.ABORTED,
+        ExecutionStatus.OK,
+    )
+    assert ran.reason == waited.reason == "The machine was started anew."
+    assert (done.reason, ran.ended_at and ran.ended_at.timestamp()) == ("", 200.0)
+
+
 def test_an_unknown_execution_is_not_found(database: Database) -> None:
     with pytest.raises(NotFound, match="no execution 'z'"):
         Executions(database).get("k", "z")

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jupyter_slipway.kernels import hosts
 from tests.kernels.servers import Page, Server, in_loop, serving
 from tests.waiting import soon
@@ -43,6 +45,14 @@ async def test_another_language_is_hosted_too(server: Server) -> None:
     await page.reply(slow)
     assert server.ask("GET", f"slipway/api/kernels/{kernel}")["language"] == "bash"
     server.ask("DELETE", f"api/kernels/{kernel}")
+
+
+@pytest.mark.parametrize("name", ["nosuch", "slipway-on-", "../x"])
+def test_a_kernelspec_that_is_not_there_is_said_with_those_that_are(server: Server, name: str) -> None:
+    status, said = server.refused("POST", "api/kernels", {"name": name})
+    assert (status, f"There is no kernel {name!r} here. There are:" in said["message"]) == (404, True), said
+    session = {"path": "a.ipynb", "name": "a.ipynb", "type": "notebook", "kernel": {"name": name}}
+    assert server.refused("POST", "api/sessions", session)[0] == 501
 
 
 def test_a_program_that_is_not_there_is_said(server: Server) -> None:

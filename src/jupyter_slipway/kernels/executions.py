@@ -79,9 +79,17 @@ class Executions:
         return before if before else {"generation": started[0]["generation"] if started else 1}
 
     def ended(self, kernel: str, reason: str, at: float | None = None) -> None:
+        """The kernel lives no longer; nor does what nobody has written down the end of."""
+        at = at or time.time()
+        open_ = (EXECUTION.c.kernel == kernel) & EXECUTION.c.ended_at.is_(None)
         with self._database.write() as write:
             changed = KERNEL.update().where(KERNEL.c.id == kernel, KERNEL.c.ended_at.is_(None))
-            write.execute(changed.values(ended_at=at or time.time(), reason=reason))
+            write.execute(changed.values(ended_at=at, reason=reason))
+            for row in write.execute(select(EXECUTION).where(open_)).mappings().all():
+                data = json.loads(row["data"]) | {"reason": reason}
+                status = "error" if row["started_at"] else "aborted"
+                mine = open_ & (EXECUTION.c.id == row["id"])
+                write.execute(EXECUTION.update().where(mine).values(status=status, ended_at=at, data=json.dumps(data)))
 
     def page(self, kernel: str, *, cell: str = "", before: int | None = None, limit: int = 50) -> ExecutionPage:
         asked = select(EXECUTION).where(EXECUTION.c.kernel == kernel).order_by(EXECUTION.c.number.desc())

@@ -251,6 +251,9 @@ class SharedKernels:
                 raise Forbidden(f"You have no part in this kernel: it was {config.owner}'s.")
         assert directory is not None
         await asyncio.to_thread(self.executions.derive, about, directory)
+        if link is None:
+            done = hosts.ended(directory) or {"reason": "Its host is gone.", "at": None}
+            await asyncio.to_thread(self.executions.ended, kernel, done["reason"], done["at"])
         return directory
 
     def _known(self, kernel: str, asker: Asker) -> bool:

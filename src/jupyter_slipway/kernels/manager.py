@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.provisioning import KernelProvisionerBase
 from jupyter_client.session import Session
 from jupyter_server._tz import utcnow
@@ -392,6 +393,11 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
     # ── starting and ending ─────────────────────────────────────────────────────────────────────────────────
 
     def pre_start_kernel(self, kernel_name: str | None, options: dict[str, Any]) -> Any:
+        wanted = kernel_name or self.default_kernel_name
+        try:
+            self.kernel_spec_manager.get_kernel_spec(wanted)
+        except NoSuchKernel:
+            raise UnknownKernel(wanted, sorted(self.kernel_spec_manager.find_kernel_specs())) from None
         kernel, name, kernel_id = super().pre_start_kernel(kernel_name, options)
         kernel.owner = asking() or local_user()
         return kernel, name, kernel_id
@@ -501,6 +507,14 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
     def stop_watching_activity(self, kernel_id: str) -> None:
         if not self._kernels[kernel_id].hosted:
             super().stop_watching_activity(kernel_id)
+
+
+class UnknownKernel(NoSuchKernel, web.HTTPError):
+    """Jupyter has an answer of its own for a session that asks for it, by the first; a kernel alone gets the second."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        NoSuchKernel.__init__(self, name)
+        web.HTTPError.__init__(self, 404, f"There is no kernel {name!r} here. There are: {', '.join(known)}.")
 
 
 def role_in(link: Link, person: str) -> Role | None:
