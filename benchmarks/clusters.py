@@ -24,6 +24,8 @@ from rich.table import Table
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 ATTACHES = 100
 TASKS = 20_000
+PAGES = (0, 1, 10)
+"""How many look on while they run."""
 HEADER = {"Authorization": "token bench"}
 SIZE = {"workers": {"minimum": 1, "maximum": 1}, "cores": 1, "memory": "1 GiB"}
 # What a kernel does when it is attached and first computes, without the imports; against a plain Client of the same.
@@ -187,7 +189,7 @@ def patience(folder: Path, environ: dict[str, str]) -> Iterator[tuple[str, str, 
     with serving(folder) as (ours, pid), serving(folder, *stock) as (theirs, other):
         ask(f"{ours}/slipway/api/clusters")
         yield rows("quiet", in_turn((ours, theirs), lambda: True, 300))
-        for pages in (0, 1, 10):
+        for pages in PAGES:
             mine: list[float] = []
             others: list[float] = []
             spent = [0.0, 0.0]

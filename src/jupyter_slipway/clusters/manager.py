@@ -22,6 +22,7 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from jupyter_slipway.clusters import hosts, life, quota, sizes
+from jupyter_slipway.clusters.answers import Answers
 from jupyter_slipway.clusters.backends import Backends
 from jupyter_slipway.clusters.backends.base import Backend
 from jupyter_slipway.clusters.life import Rules
@@ -88,6 +89,7 @@ class Manager:
         self._store, self._backends, self._events = store, backends, events
         self._directory = home / "clusters"
         self._quota, self._rules, self._clock = quota or Quota(), rules or Rules(), clock
+        self._answers = Answers()
         self._beats: dict[str, tuple[float, float]] = {}
         """Of each lease's file: when it was touched, and when that was first seen, by the monotonic clock."""
 
@@ -312,12 +314,24 @@ class Manager:
         Raises:
             Conflict: it does not run
         """
-        row, backend = self._live(name)
-        return await backend.figures(row.ref)
+
+        async def figures() -> Figures:
+            row, backend = self._live(name)
+            return await backend.figures(row.ref)
+
+        return await self._answers.of(("figures", name), figures)
 
     async def progress(self, name: str, holder: str, cell: str) -> Progress | None:
-        row, backend = self._live(name)
-        return await backend.progress(row.ref, holder, cell)
+        """
+        Raises:
+            Conflict: it does not run
+        """
+
+        async def progress() -> Progress | None:
+            row, backend = self._live(name)
+            return await backend.progress(row.ref, holder, cell)
+
+        return await self._answers.of(("progress", name, holder, cell), progress)
 
     async def cancel(self, name: str, holder: str, cell: str) -> str:
         row, backend = self._live(name)
