@@ -346,6 +346,27 @@ def test_drawings_are_compared_by_what_they_draw(drawn):
     assert same(figure(3).axes[0], figure(3).axes[0])
 
 
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "ax.plot([0, 1], [2, 3], label='a'); ax.legend()",
+        "ax.bar(['a', 'b'], [2, 3]); ax.figure.tight_layout()",
+        "ax.quiver([0, 1], [0, 1], [1, 1], [0, 1])",
+        "ax.annotate('here', (0, 0), (1, 1), arrowprops={})",
+        "ax.figure.add_subplot(projection='3d').scatter([0, 1], [0, 1], [0, 1])",
+    ],
+)
+def test_drawing_it_does_not_change_what_it_draws(drawn):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    exec(drawn, {"ax": figure.add_subplot()})
+    before = observe.report({"v": figure})
+    figure.canvas.draw()
+
+    assert observe.report({"v": figure}) == before
+
+
 def test_a_drawing_that_a_later_cell_mentions_is_not_compared(notebook):
     notebook.run("from matplotlib.figure import Figure; fig = Figure(); other = Figure()")
     source = notebook.run("ax = fig.add_subplot()")["source"]

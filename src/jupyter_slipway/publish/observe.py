@@ -83,7 +83,7 @@ BLIND_PACKAGES = frozenset(
 DRAWN = ("get_title", "get_xlabel", "get_ylabel", "get_text", "get_xydata", "get_array", "get_xy")
 COLLECTED = ("get_offsets", "get_array")
 """How matplotlib's artists, and collections of them, tell what they draw."""
-PARTS_DRAWN = ("axes", "texts", "lines", "collections", "patches", "images")
+PARTS_DRAWN = ("axes", "child_axes", "texts", "lines", "collections", "patches", "images")
 """What figures and axes draw, each in the order of the calls that drew it."""
 BLIND_TYPES = (
     types.GeneratorType,
@@ -445,7 +445,7 @@ class Content:
 
         Whether a cell changed one is not looked at: a look at a large plot takes long, and whoever shows it changes it.
         """
-        if self.exact:
+        if self.exact or is_laid_out_late(value):
             self.unseen(described(value))
             return
         self.put(type_name(value))
@@ -681,6 +681,12 @@ def of_package(root: str, *names: str) -> Callable[[Any], bool]:
 
 
 is_drawing = of_package("matplotlib.artist", "Artist")
+is_arrows = of_package("matplotlib.quiver", "Quiver", "Barbs")
+
+
+def is_laid_out_late(value: Any) -> bool:
+    """Does it put its numbers in their place when it is drawn, so that one not drawn yet looks different?"""
+    return is_arrows(value) or type(value).__module__.startswith("mpl_toolkits")
 
 
 def is_estimator(value: Any) -> bool:

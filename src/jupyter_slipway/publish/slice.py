@@ -722,7 +722,7 @@ def _about_chance(walk: _Walk) -> list[Warn]:
         drawn = [position for position, level in writes if level != BINDS and position in walk.kept]
         if drawn and drawn[0] < seeded:
             ran = walk.log[walk.units[drawn[0]].run]
-            message = f"{place(ran.index)} draws random numbers, in each run other ones: `{seed}` before it fixes them."
+            message = f"{place(ran.index)} draws random numbers without a seed, each run others: say `{seed}` first."
             found.append(Warn("unseeded", message, ran.cell))
     return found
 
