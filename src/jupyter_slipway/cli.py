@@ -29,6 +29,7 @@ LATER = {
     "console": "kernels",
     "kernel": "kernels",
     "kernels": "kernels",
+    "who": "kernels",
 }
 """Commands that another module has: imported when they are called or listed."""
 

@@ -329,7 +329,7 @@ class Client:
                 return found
             time.sleep(POLL)
 
-    def call(self, returns: type[T], name: str, body: Any = None, *, query: Any = None, **params: Any) -> T:
+    def call(self, returns: type[T], name: str, /, body: Any = None, *, query: Any = None, **params: Any) -> T:
         """The endpoint `name`, such as 'get_job', with what stands in its path as keywords.
 
         Raises:

@@ -66,6 +66,14 @@ async def test_kernels_are_listed_shown_and_shut_down(server: Server) -> None:
         assert code == 0
         assert "answer = 42" in text
         assert "owner ada, you: owner" in text
+    code, text = said(server.home, "who", "answer", "--kernel", kernel[:6])
+    assert code == 0
+    assert "answer was last bound by ada in [1] at " in " ".join(text.split())
+    # Also from a cell, which keeps the kernel from being asked: then it is read from what was run.
+    asked = page.execute("%load_ext jupyter_slipway\n%slipway who answer", cell="c2")
+    await page.until(lambda: page.idle(asked))
+    shown = [one.content["data"]["text/plain"] for one in page.of(asked, "display_data")]
+    assert "answer was last bound by ada in [1] at " in " ".join("".join(shown).split())
     assert said(server.home, "kernel", kernel, "restart", **through(server, "eve"))[0] == 4
     assert said(server.home, "kernel", "nothing")[0] == 3
     assert said(server.home, "kernel", kernel, "shutdown")[0] == 0

@@ -13,7 +13,7 @@ import '../../style/clusters.css';
 import type { Attaching } from './attaching';
 import { clusterIcon } from './icons';
 import type { Clusters } from './model';
-import { clusterStateWords, isUp, workersWords } from './words';
+import { clusterStateWords, isUp, silenceWords, workersWords } from './words';
 import type { NotebookWork } from './work';
 
 export class Chip extends SlipwayWidget {
@@ -60,16 +60,17 @@ function ChipButton(props: {
   const name = attaching.of(panel);
   const cluster = clusters.find(name);
   const comparison = attaching.comparison(panel);
+  const silence = cluster ? silenceWords(cluster, trans, locale) : '';
   const pending = attaching.pending(panel);
   const detail = cluster
     ? pending
       ? trans.__('Attaching…')
-      : work.progress
+      : work.progress && !silence
         ? `${work.progress.done}/${work.progress.total}`
         : cluster.state === 'starting' && cluster.progress !== null
           ? `${clusterStateWords(cluster.state, trans)} ${percent(cluster.progress, locale)}`
           : isUp(cluster.state)
-            ? workersWords(cluster, trans)
+            ? silence || workersWords(cluster, trans)
             : clusterStateWords(cluster.state, trans)
     : '';
   const differs = comparison !== undefined && !comparison.equal;

@@ -91,6 +91,13 @@ it('offers neither dashboard nor scale of one that is stopped', async () => {
   section.dispose();
 });
 
+it('says since when a running one has not answered', async () => {
+  const since = new Date(2026, 10, 25, 16, 41).toISOString();
+  const { section } = show([aCluster({ silent_since: since })]);
+  await screen.findByText('No answer since 16:41.');
+  section.dispose();
+});
+
 it('says what to do when there is none', async () => {
   const { section, done } = show([]);
   await screen.findByText(/No clusters yet/);

@@ -6,7 +6,7 @@ import { useContext } from '../ui/context';
 import { percent } from '../ui/format';
 import { Button, Meter } from '../ui/parts';
 import { unreachable } from '../ui/unreachable';
-import { clusterStateWords, secondsUntil } from './words';
+import { clusterStateWords, secondsUntil, silenceWords } from './words';
 
 export function ClusterStateMark({ cluster }: { cluster: Cluster }): JSX.Element {
   const { trans } = useContext();
@@ -51,7 +51,13 @@ export function Situation(props: { cluster: Cluster; keep: () => void }): JSX.El
     case 'stopped':
       return cluster.reason ? <span className="slipway-Dim">{cluster.reason}</span> : null;
     case 'running':
-      return null;
+      return cluster.silent_since ? (
+        <span className="slipway-Cluster-reason" role="status">
+          {[silenceWords(cluster, trans, locale), cluster.waiting && trans.__('Waiting: %1', cluster.waiting)]
+            .filter(Boolean)
+            .join(' ')}
+        </span>
+      ) : null;
     default:
       return unreachable(cluster.state);
   }

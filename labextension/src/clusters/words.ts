@@ -2,6 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Cluster, ClusterState, Workers } from '../api';
+import { clock } from '../ui/format';
 import { unreachable } from '../ui/unreachable';
 
 export function clusterStateWords(state: ClusterState, trans: TranslationBundle): string {
@@ -21,6 +22,13 @@ export function clusterStateWords(state: ClusterState, trans: TranslationBundle)
     default:
       return unreachable(state);
   }
+}
+
+/** `No answer since 16:41.`; '' while it answers. */
+export function silenceWords(cluster: Cluster, trans: TranslationBundle, locale: string): string {
+  return cluster.silent_since
+    ? trans.__('No answer since %1.', clock(new Date(cluster.silent_since), locale))
+    : '';
 }
 
 /** Whether a state stays until somebody does something. */

@@ -1,4 +1,5 @@
 import { ServerConnection } from '@jupyterlab/services';
+import { Signal } from '@lumino/signaling';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Overview } from '../panel/model';
@@ -12,22 +13,25 @@ vi.mock('@jupyterlab/notebook', () => ({ runCell }));
 
 type Options = Parameters<ServerExecutor['runCell']>[0];
 
-function aRun(options: { room?: string; cell?: string } = {}) {
+function aRun(options: { room?: string; cell?: string; shows?: number } = {}) {
   const executed = vi.fn();
   const { room = 'json:notebook:1', cell = 'c1' } = options;
+  const outputs = { length: options.shows ?? 0, changed: new Signal<object, void>({}) };
   const asked = {
-    cell: { model: { id: cell, type: 'code', sharedModel: { getSource: () => 'x = 1' } } },
+    cell: {
+      model: { id: cell, type: 'code', trusted: false, outputs, sharedModel: { getSource: () => 'x = 1' } }
+    },
     notebook: { sharedModel: { getState: () => room || undefined } },
     sessionContext: { session: { kernel: { id: 'k1' } } },
     onCellExecuted: executed,
     onCellExecutionScheduled: vi.fn()
   };
-  return { asked: asked as unknown as Options, executed };
+  return { asked: asked as unknown as Options, executed, outputs };
 }
 
-function anExecutor(hosted = true) {
+function anExecutor(hosted = true, role = 'runner') {
   const api = anApi({
-    kernels: { get: async () => aKernel(), executions: async () => ({ items: [], next: null }) }
+    kernels: { get: async () => aKernel({ role }), executions: async () => ({ items: [], next: null }) }
   });
   const fake = new FakeConnection();
   const live = new LiveKernel(api, new Overview(api), fake.connection);
@@ -36,6 +40,7 @@ function anExecutor(hosted = true) {
   return {
     executor: new ServerExecutor(settings, async () => (hosted ? live : null), refused),
     fake,
+    live,
     refused
   };
 }
@@ -75,6 +80,27 @@ describe('cells of shared notebooks', () => {
     expect(await both).toEqual([true, false]);
     expect(first.executed).toHaveBeenCalledWith({ cell: first.asked.cell, success: true });
     expect(runCell).not.toHaveBeenCalled();
+  });
+
+  it('are trusted by who runs them, from when they show nothing: else a widget would be text', async () => {
+    const { executor, live } = anExecutor();
+    await live.ask();
+    const { asked, outputs } = aRun({ shows: 1 });
+    void executor.runCell(asked);
+    await vi.waitFor(() => expect(bodies).toHaveLength(1));
+    expect(asked.cell.model.trusted).toBe(false);
+    outputs.length = 0;
+    outputs.changed.emit();
+    expect(asked.cell.model.trusted).toBe(true);
+  });
+
+  it('are trusted no more by who may not run them', async () => {
+    const { executor, live } = anExecutor(true, 'viewer');
+    await live.ask();
+    answers = [() => Response.json({ message: 'You are a viewer.' }, { status: 403 })];
+    const { asked } = aRun();
+    await executor.runCell(asked);
+    expect(asked.cell.model.trusted).toBe(false);
   });
 
   it('say why they were refused', async () => {

@@ -1,4 +1,5 @@
 /** Hands cells of shared notebooks to the server, in the order in which they were run; all others run as ever. */
+import type { ICodeCellModel } from '@jupyterlab/cells';
 import { URLExt } from '@jupyterlab/coreutils';
 import { type INotebookCellExecutor, runCell } from '@jupyterlab/notebook';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
@@ -6,6 +7,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type { Execution } from '../api';
 import type { LiveKernel } from './model';
+import { may } from './words';
 
 type Options = INotebookCellExecutor.IRunCellOptions;
 
@@ -43,11 +45,15 @@ export class ServerExecutor {
       () => undefined
     );
     let success = false;
+    const done = may(live.kernel?.role ?? null, 'runner')
+      ? trustWhenEmpty(cell.model as ICodeCellModel)
+      : null;
     try {
       success = await ends.of(await asked);
     } catch (error) {
       this.refused((error as Error).message);
     }
+    done?.();
     options.onCellExecuted({ cell, success });
     return success;
   }
@@ -70,6 +76,24 @@ export class ServerExecutor {
 
   private order: Promise<void> = Promise.resolve();
   private readonly ends = new WeakMap<LiveKernel, Ends>();
+}
+
+/**
+ * Who runs a cell trusts what it shows, as JupyterLab has it: without, widgets and plots would be text. Only while it
+ * shows nothing: JupyterLab writes what becomes trusted into the document anew, over what the server is writing.
+ *
+ * Returns what ends the watch.
+ */
+function trustWhenEmpty(model: ICodeCellModel): () => void {
+  const { outputs } = model;
+  const look = () => {
+    if (outputs.length === 0) {
+      model.trusted = true;
+    }
+  };
+  look();
+  outputs.changed.connect(look);
+  return () => outputs.changed.disconnect(look);
 }
 
 /** Which executions have ended, and how. */

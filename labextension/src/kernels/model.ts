@@ -27,6 +27,8 @@ const LOST = 3_000;
 const GRACE = 3_000;
 /** How long JupyterLab may take to connect before it is asked again. */
 const CONNECTS = 20_000;
+/** Messages by which a person does something. */
+const WISHED = new Set<string>(['execute_request', 'comm_msg', 'input_reply']);
 /** How many executions are known. */
 const KNOWN = 200;
 
@@ -148,7 +150,10 @@ export class LiveKernel implements IDisposable {
     const type: string = message.header.msg_type;
     const parent = message.parent_header as Partial<KernelMessage.IHeader> & { cell_id?: string };
     if (type === 'slipway_refused') {
-      this.refusedSignal.emit(String((message.content as { why?: string }).why ?? ''));
+      // What JupyterLab asks by itself, a debugger or a history, nobody has wished for.
+      if (WISHED.has(parent.msg_type ?? 'execute_request')) {
+        this.refusedSignal.emit(String((message.content as { why?: string }).why ?? ''));
+      }
     } else if (type === 'execute_input' && parent.cell_id && parent.msg_id) {
       this.began(parent, message as KernelMessage.IExecuteInputMsg);
     } else if (type === 'status' && parent.msg_type === 'execute_request') {

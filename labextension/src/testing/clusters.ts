@@ -24,6 +24,7 @@ export function aCluster(change: Partial<Cluster> = {}): Cluster {
     reason: '',
     started_at: '2026-11-25T10:00:00Z',
     idle_since: null,
+    silent_since: null,
     stops_at: null,
     price: 0.4,
     currency: '$',

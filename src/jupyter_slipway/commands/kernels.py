@@ -1,4 +1,4 @@
-"""`jupyter slipway kernels`, `kernel` and `console`: shared kernels from a terminal, with the person's own rights."""
+"""`jupyter slipway kernels`, `kernel`, `console` and `who`: shared kernels from a terminal, with one's own rights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_slipway.console import console as terminal
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from jupyter_slipway.kernels.model import Kernel
+    from jupyter_slipway.kernels.model import Binding, Kernel
 
 
 @click.command(cls=Command)
@@ -59,6 +59,31 @@ def console(kernel: str, code: str | None) -> None:
         known = _whole(client, kernel)
     if work(Terminal(known, terminal()), code):
         sys.exit(1)
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@click.option("--kernel", help="Id or notebook of a kernel. In a notebook, its own when none is named.")
+@as_json
+def who(name: str, kernel: str | None, as_json: bool) -> None:
+    """Say which execution, cell and person last bound or changed NAME."""
+    from jupyter_slipway.commands.attach import kernel_id
+    from jupyter_slipway.kernels.model import Binding
+
+    with connect() as client:
+        known = _whole(client, kernel) if kernel else kernel_id()
+        found = client.call(Binding, "who", kernel=known, name=name)
+        present(found, _binding(found), as_json)
+
+
+def _binding(found: Binding) -> str:
+    ran = found.execution
+    if ran is None:
+        return found.note
+    line = next((text.strip() for text in ran.code.splitlines() if text.strip()), "")
+    at = (ran.started_at or ran.queued_at).astimezone()
+    said = f"{found.name} was last {found.how} by {ran.person} in [{ran.count}] at {at:%H:%M:%S}, in the cell {line!r}."
+    return f"{said} {found.note}".strip()
 
 
 def _whole(client: Any, kernel: str) -> str:
