@@ -239,3 +239,15 @@ async def test_the_host_that_says_nothing_is_noticed_until_its_next_word(
         host.tell(CALL, encode({"state": link.status}))
 
         await soon(lambda: link.silent_since == 0)
+
+
+@in_loop
+async def test_a_host_that_takes_the_connection_and_says_nothing_does_not_hold_up_who_asks_for_the_past(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_slipway.kernels.link.PATIENCE", 0.05)
+    host = StandIn()
+    async with linked(tmp_path, host) as (link, _):
+        host.greets = False
+        with pytest.raises(Unavailable, match="does not answer"):
+            await anext(link.history(0, 5))

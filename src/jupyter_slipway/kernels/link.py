@@ -331,7 +331,7 @@ class Link:
         """What was said after number `since`, up to `until` (or to now), on a stream of its own.
 
         Raises:
-            Unavailable: the host does not answer
+            Unavailable: the host does not answer, or says nothing for long
         """
         frames: asyncio.Queue[Frame | None] = asyncio.Queue()
         waiting = 0
@@ -352,12 +352,14 @@ class Link:
         until = self.last if until is None else until
         stream.write(call(token=self.record.token, since=max(since, 0), until=until, server=SERVER))
         try:
-            while (frame := await frames.get()) is not None:
+            while (frame := await asyncio.wait_for(frames.get(), PATIENCE)) is not None:
                 waiting -= len(frame.payload)
                 if waiting < QUEUE:
                     stream.flow(True)
                 if frame.kind != CALL:
                     yield frame
+        except TimeoutError:  # frozen: it takes the connection, and says nothing
+            raise _silent() from None
         finally:
             stream.close()
 
