@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.host import FACTS
 from tests.kernels.servers import Page, Server, in_loop, serving
 from tests.waiting import soon
 
@@ -200,6 +203,18 @@ async def test_a_warm_kernel_is_as_if_it_had_been_started_for_its_notebook(own_h
         asked = page.execute("import os; print(os.getcwd(), os.environ['JPY_SESSION_NAME'])")
         await page.reply(asked)
         assert page.text(asked) == f"{where} {where}/a.ipynb\n"
+
+        # One that does not settle in is let go, and another is started in its place.
+        await server.warm()
+        (frozen,) = [path for path, one in hosts.living(own_home).items() if one.about["warm"]]
+        facts = [json.loads(line) for line in (frozen / FACTS).read_text().splitlines()]
+        os.kill(next(one["pid"] for one in facts if one["fact"] == "kernel_started"), signal.SIGSTOP)
+        kernel = server.start_kernel()
+        assert not frozen.exists()
+        found = hosts.find(own_home, kernel)
+        assert [path for path, one in hosts.living(own_home).items() if one.about["kernel"] == kernel] == [found]
+        page = await Page.open(server, kernel)
+        assert (await page.run("1"))["status"] == "ok"
 
 
 def test_no_pool_no_warm_kernel(server: Server) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from jupyter_slipway import hosting
 from jupyter_slipway.errors import SlipwayError
+from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.host import Config
 from jupyter_slipway.kernels.link import Link
@@ -58,7 +60,13 @@ class Pool:
                 continue
             self._warm.remove(pair)
             claim = {name: getattr(config, name) for name in ("kernel", "owner", "path", "cwd", "environ", "everyone")}
-            await link.call("claim", **claim, lease=config.lease, run=_settle_in(config, warm))
+            try:
+                await link.call("claim", **claim, lease=config.lease, run=_settle_in(config, warm))
+            except SlipwayError:
+                # It may be half made so: nobody is to find two kernels under one name.
+                await link.close()
+                await asyncio.to_thread(_remove, link.directory, link.record)
+                raise
             link.record = hosting.read(link.directory) or link.record
             return link
         return None
@@ -87,6 +95,11 @@ class Pool:
                 link = Link(directory, record)
                 link.open()
                 self._warm.append((config, link))
+
+
+def _remove(directory: Path, record: Record) -> None:
+    hosting.end(record, within=1.0)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _fits(warm: Config, wanted: Config) -> bool:
