@@ -17,6 +17,14 @@ interface Asked {
   header: KernelMessage.IHeader<'input_request'>;
 }
 
+/** What is open for a question. */
+interface Box {
+  panel: Panel;
+  prompt: string;
+  /** Whether the server has said that it is asked: only then it tells when it was answered elsewhere. */
+  known: boolean;
+}
+
 /** The session of what the server runs in a shared document. */
 const SHARED = 'document/';
 
@@ -39,7 +47,7 @@ export class Inputs implements IDisposable {
     this.isDisposed = true;
     this.kernel.anyMessage.disconnect(this.onMessage, this);
     this.live.changed.disconnect(this.look, this);
-    this.boxes.forEach(box => box.dispose());
+    this.boxes.forEach(({ panel }) => panel.dispose());
     this.boxes.clear();
   }
 
@@ -58,15 +66,21 @@ export class Inputs implements IDisposable {
       const session = parent.session ?? '';
       const header = msg.header as KernelMessage.IHeader<'input_request'>;
       void this.ask({ execution: parent.msg_id, cell: parent.cell_id, session, prompt, password, header });
-    } else if (msg.channel === 'iopub') {
-      // It goes on: somebody has answered.
+    } else if (type === 'status' && (msg as KernelMessage.IStatusMsg).content.execution_state === 'idle') {
       this.close(parent.msg_id);
     }
   }
 
-  /** What was asked before this page was open. */
+  /** What was asked before this page was open, and what was answered elsewhere. */
   private look(): void {
     const first = this.live.kernel?.queue[0];
+    for (const [execution, box] of this.boxes) {
+      if (first?.asks && first.execution === execution) {
+        box.known = true;
+      } else if (box.known) {
+        this.close(execution);
+      }
+    }
     if (!first?.asks) {
       this.answered.clear();
     } else if (
@@ -86,16 +100,19 @@ export class Inputs implements IDisposable {
     if (!cell || !isCodeCell(cell)) {
       return;
     }
+    const { outputArea, model } = cell;
+    const { prompt, password, header } = asked;
+    if (this.boxes.get(execution)?.prompt === prompt) {
+      return; // told again, to a page that came back: what is typed already stays
+    }
     this.close(execution);
     const box = new Panel();
-    this.boxes.set(execution, box);
+    this.boxes.set(execution, { panel: box, prompt, known: false });
     await this.panel.content.scrollToCell(cell);
     await cell.ready;
     if (box.isDisposed) {
       return;
     }
-    const { outputArea, model } = cell;
-    const { prompt, password, header } = asked;
     const reply = (content: KernelMessage.IInputReply) => {
       if (content.status === 'ok' && session.startsWith(SHARED)) {
         void this.answer(execution, content.value);
@@ -131,13 +148,13 @@ export class Inputs implements IDisposable {
     const box = this.boxes.get(execution);
     this.boxes.delete(execution);
     // JupyterLab's input still looks at its own node.
-    setTimeout(() => box?.dispose());
+    setTimeout(() => box?.panel.dispose());
   }
 
   private readonly kernel: Kernel.IKernelConnection;
   /** Asked for by this page: JupyterLab shows their boxes. */
   private readonly sent = new Set<string>();
-  private readonly boxes = new Map<string, Panel>();
+  private readonly boxes = new Map<string, Box>();
   /** By this page; the server may not know of it yet. */
   private readonly answered = new Set<string>();
 }
