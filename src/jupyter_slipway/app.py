@@ -267,6 +267,8 @@ class SlipwayApp(ExtensionApp):
         return Path(self.home).expanduser().absolute() if self.home else Settings.read().home
 
     def initialize_settings(self) -> None:
+        # A page listens before it asks for anything, and never hears what was not known when it began to.
+        self.serverapp.event_logger.register_event_schema(Path(__file__).parent / "data" / "changed.yaml")
         settings = Settings.read()
         home = Path(self.home).expanduser().absolute() if self.home else None
         chosen: dict[str, Any] = {
@@ -303,7 +305,6 @@ class SlipwayApp(ExtensionApp):
             start_runner=self._start_runner,
             shared_documents=self._open_files,
         )
-        self.serverapp.event_logger.register_event_schema(Path(__file__).parent / "data" / "changed.yaml")
         slipway.events.subscribe(self._hint)
         if self._shares_kernels():
             self.serverapp.kernel_manager.listen(self._kernel_changed)

@@ -104,7 +104,8 @@ class ClusterWidget(ipywidgets.VBox):
 
 def shown(cluster: Cluster) -> dict[str, str]:
     """Text and page of how a cluster is."""
-    page = Console(record=True, file=io.StringIO(), width=100, highlight=False)
+    # In a kernel rich would show the page by itself, beside the widget.
+    page = Console(record=True, file=io.StringIO(), width=100, highlight=False, force_jupyter=False)
     page.print(views.cluster_view(cluster))
     text = page.export_text(clear=False)
     return {"text/plain": text, "text/html": page.export_html(inline_styles=True, code_format="<pre>{code}</pre>")}

@@ -40,8 +40,11 @@ def cell(page, name: str):
 
 
 def run_all(page) -> None:
+    prompt = cell(page, "score").locator(".jp-InputPrompt")
+    before = re.escape(prompt.inner_text().strip())
     command(page, "notebook:run-all-cells")
-    expect(cell(page, "score").locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
+    # Another number than it had: it has run again.
+    expect(prompt).to_have_text(re.compile(rf"^(?!\s*{before})\s*\[\d+\]:"))
     expect(cell(page, "score").locator(".jp-OutputArea-output").first).to_be_visible()
 
 
@@ -142,6 +145,7 @@ def test_the_badge_tells_when_the_code_has_changed_and_the_versions_are_compared
     expect(dialog.get_by_label("Job name")).to_have_value(job)
     expect(dialog.get_by_text("Becomes version 2")).to_be_visible()
     dialog.get_by_role("button", name="Publish", exact=True).click()
+    expect(dialog).to_have_count(0)
     expect(badge).to_have_text(f"{job} v2")
     cell(page, "model").locator(".cm-content").click()
     page.keyboard.press("Control+End")

@@ -267,4 +267,7 @@ def test_the_kernel_s_view_is_accessible(server, person, theme):
         ada.page.screenshot(path=Path(folder) / f"{name}.png")
     view.get_by_role("button", name="Cancel").last.click()
     expect(ada.mark(3)).to_contain_text("not run", timeout=SLOW)
+    # The button is gone, and the focus with it.
+    ada.page.keyboard.press("Escape")
+    expect(view).to_have_count(0)
     assert found == []

@@ -45,12 +45,19 @@ def test_a_cluster_is_followed_scaled_and_stopped_from_its_widget(home: Path) ->
 
 
 @pytest.mark.usefixtures("tiny")
-def test_where_no_widgets_are_shown_it_is_a_table_without_an_address(home: Path) -> None:
+def test_where_no_widgets_are_shown_it_is_a_table_without_an_address(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[object] = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("IPython.display.display", shown.append)
     widget = jupyter_slipway.cluster("etl")
     bundle = widget._repr_mimebundle_()
     widget.close()
     runner.stop(home)
 
+    # Once: a kernel shows what the cell gives.
+    assert shown == []
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "State    running" in bundle["text/plain"]
     assert "running" in bundle["text/html"]

@@ -213,7 +213,26 @@ async def test_a_full_disk_does_not_stop_the_kernel(server: Server) -> None:
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     await page.run("2")
     assert not server.ask("GET", f"slipway/api/kernels/{kernel}")["full"]
-    server.ask("DELETE", f"api/kernels/{kernel}")
+
+    long = page.execute(TICKS.format(100_000))
+    await page.until(lambda: "tick 3" in page.text(long))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    # Before the cell ends.
+    await soon(lambda: server.ask("GET", f"slipway/api/kernels/{kernel}")["full"])
+    server.ask("POST", f"slipway/api/kernels/{kernel}/interrupt")
+    assert (await page.reply(long))["status"] == "error"
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    # Nobody runs anything: what was not written down is, now that there is room.
+    await soon(lambda: not server.ask("GET", f"slipway/api/kernels/{kernel}")["full"])
+    ran = await soon(lambda: newest_that_ended(server, kernel, long))
+    assert [one["status"] for one in ran] == ["error", "ok", "ok", "ok"]
+    server.ask("POST", f"slipway/api/kernels/{kernel}/shutdown", {"force": True})
+
+
+def newest_that_ended(server: Server, kernel: str, execution: str) -> list[dict[str, Any]]:
+    """What a kernel was asked for, newest first, once `execution` is the newest and has ended."""
+    ran: list[dict[str, Any]] = server.ask("GET", f"slipway/api/kernels/{kernel}/executions")["items"]
+    return ran if ran and ran[0]["id"] == execution and ran[0]["ended_at"] else []
 
 
 @pytest.mark.slow

@@ -277,3 +277,16 @@ async def test_clients_without_a_subprotocol_speak_json_both_ways(server: Server
     assert old.text(asked) == "old\n"
     seen = await new.until(lambda: new.of(asked, "stream"))
     assert seen[0].parent["cell_id"] == "c1"
+
+
+@in_loop
+async def test_a_page_that_opens_is_no_news_to_the_others(server: Server, kernel: str) -> None:
+    ada, bob = await Page.open(server, kernel), await Page.open(server, kernel, "bob")
+    await ada.run("1")
+    asked = [bob.send(kind, {}) for kind in ("kernel_info_request", "comm_info_request")]
+    for one in asked:
+        assert (await bob.reply(one))["status"] == "ok"
+    ran = bob.execute("2")
+    await ada.until(lambda: ada.idle(ran))
+
+    assert [one.type for one in ada.said if one.parent.get("msg_id") in asked] == []

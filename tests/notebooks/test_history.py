@@ -13,6 +13,7 @@ from jupyter_slipway.notebooks.git import Repository
 from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.history import CellHistory
 from tests.notebooks.asking import Ask, asking
+from tests.notebooks.builders import Server
 from tests.notebooks.samples import Folder, code, notebook, percent, printed, sources, write
 
 
@@ -321,3 +322,14 @@ def test_outside_of_git_it_is_said(tmp_path: Path, home: Path) -> None:
     # Pages ask for these by themselves.
     assert ask("GET", "/notebooks/radar", path="a.py")[1]["sharing"] == "off"
     assert ask("POST", "/notebooks/snapshots", {"path": "a.py"})[1]["snapshot"] is None
+
+
+def test_what_a_kernel_says_of_itself_is_no_change_of_a_text(folder: Folder, ask: Ask, home: Path) -> None:
+    folder.commit("a.py", percent("x = 1"))
+    server = Server(folder.top, home)
+    opened = server.open("a.py")
+    opened.metadata["language_info"] = {"name": "python", "version": "3"}
+    opened.cells[0].source = "x = 2"
+    server.save("a.py", opened)
+    _, found = ask("POST", "/notebooks/diff", {"path": "a.py", "base": "HEAD"})
+    assert "language_info" not in json.dumps(found["diff"])

@@ -111,6 +111,8 @@ def test_through_a_remote_and_back(folder: Folder, clone: Folder, home: Path, tm
     assert shares(ada, remote="hub")["remotes"] == ["hub"]
     shares(bob, remote="hub")
     saves(bob, clone.top, START[0], "x = load(1, 9)", START[2])
+    # Who only looks hears of it, too.
+    assert seen(ada) == [("bob", 1, "edited", "x = load(1, 9)", False)]
     saves(ada, folder.top, START[0], "x = load(7, 2)", START[2])
     assert seen(ada) == [("bob", 1, "edited", "x = load(1, 9)", True)]
     hub = str(tmp_path / "hub.git")

@@ -215,3 +215,18 @@ async def test_a_full_disk_is_said_and_registers_nothing(api: Api, jp_serverapp)
     assert (status, problem["code"]) == (503, "unavailable"), problem
     assert "full" in problem["message"]
     assert await api("GET", "jobs") == (200, {"items": []})
+
+
+async def test_who_listens_before_anything_is_asked_hears_what_changes(api: Api, jp_serverapp) -> None:
+    heard: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        heard.put_nowait((schema_id, data))
+
+    jp_serverapp.event_logger.add_listener(listener=listen)
+    status, job = await api("POST", "publish/versions", REQUEST)
+    assert status == 201, job
+
+    while "slipway" not in (told := await asyncio.wait_for(heard.get(), PATIENCE))[0]:
+        pass
+    assert told[1]["kind"] == "job"

@@ -1,4 +1,4 @@
-/** Above a notebook whose kernel died or does not answer: why, since when, and what can be done now. */
+/** Above a notebook whose kernel died, does not answer or has no room to write: why, and what can be done now. */
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
@@ -7,7 +7,7 @@ import { type Context, SlipwayWidget, useContext } from '../ui/context';
 import { Button } from '../ui/parts';
 import '../../style/kernels.css';
 import type { LiveKernel } from './model';
-import { deathWords, may, patienceWords, silenceWords } from './words';
+import { deathWords, fullWords, may, patienceWords, silenceWords } from './words';
 
 /** Starts the kernel anew; `ask`: variables that it still has would be lost. */
 type Restart = (ask: boolean) => void;
@@ -79,7 +79,14 @@ function Banner(props: {
   // Whoever runs something again has seen it.
   const seen = died && !gone && live.executions.some(one => (one.started_at ?? '') > died.at);
   if (!kernel || !died || seen || (dismissed.has(died.at) && !gone)) {
-    return <></>;
+    const full = kernel ? fullWords(kernel, trans) : '';
+    return full ? (
+      <div className="slipway-Banner" role="status">
+        <p>{full}</p>
+      </div>
+    ) : (
+      <></>
+    );
   }
   const cell = died.running?.cell ?? '';
   const jump = cell && panel.content.widgets.some(one => one.model.id === cell);

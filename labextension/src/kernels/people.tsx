@@ -119,8 +119,12 @@ function openView(context: Context, { panel, live }: Shown, button: HTMLElement)
   };
   const escape = ({ key }: KeyboardEvent) => key === 'Escape' && close();
   document.addEventListener('pointerdown', outside, true);
-  view.node.addEventListener('keydown', escape);
-  view.disposed.connect(() => document.removeEventListener('pointerdown', outside, true));
+  // The document's: a button that was pressed may be gone, and the focus with it.
+  document.addEventListener('keydown', escape);
+  view.disposed.connect(() => {
+    document.removeEventListener('pointerdown', outside, true);
+    document.removeEventListener('keydown', escape);
+  });
   const { bottom, right } = button.getBoundingClientRect();
   view.addClass('slipway-KernelPlace');
   view.node.style.top = `${bottom + 4}px`;
@@ -296,9 +300,11 @@ function Queue(
   const words = (one: Waiting) =>
     one.position > 0
       ? queueWords(one, kernel.queue, live.me, trans, locale)
-      : one.estimate
-        ? trans.__('runs, usually %1', duration(one.estimate))
-        : trans.__('runs');
+      : one.asks
+        ? trans.__('asks %1', names([one.person], live.me, trans))
+        : one.estimate
+          ? trans.__('runs, usually %1', duration(one.estimate))
+          : trans.__('runs');
   return (
     <section>
       <h3>{trans.__('Queue')}</h3>

@@ -6,6 +6,7 @@ import { trans } from '../testing/fake';
 import {
   colour,
   deathWords,
+  fullWords,
   may,
   othersWords,
   patienceWords,
@@ -58,6 +59,11 @@ describe('what people read about a shared kernel', () => {
     // A page that hears nothing does not know how the kernel fares now.
     expect(silenceWords(kernel, at, trans, 'en')).toBe('The server has not answered since 16:41.');
     expect(silenceWords(aKernel(), null, trans, 'en')).toBe('');
+  });
+
+  it('says that outputs are not kept while the disk is full', () => {
+    expect(fullWords(aKernel({ full: true }), trans)).toContain('The disk is full');
+    expect(fullWords(aKernel(), trans)).toBe('');
   });
 
   it('counts what still runs to the present, and what has ended to its end', () => {

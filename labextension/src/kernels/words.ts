@@ -156,6 +156,15 @@ export function patienceWords(kernel: SharedKernel, lost: Date | null, trans: Tr
     : '';
 }
 
+/** That outputs are not kept for want of room on the disk; '' when they are. */
+export function fullWords(kernel: SharedKernel, trans: TranslationBundle): string {
+  return kernel.full
+    ? trans.__(
+        'The disk is full: what cells print is shown, but not kept. Who opens or reloads this page may miss some of it, until there is room again.'
+      )
+    : '';
+}
+
 /** Whom an interruption, a restart or an end would disturb; '' when nobody. */
 export function othersWords(kernel: SharedKernel, me: string, trans: TranslationBundle): string {
   const busy = [...new Set(kernel.queue.map(one => one.person))].filter(person => person !== me);

@@ -82,7 +82,9 @@ export function Changes(props: { compared: Compared; drawing: Drawing; hide: boo
               new MetadataDiffWidget({
                 model: metadata,
                 editorFactory: drawing.editors.factoryService.newInlineEditor,
-                translator: drawing.translator
+                translator: drawing.translator,
+                // Folding equal lines fails in texts as short as most of these are.
+                collapseIdentical: -1
               })
             }
           />

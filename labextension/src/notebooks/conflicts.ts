@@ -44,12 +44,17 @@ export class ConflictBars {
       if (bar?.dataset.state === wanted) {
         continue;
       }
+      const isHeld = bar?.contains(document.activeElement) ?? false;
       bar?.remove();
       cell.node.classList.toggle('slipway-mod-conflict', found !== null);
       if (found) {
         putAtTop(cell, this.conflictBar(cell, found));
       } else if (taken && wanted) {
         putAtTop(cell, this.takenBar(cell, taken));
+      }
+      if (isHeld) {
+        // Who chose by keyboard goes on from here.
+        (cell.node.querySelector<HTMLElement>(':scope > .slipway-Conflict button') ?? cell.node).focus();
       }
     }
     const before = this.left;

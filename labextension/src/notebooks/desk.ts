@@ -33,7 +33,7 @@ export class NotebookDesk {
     private readonly drawing: Drawing
   ) {
     this.contents = app.serviceManager.contents;
-    this.keeping = new Keeping(context, notebooks, this.contents);
+    this.keeping = new Keeping(context, notebooks, this.contents, app.serviceManager.events.stream);
   }
 
   /** Marks, from now on, what happens in notebooks that are open. */

@@ -1,7 +1,7 @@
 /** Keeps uncommitted work every few minutes, and marks cells that a colleague who shares has changed. */
 import type { Cell } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import type { Contents } from '@jupyterlab/services';
+import type { Contents, Event } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
 
 import type { Changed, RadarView, Seen } from '../api';
@@ -9,6 +9,7 @@ import { comparing } from '../api/compare';
 import { CommandIDs } from '../tokens';
 import type { Context } from '../ui/context';
 import { putAtTop } from './atTop';
+import { SESSIONS } from './rooms';
 
 import '../../style/compare.css';
 
@@ -22,7 +23,8 @@ export class Keeping {
   constructor(
     private readonly context: Context,
     private readonly notebooks: INotebookTracker,
-    private readonly contents: Contents.IManager
+    private readonly contents: Contents.IManager,
+    private readonly events: Event.Stream
   ) {}
 
   start(): void {
@@ -33,8 +35,15 @@ export class Keeping {
         void this.fetch(hint.id);
       }
     });
+    // The server saves what is shared by itself; a page's own context does not hear of it.
+    this.events.connect((_, event) => {
+      const path = String(event.path ?? '');
+      if (event.schema_id === SESSIONS && event.action === 'save' && this.panels(path).length) {
+        this.saved.add(path);
+      }
+    });
     window.setInterval(() => void this.keep(), EVERY);
-    window.setInterval(() => void this.look(), RADAR);
+    window.setInterval(() => void this.keepShared().then(() => this.look()), RADAR);
   }
 
   shares(path: string): boolean {
@@ -55,17 +64,18 @@ export class Keeping {
     panel.context.saveState.connect((_, state) => {
       if (state === 'completed') {
         this.saved.add(path());
-        if (this.shares(path())) {
-          void this.keep();
-        }
+        void this.keepShared();
       }
     });
     void panel.context.ready.then(() => this.fetch(path()));
   }
 
-  private async keep(): Promise<void> {
-    const paths = [...this.saved];
-    this.saved.clear();
+  private keepShared(): Promise<void> {
+    return this.keep([...this.saved].filter(path => this.shares(path)));
+  }
+
+  private async keep(paths = [...this.saved]): Promise<void> {
+    paths.forEach(path => this.saved.delete(path));
     // Outside of git there is nothing to keep it in: that is no fault to speak of.
     await Promise.allSettled(paths.map(path => comparing(this.context.api).snapshot(path)));
     await Promise.all(paths.filter(path => this.shares(path)).map(path => this.fetch(path)));
@@ -91,12 +101,14 @@ export class Keeping {
   private show(path: string, view: RadarView): void {
     this.views.set(path, view);
     this.context.commands.notifyCommandChanged(CommandIDs.shareNotebook);
-    this.notebooks
-      .filter(panel => this.contents.localPath(panel.context.path) === path)
-      .forEach(panel => {
-        this.chip(panel, path, view);
-        panel.content.widgets.forEach((cell, index) => this.mark(cell, path, notesOn(view.seen, index)));
-      });
+    for (const panel of this.panels(path)) {
+      this.chip(panel, path, view);
+      panel.content.widgets.forEach((cell, index) => this.mark(cell, path, notesOn(view.seen, index)));
+    }
+  }
+
+  private panels(path: string): NotebookPanel[] {
+    return this.notebooks.filter(panel => this.contents.localPath(panel.context.path) === path);
   }
 
   /** In the toolbar as long as something is shared: nobody shares without seeing it. */

@@ -7,7 +7,7 @@ import { asApiError } from '../api';
 import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 
-const SESSIONS = 'https://schema.jupyter.org/jupyter_collaboration/session/v1';
+export const SESSIONS = 'https://schema.jupyter.org/jupyter_collaboration/session/v1';
 
 /** Pages that are told already. */
 const told = new WeakSet<Context>();

@@ -25,8 +25,14 @@ export function isLive(state: RunState): boolean {
   return state === 'queued' || state === 'running';
 }
 
-export function verdictWords(proof: Proof, trans: TranslationBundle): string {
-  switch (proof.verdict) {
+/** `Same result as the notebook, on the cluster etl`. */
+export function verdictWords({ verdict, cluster }: Proof, trans: TranslationBundle): string {
+  const words = comparisonWords(verdict, trans);
+  return cluster ? trans.__('%1, on the cluster %2', words, cluster) : words;
+}
+
+function comparisonWords(verdict: Proof['verdict'], trans: TranslationBundle): string {
+  switch (verdict) {
     case 'same':
       return trans.__('Same result as the notebook');
     case 'differs':
@@ -34,7 +40,7 @@ export function verdictWords(proof: Proof, trans: TranslationBundle): string {
     case 'not comparable':
       return trans.__('Could not be compared');
     default:
-      return unreachable(proof.verdict);
+      return unreachable(verdict);
   }
 }
 

@@ -42,6 +42,8 @@ AGAIN = frozenset(
     }
 )
 """What a page that comes back is told again: telling it twice changes nothing."""
+OPENING = frozenset({"comm_info_request", "kernel_info_request"})
+"""What a page asks when it opens. Were all told that the kernel is busy with it, 50 pages would be told 2,450 times."""
 
 
 class StockConnection(ZMQChannelsWebsocketConnection):
@@ -157,10 +159,10 @@ class KernelConnection(BaseKernelWebsocketConnection):
         self._send(self.link.say("iopub", "status", {"execution_state": "restarting"}, {}))
 
     def _wants(self, message: Message) -> bool:
-        if message.channel == "iopub":
-            return True
         if message.parent.get("session") == self.session_id:
             return True
+        if message.channel == "iopub":
+            return message.parent.get("msg_type") not in OPENING
         # Whoever runs the cell may answer its question on any page of theirs: also after a reload.
         return message.channel == "stdin" and message.parent.get("username") == self.person
 

@@ -64,6 +64,7 @@ M_ARENA_MAX = -8
 LOG_LIMIT = 4 << 20
 CODE_LIMIT = 1 << 16
 FACTS_LIMIT = 32 << 20
+UNWRITTEN_LIMIT = 1 << 20
 FACTS_AT_ONCE = 20_000
 SESSIONS = 2000
 
@@ -173,6 +174,8 @@ class Host:
         for a new one, and drops what it has not yet handled."""
         self._failures = 0
         self._full = False
+        self._unwritten = b""
+        """Facts that have found no room on the disk."""
         self._busy_with: asyncio.Task[None] | None = None
         self._used_at = time.monotonic()
         self._at_last_look = self._rested_at = 0
@@ -251,6 +254,7 @@ class Host:
             await asyncio.sleep(TICK)
             self._rest_when_quiet()
             self._feel_pulse()
+            self._write_what_waited_for_room()
             if not self.directory.is_dir():
                 self.stop("The kernel's folder is gone, so nobody could find it.", forget=True)
             if self._watch is not None and self.turns.running is not None:
@@ -665,6 +669,10 @@ class Host:
         data = self._past.append(kind, *payload)
         for reader in self.readers:
             reader.offer(self._journal.last, data)
+        if self._full != bool(self._journal.failed):
+            # Who waits for a long cell is to know before it ends.
+            self._full = not self._full
+            self._tell_state()
 
     def _say(self, channel: str, kind: str, content: dict[str, Any], parent: dict[str, Any]) -> None:
         """In the kernel's place."""
@@ -673,12 +681,30 @@ class Host:
     def fact(self, name: str, **content: Any) -> None:
         fact = {"fact": name, "at": time.time(), "number": self._journal.last + 1} | content
         self._emit(FACT, encode(fact))
-        with suppress(OSError):
+        self._unwritten += encode(fact) + b"\n"
+        self._write_facts()
+
+    def _write_facts(self) -> None:
+        """What finds no room is written with what comes after, or as soon as there is room."""
+        try:
             # Apart from the messages, so that it is still there when those were rotated away.
             with open(os.open(self._facts, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
-                file.write(encode(fact) + b"\n")
+                file.write(self._unwritten)
+        except OSError:
+            # A line may have been torn: the next try ends it. Readers leave out what is no fact.
+            self._unwritten = b"\n" + self._unwritten.lstrip(b"\n")[-UNWRITTEN_LIMIT:]
+            return
+        self._unwritten = b""
+        with suppress(OSError):
             if self._facts.stat().st_size > FACTS_LIMIT:
                 os.replace(self._facts, self.directory / f"{FACTS}.old")
+
+    def _write_what_waited_for_room(self) -> None:
+        if self._unwritten:
+            self._write_facts()
+            if not self._unwritten:
+                self._full = False
+                self._tell_state()
 
     def _become(self, state: str, *, said: bool = False) -> None:
         self.state = state
@@ -714,7 +740,7 @@ class Host:
             "about": self.config.about(),
             "first": self._journal.first,
             "last": self._journal.last,
-            "full": bool(self._journal.failed),
+            "full": self._full,
             "attachment": self._attachment().get("cluster", ""),
             "silent_since": self.silent_since,
             "memory": self._watch.peak if self._watch else 0,

@@ -312,7 +312,7 @@ class Compare:
         def work() -> RadarView:
             if not self._in_git(query.path):
                 return RadarView("off", "", [], [])
-            return self._radar(asker, query.path, exchange=False)
+            return self._radar(asker, query.path)
 
         return await _in_time(work)
 
@@ -329,17 +329,17 @@ class Compare:
             # Begun anew: what is no longer shared is not in what others see.
             problem = _said(lambda: radar.withdraw(repository, asker.name, before))
             self._share(asker, file, repository, name)
-            view = self._radar(asker, body.path, exchange=True)
+            view = self._radar(asker, body.path)
             return view if view.problem or not problem else RadarView(**_fields(view), problem=problem)
 
         return await _in_time(work)
 
-    def _radar(self, asker: Asker, path: str, *, exchange: bool) -> RadarView:
+    def _radar(self, asker: Asker, path: str) -> RadarView:
         file, repository, name = self._place(path)
         choice = self._choices.of(asker.name, repository.id)
         problem = ""
-        if exchange and radar.sharing(choice, name) != "off":
-            problem = _said(lambda: radar.exchanged(repository, asker.name, choice))
+        if radar.sharing(choice, name) != "off":
+            problem = _said(lambda: radar.fetch(repository, asker.name, choice))
         seen = radar.look(repository, name, self._on_disk(file), asker.name, choice, datetime.now(UTC), read_notebook)
         return RadarView(radar.sharing(choice, name), choice.remote, sorted(repository.remotes()), seen, problem)
 

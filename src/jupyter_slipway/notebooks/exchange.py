@@ -14,8 +14,8 @@ from pathlib import Path
 
 from jupyter_slipway.errors import Unavailable
 
-PATIENCE = 30
-"""Seconds given to one command: a remote that asks for a password, or is away, is given up."""
+PATIENCE = 12
+"""Seconds given to one command: a remote that asks for a password, or is away, is given up. Two fit into a request."""
 PROTOCOLS = "file:git:http:https:ssh"
 SAFE = {
     "core.hooksPath": os.devnull,

@@ -116,11 +116,21 @@ def exchanged(repository: Repository, user: str, choice: Choice) -> None:
     Raises:
         Unavailable: the remote does not answer
     """
+    if url := repository.remotes().get(choice.remote):
+        exchange.push(repository.objects, url, repository.references(_prefix(user)))
+        fetch(repository, user, choice)
+
+
+def fetch(repository: Repository, user: str, choice: Choice) -> None:
+    """Fetch what others share through the person's remote.
+
+    Raises:
+        Unavailable: the remote does not answer
+    """
     url = repository.remotes().get(choice.remote)
     if url is None:
         return
     own = _prefix(user)
-    exchange.push(repository.objects, url, repository.references(own))
     there = exchange.fetch(repository.objects, url, SHARED)
     for name, commit in there.items():
         if not name.startswith(own):

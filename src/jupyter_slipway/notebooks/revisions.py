@@ -86,7 +86,10 @@ class Revisions:
         store = Store(layout.store_of(file, self._root), key_of(self._home))
         kept = store.load(layout.text_id(content))
         if kept and kept.ours:
-            return plain(store.packer.unpack(kept.record))
+            made = plain(store.packer.unpack(kept.record))
+            # The kernel's word on itself: no text has it, and so no other revision of this one.
+            made["metadata"].pop("language_info", None)
+            return made
         decoded = text.decode(content, file.name)
         if text.format_of(decoded.text, file.suffix) is None:
             return read_notebook(file.name, content)

@@ -247,6 +247,11 @@ class RoomSocket(handlers.YDocWebSocketHandler):
             return
         await super().on_message(message)
 
+    def on_close(self) -> None:
+        # A file that could not be read has had its room removed already.
+        if hasattr(self, "room"):
+            super().on_close()
+
     def check_origin(self, origin: str) -> bool:
         """Other sites' pages do not connect: the cookie that a browser sends along is no consent."""
         return bool(JupyterHandler.check_origin(self, origin))
