@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,7 +14,7 @@ import pytest
 
 from jupyter_slipway import units
 from jupyter_slipway.db import Database, tables
-from jupyter_slipway.errors import Conflict
+from jupyter_slipway.errors import Conflict, Unavailable
 from jupyter_slipway.events import Events
 from jupyter_slipway.jobs.registry import Registry
 from jupyter_slipway.jobs.schedules import Schedules
@@ -89,6 +92,39 @@ def test_what_is_due_is_queued_once(bench: Bench) -> None:
 def test_the_unit_names_this_python_and_home(home: Path) -> None:
     unit = units.unit(Settings.read())
 
-    assert f"ExecStart={sys.executable} -m jupyter_slipway.service --stay" in unit
+    assert f'ExecStart="{sys.executable}" "-m" "jupyter_slipway.service" --stay' in unit
     assert f'Environment="SLIPWAY_HOME={home}"' in unit
     assert "KillMode=process" in unit
+
+
+def test_whatever_stands_in_a_setting_reaches_the_service_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path / 'a "home" of 100 %'))
+    monkeypatch.setenv("SLIPWAY_DATABASE", "postgresql://ada:p%40ss@db/slipway")
+    unit = tmp_path / units.NAME
+    unit.write_text(units.unit(Settings.read()))
+
+    assert f'Environment="SLIPWAY_HOME={tmp_path}/a \\"home\\" of 100 %%"' in unit.read_text()
+    assert "p%%40ss" in unit.read_text()
+    if shutil.which("systemd-analyze"):
+        command = ["systemd-analyze", "--man=no", "--generators=no", "verify", str(unit)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_service_goes_also_where_its_manager_cannot_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "systemctl").write_text("#!/bin/sh\necho 'no bus' >&2; exit 1\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert units.act("uninstall", Settings.read()).startswith("It is not installed")
+    with pytest.raises(Unavailable, match="no bus"):
+        units.act("install", Settings.read())
+    assert units.unit_path().stat().st_mode & 0o777 == 0o600
+
+    with pytest.raises(Unavailable, match="no bus"):
+        units.act("uninstall", Settings.read())
+    assert not units.unit_path().exists()

@@ -17,12 +17,12 @@ NAME = "jupyter-slipway.service"
 
 def unit(settings: Settings) -> str:
     """The unit file's text."""
-    environment = "\n".join(f'Environment="{name}={value}"' for name, value in settings.environ().items())
+    environment = "\n".join(f"Environment={_quoted(f'{name}={value}')}" for name, value in settings.environ().items())
     return f"""[Unit]
 Description=Slipway: runs and schedules of published notebook cells
 
 [Service]
-ExecStart={" ".join(ENTRY)} --stay
+ExecStart={" ".join(_quoted(word).replace("$", "$$") for word in ENTRY)} --stay
 {environment}
 Restart=on-failure
 # Runs outlive the runner: a restart of it must not end them.
@@ -43,14 +43,26 @@ def act(action: str, settings: Settings) -> str:
         return unit(settings)
     path = unit_path()
     if action == "uninstall":
-        _systemctl("disable", "--now", NAME)
-        path.unlink(missing_ok=True)
+        if not path.exists():
+            return f"It is not installed: there is no {path}."
+        try:
+            _systemctl("disable", "--now", NAME)
+        finally:
+            # Also where nobody can be told: it is not to come back with the next login.
+            path.unlink()
         return f"Removed {path}."
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, unit(settings).encode())
+    path.chmod(0o600)  # a database's address may hold a password
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", NAME)
     return f"Wrote {path} and started it. For runs while you are logged out, say once: loginctl enable-linger"
+
+
+def _quoted(word: str) -> str:
+    """One word of a unit file, taken as it is: see systemd.syntax(7), and 'Specifiers' in systemd.unit(5)."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'
 
 
 def unit_path() -> Path:
@@ -68,5 +80,5 @@ def _systemctl(*arguments: str) -> None:
     if done.returncode:
         raise Unavailable(
             f"systemctl --user {' '.join(arguments)} failed: {done.stderr.strip()}",
-            hint="The unit file is written; `jupyter slipway service show` prints it.",
+            hint="Its manager runs where you have logged in. `jupyter slipway service show` prints the unit.",
         )
