@@ -51,7 +51,8 @@ demo: .venv/installed ## publish and run a cell of a real notebook, then open Ju
 	@SLIPWAY_HOME=$(CURDIR)/.cache/demo/home jupyter slipway demo --folder .cache/demo/work $(if $(ONCE),--once)
 test: .venv/installed ## run the tests
 	$(call quiet,jlpm test)
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -m 'not e2e' -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -m e2e # a browser takes a core of its own
 check: .venv/installed ## everything that can be said without running it
 	@ruff check . && ruff format --check -q .
 	@mypy

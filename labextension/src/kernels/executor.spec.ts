@@ -63,6 +63,26 @@ describe('cells of shared notebooks', () => {
   });
   afterEach(() => vi.restoreAllMocks());
 
+  it('wait for a kernel that is on its way', async () => {
+    const { executor } = anExecutor();
+    const { asked } = aRun();
+    const context = asked.sessionContext as unknown as Record<string, unknown>;
+    let come = () => {};
+    const session = context.session;
+    Object.assign(context, {
+      session: null,
+      hasNoKernel: false,
+      ready: new Promise<void>(done => (come = done))
+    });
+    void executor.runCell(asked);
+    await new Promise(resolve => setTimeout(resolve, 10));
+    expect([bodies.length, runCell.mock.calls.length]).toEqual([0, 0]);
+    context.session = session;
+    come();
+
+    await vi.waitFor(() => expect(bodies).toHaveLength(1));
+  });
+
   it('are handed over in order, and told of when they have ended', async () => {
     const { executor, fake } = anExecutor();
     const [first, second] = [aRun({ cell: 'c1' }), aRun({ cell: 'c2' })];

@@ -13,6 +13,8 @@ type Options = INotebookCellExecutor.IRunCellOptions;
 
 /** Ends that are remembered: one may come before the answer that names the execution. */
 const REMEMBERED = 500;
+/** Milliseconds that a kernel may take to come. */
+const START = 60_000;
 
 export class ServerExecutor {
   constructor(
@@ -24,6 +26,10 @@ export class ServerExecutor {
 
   async runCell(options: Options): Promise<boolean> {
     const { cell, notebook, sessionContext } = options;
+    if (sessionContext && !sessionContext.session?.kernel && !sessionContext.hasNoKernel) {
+      // One is on its way. JupyterLab would take away the outputs of a cell that is run now, and run nothing.
+      await Promise.race([sessionContext.ready, new Promise(resolve => setTimeout(resolve, START))]);
+    }
     const kernel = sessionContext?.session?.kernel;
     const room = notebook.sharedModel.getState('document_id');
     const busy = sessionContext?.isTerminating || sessionContext?.pendingInput;
