@@ -66,7 +66,7 @@ class View(ABC):
     def hear(self, update: bytes) -> None:  # noqa: B027  a text loses nothing by it
         """A page is about to change it so."""
 
-    def end(self) -> None:  # noqa: B027
+    def end(self) -> None:  # noqa: B027  a text holds nothing to let go
         """It is not open any more."""
 
     def agree(self, content: Content, state: State | None) -> None:
