@@ -17,9 +17,9 @@ from jupyter_slipway.errors import BadRequest, SlipwayError
 
 
 def load(shell: Any) -> None:
-    from jupyter_slipway.publish import observe
+    from jupyter_slipway.publish.inside import observer
 
-    observe.install(shell)
+    observer.install(shell)
     shell.register_magics(SlipwayMagics)
 
 
@@ -113,13 +113,12 @@ class SlipwayMagics(Magics):
         import msgspec
 
         from jupyter_slipway import publishing
-        from jupyter_slipway.publish import observe
         from jupyter_slipway.publish.kernel import local_snapshot
         from jupyter_slipway.publish.plan import result_names, target
 
         notebook, wanted = _where(self.shell, cell)
         asked = publishing.request(client, notebook, wanted, name=options["name"], settings=options["set_parameter"])
-        snapshot = local_snapshot(observe, self.shell, result_names(asked), cell=target(asked))
+        snapshot = local_snapshot(self.shell, result_names(asked), cell=target(asked))
         # What this kernel computes on, its job does; one that uses none leaves the job's as it is.
         return msgspec.structs.replace(asked, snapshot=snapshot, cluster=os.environ.get("SLIPWAY_CLUSTER"))
 

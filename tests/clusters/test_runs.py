@@ -13,7 +13,7 @@ from jupyter_slipway import publishing
 from jupyter_slipway.client import Client
 from jupyter_slipway.clusters.handlers import ClusterRequest
 from jupyter_slipway.clusters.model import ClusterState
-from jupyter_slipway.publish import observe
+from jupyter_slipway.publish.inside import distributions, fingerprints
 from jupyter_slipway.publish.kernel import Snapshot
 from jupyter_slipway.publish.model import Proof
 from jupyter_slipway.runs.model import RunState
@@ -63,8 +63,8 @@ def proved(slipway: Client, folder: Path, cluster: str, total: int) -> Proof:
     """Of the cell whose notebook has `total`."""
     notebook = write_notebook(folder / "sums.ipynb", CELL)
     asked = publishing.request(slipway, notebook, "c0", name="sums", cluster=cluster)
-    report = observe.report({"total": total, "result": total})
-    snapshot = Snapshot([], [], report, observe.loaded(), python="3", executable=sys.executable)
+    report = fingerprints.report({"total": total, "result": total})
+    snapshot = Snapshot([], [], report, distributions.loaded(), python="3", executable=sys.executable)
     progress = slipway.prove(msgspec.structs.replace(asked, snapshot=snapshot))
     assert progress.plan is not None
     assert progress.plan.proof is not None

@@ -61,6 +61,6 @@ def test_what_ran_before_the_observation_comes_first():
 
 
 def test_our_own_code_and_empty_cells_are_left_out():
-    ours = "from jupyter_slipway.publish.observe import install"
+    ours = "from jupyter_slipway.publish.inside.observer import install"
 
     assert executions(cells("a = 1"), [{"source": "  "}, {"source": ours}]) == ()

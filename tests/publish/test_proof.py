@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_slipway.publish import observe
+from jupyter_slipway.publish.inside.fingerprints import report
 from jupyter_slipway.publish.model import Difference, Environment, Module, Parameter, Proof
 from jupyter_slipway.publish.proof import judge, prove
 from tests.waiting import eventually
@@ -34,7 +34,7 @@ class Notebook:
             Module(source),
             named.pop("parameters"),
             named.pop("environment"),
-            None if expected is None else observe.report(expected),
+            None if expected is None else report(expected),
             directory=self.directory,
             scratch=self.scratch,
             progress=lambda step, fraction: self.steps.append(step),
@@ -190,7 +190,7 @@ def _lives(pid: int) -> bool:
 
 
 def verdict(expected: dict[str, Any], found: dict[str, Any]) -> Proof:
-    return judge(observe.report(expected), observe.report(found))
+    return judge(report(expected), report(found))
 
 
 def test_what_is_out_of_sight_is_named_beside_a_verdict():

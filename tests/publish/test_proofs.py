@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_slipway.errors import Conflict, NotFound
-from jupyter_slipway.publish import observe
+from jupyter_slipway.publish.inside.fingerprints import report
 from jupyter_slipway.publish.model import Environment, Module, Plan
 from jupyter_slipway.publish.plan import Planned
 from jupyter_slipway.publish.proofs import ProofProgress, Proofs
@@ -25,7 +25,7 @@ def planner(folder: Path, *results: str) -> Callable[[int], Planned]:
     def planned(widen: int) -> Planned:
         source = f"def main():\n    return {{'x': {results[widen]}}}\n"
         plan = Plan("job", "a.ipynb", "c0", (), (), source, HERE)
-        return Planned(plan, Module(source, outputs=("x",)), folder, observe.report({"x": 2}), folder / "a.ipynb")
+        return Planned(plan, Module(source, outputs=("x",)), folder, report({"x": 2}), folder / "a.ipynb")
 
     return planned
 

@@ -420,7 +420,7 @@ async def _observed(link: Link, name: str) -> dict[str, Any] | None:
     Raises:
         Unavailable: it is busy
     """
-    # Needs nothing of ours in the kernel but the notes of `publish/observe.py`, if it takes any.
+    # Needs nothing of ours in the kernel but the notes of `publish/inside/observer.py`, if it takes any.
     expression = (
         "__import__('json').dumps(next(({'count': r['count'], 'new': " + repr(name) + " in r['new']} for r in reversed("
         "getattr(getattr(get_ipython(), '_slipway_observer', None), 'records', [])) if "

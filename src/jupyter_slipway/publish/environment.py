@@ -26,11 +26,11 @@ from typing import Any
 import msgspec
 
 from jupyter_slipway.files import atomic_write, private_directory
-from jupyter_slipway.publish import observe
+from jupyter_slipway.publish.inside.distributions import canonical, installed, python_version
 from jupyter_slipway.publish.model import Environment, Package
 
 Loaded = Sequence[Mapping[str, Any]]
-"""Distributions as `observe.loaded` gives them."""
+"""Distributions as `distributions.loaded` gives them."""
 Progress = Callable[[str, float], None]
 
 LOCK_WITHIN = 120.0
@@ -43,7 +43,7 @@ PLAIN = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*([<>=!~][
 
 
 def this_python() -> str:
-    return observe.python_version()
+    return python_version()
 
 
 def this_executable() -> str:
@@ -71,10 +71,10 @@ def describe(
         requires: requirements that the notebook installed itself ('%pip install …')
     """
     if loaded is None:
-        loaded = observe.installed(imports)
-    known = {observe.canonical(one["name"]): one for one in loaded}
+        loaded = installed(imports)
+    known = {canonical(one["name"]): one for one in loaded}
     packages = [Package(known[name]["name"], known[name]["version"]) for name in _closure(known, imports, requires)]
-    packages += [Package(name, "") for name in map(_name, requires) if name and observe.canonical(name) not in known]
+    packages += [Package(name, "") for name in map(_name, requires) if name and canonical(name) not in known]
     return Environment(
         python=python,
         locked=False,
@@ -89,15 +89,15 @@ def requirements(
 ) -> tuple[str, ...]:
     """What a script that imports these names needs directly, pinned: ('pandas==3.1.1',)."""
     if loaded is None:
-        loaded = observe.installed(imports)
-    known = {observe.canonical(one["name"]): one for one in loaded}
-    wanted = _directly(known, imports) | {observe.canonical(name) for name in map(_name, requires) if name}
-    pinned = [one for one in environment.packages if observe.canonical(one.name) in wanted]
+        loaded = installed(imports)
+    known = {canonical(one["name"]): one for one in loaded}
+    wanted = _directly(known, imports) | {canonical(name) for name in map(_name, requires) if name}
+    pinned = [one for one in environment.packages if canonical(one.name) in wanted]
     return tuple(f"{one.name}=={one.version}" if one.version else one.name for one in pinned)
 
 
 def _closure(known: Mapping[str, Any], imports: Sequence[str], requires: Sequence[str]) -> list[str]:
-    waiting = [*_directly(known, imports), *(observe.canonical(name) for name in map(_name, requires) if name)]
+    waiting = [*_directly(known, imports), *(canonical(name) for name in map(_name, requires) if name)]
     found: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -114,7 +114,7 @@ def _directly(known: Mapping[str, Any], imports: Sequence[str]) -> set[str]:
     """Of which distributions these modules are; by their own word, else by an equal name."""
     wanted = set(imports)
     found = {name for name, one in known.items() if wanted & set(one.get("imports", ()))}
-    return found | {observe.canonical(name) for name in wanted if observe.canonical(name) in known}
+    return found | {canonical(name) for name in wanted if canonical(name) in known}
 
 
 def _name(requirement: str) -> str:

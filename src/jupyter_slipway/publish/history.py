@@ -15,7 +15,7 @@ from jupyter_slipway.publish.model import CellSource, Execution
 
 NEAR = 0.8
 """Share of common text above which an execution may be of an edited cell."""
-OURS = ("_slipway_observe", "jupyter_slipway.publish.observe")
+OURS = ("_slipway_inside", "jupyter_slipway.publish.inside")
 """Words of the code that we send ourselves."""
 
 
@@ -29,7 +29,7 @@ def executions(
     """Oldest first, each with the id of its cell, or with '' when it belongs to none of `cells`.
 
     Args:
-        recorded: as `observe.history` gives them
+        recorded: as `observer.history` gives them
         plain: count and source of each input the kernel remembers; serves for what was not observed
         ids_last: False when cells get other ids each time the notebook is opened: then their text tells them, too
     """

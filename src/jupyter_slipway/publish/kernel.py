@@ -22,11 +22,10 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_slipway.errors import NotFound, Unavailable, Unprocessable
+from jupyter_slipway.publish import probe
+from jupyter_slipway.publish.inside.look import look as look_inside
 from jupyter_slipway.publish.model import CellSource
 
-PROBE = Path(__file__).with_name("observe.py")
-MODULE = "_slipway_observe"
-"""Under which the probe stands in the kernel's `sys.modules`."""
 PATIENCE = 10.0
 """Seconds that a kernel may take to answer; a report alone may take five."""
 START = 60.0
@@ -43,7 +42,7 @@ class Snapshot(Struct, frozen=True):
     report: dict[str, Any]
     """Name -> fingerprint of its value."""
     loaded: list[dict[str, Any]]
-    """Distributions, as `observe.loaded` gives them."""
+    """Distributions, as `distributions.loaded` gives them."""
     python: str
     executable: str
 
@@ -66,7 +65,7 @@ async def observe(client: Any, *, timeout: float = PATIENCE) -> None:
         Unavailable: the kernel is busy or dead
         Unprocessable: it does not run Python
     """
-    await _evaluate(client, _expression("install(probe.current_shell())", "''"), timeout)
+    await _evaluate(client, _expression("inside.observer.install(inside.observer.current_shell())", "''"), timeout)
 
 
 async def look(
@@ -83,14 +82,14 @@ async def look(
         Unprocessable: it does not run Python
     """
     where = (cell.id, cell.source) if cell else ("", "")
-    text = await _evaluate(client, _expression("None", f"probe.look_as_text({list(names)!r}, *{where!r})"), timeout)
+    text = await _evaluate(client, _expression("", f"inside.look.look_as_text({list(names)!r}, *{where!r})"), timeout)
     return msgspec.json.decode(text, type=Snapshot)
 
 
-def local_snapshot(probe: Any, shell: Any, names: Sequence[str], *, cell: CellSource | None = None) -> Snapshot:
-    """`look` from inside: `probe` is the module `observe`, `shell` the IPython shell that it observes."""
+def local_snapshot(shell: Any, names: Sequence[str], *, cell: CellSource | None = None) -> Snapshot:
+    """`look` from inside: `shell` is the observed IPython shell of this process."""
     where = (cell.id, cell.source) if cell else ("", "")
-    return msgspec.convert(probe.look(list(names), *where, shell=shell), Snapshot)
+    return msgspec.convert(look_inside(list(names), *where, shell=shell), Snapshot)
 
 
 async def run_up_to(
@@ -287,20 +286,17 @@ def not_python(language: str) -> Unprocessable:
 def _expression(do: str, give: str) -> str:
     """An expression that loads the probe once, does something with it and gives a text; it binds no name."""
     loader = (
-        "import sys, types\n"
-        f"probe = sys.modules.get({MODULE!r})\n"
-        f"if probe is None or getattr(probe, '__text__', None) != text:\n"
-        f"    probe = types.ModuleType({MODULE!r})\n"
-        f"    sys.modules[{MODULE!r}] = probe\n"
-        f"    exec(compile(text, '<{MODULE}>', 'exec'), probe.__dict__)\n"
-        "    probe.__text__ = text\n"
-        f"{'probe.' + do if do != 'None' else 'pass'}\n"
+        "import sys\n"
+        f"inside = sys.modules.get({probe.PACKAGE!r})\n"
+        "if getattr(inside, '__text__', None) != text:\n"
+        "    exec(text)\n"
+        "    inside.__text__ = text\n"
+        f"{do}\n"
         f"answer = {give}\n"
     )
-    text = PROBE.read_text("utf-8")
     return (
         "(lambda space: (__import__('builtins').exec(" + repr(loader) + ", space), space['answer'])[1])"
-        "({'text': " + repr(text) + ", '__name__': " + repr(MODULE) + "})"
+        "({'text': " + repr(probe.text()) + ", '__name__': " + repr(probe.PACKAGE) + "})"
     )
 
 

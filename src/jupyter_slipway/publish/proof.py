@@ -1,6 +1,6 @@
 """Does the module give in a clean process what the notebook gave?
 
-Called by `proofs`. Runs `runs.bootstrap` with the version's own Python, then compares two reports of `observe`.
+Called by `proofs`. Runs `runs.bootstrap` with the version's own Python, then compares two reports of `fingerprints`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Any
 import msgspec
 
 from jupyter_slipway.clusters.hosts import without_cluster
+from jupyter_slipway.publish import probe
 from jupyter_slipway.publish.model import Difference, Environment, Module, Parameter, Proof
 from jupyter_slipway.publish.printed import Printed, compare_printed
 from jupyter_slipway.publish.shown import missing
 from jupyter_slipway.runs import layout
 from jupyter_slipway.runs.attempt import BOOTSTRAP
 
-PROBE = Path(__file__).with_name("observe.py")
 TOLERANCE = 1e-9
 NO_VALUE = "It runs in a clean process. The cell leaves no value to compare."
 PRINTED = "printed lines"
@@ -255,13 +255,15 @@ def _lay_out(
     for name, source in own_modules.items():
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         (code / name).write_text(source, "utf-8")
+    look = scratch / "probe.py"
+    look.write_text(f"{probe.text()}\nreport = inside.fingerprints.report\n", "utf-8")
     on = [one for one in parameters if one.on]
     request = layout.request(
         path,
         {one.name: one.default for one in on},
         {one.name: (one.type, one.item) for one in on},
         str(directory),
-        PROBE,
+        look,
     )
     (scratch / "request.json").write_text(json.dumps(request), "utf-8")
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jupyter_slipway.publish.inside.texts import told
 from jupyter_slipway.publish.model import Difference
-from jupyter_slipway.publish.observe import told
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SHORT = 200
