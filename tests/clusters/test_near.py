@@ -16,7 +16,7 @@ from jupyter_slipway import hosting
 from jupyter_slipway.clusters.placement import Spot, Wanted, choose
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.host import FACTS
+from jupyter_slipway.kernels.folder import FACTS
 from jupyter_slipway.kernels.remote import RemoteLink
 from jupyter_slipway.kernels.wire import Message
 from jupyter_slipway.runs import runner

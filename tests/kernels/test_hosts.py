@@ -17,7 +17,8 @@ from jupyter_slipway import hosting
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.host import CONFIG, ENDED, FACTS, Config, unended
+from jupyter_slipway.kernels.facts import Facts
+from jupyter_slipway.kernels.folder import CONFIG, ENDED, FACTS, Config
 from tests.waiting import eventually
 
 
@@ -85,4 +86,4 @@ def test_only_what_never_ended_is_lost_with_a_host(tmp_path: Path) -> None:
     write(tmp_path / f"{FACTS}.old", queued[0], queued[1], {"fact": "started", "id": "b", "at": 2.0})
     write(tmp_path / FACTS, queued[2], {"fact": "ended", "id": "a", "at": 3.0}, {"fact": "ended", "id": "z", "at": 3.0})
 
-    assert {name: one.get("started_at") for name, one in unended(tmp_path / FACTS).items()} == {"b": 2.0, "c": None}
+    assert {name: one.get("started_at") for name, one in Facts(tmp_path).unended().items()} == {"b": 2.0, "c": None}

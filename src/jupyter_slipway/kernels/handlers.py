@@ -20,7 +20,7 @@ from jupyter_slipway.errors import Conflict, Forbidden, NotFound, Unavailable, U
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.kernels import hosts, journal, rights
 from jupyter_slipway.kernels.executions import Executions, binds, estimate, moment, waits
-from jupyter_slipway.kernels.host import Config
+from jupyter_slipway.kernels.folder import Config, Folder
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.model import (
     Asked,
@@ -245,7 +245,7 @@ class SharedKernels:
             about = link.status["about"]
         else:
             assert directory is not None
-            config = Config.read(directory)
+            config = Folder(directory).config()
             about = config.about()
             if not rights.decide(_role_in_config(config, asker.name), "look"):
                 raise Forbidden(f"You have no part in this kernel: it was {config.owner}'s.")

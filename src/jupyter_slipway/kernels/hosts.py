@@ -25,7 +25,7 @@ import msgspec
 from jupyter_slipway import hosting
 from jupyter_slipway.files import atomic_write, private_directory
 from jupyter_slipway.hosting import Record
-from jupyter_slipway.kernels.host import CONFIG, ENDED, Config
+from jupyter_slipway.kernels.folder import CONFIG, ENDED, Config, Folder
 
 MODULE = "jupyter_slipway.kernels.host"
 ROOM = 107 - len("/k1000-4")
@@ -71,7 +71,7 @@ def start_anew(directory: Path, *, within: float = 60.0) -> Record:
         if found is not None and hosting.alive(found):
             return found
         sweep(directory)
-        config = Config.read(directory)
+        config = Folder(directory).config()
         if config.sockets:
             Path(config.sockets).mkdir(mode=0o700, exist_ok=True)
         return _spawned(directory, within)
@@ -115,7 +115,7 @@ def find(home: Path, kernel: str) -> Path | None:
     """The directory of a kernel, whether it lives or has ended."""
     for directory in reversed(directories(home)):
         with suppress(OSError, ValueError, TypeError):
-            if Config.read(directory).kernel == kernel:
+            if Folder(directory).config().kernel == kernel:
                 return directory
     return None
 

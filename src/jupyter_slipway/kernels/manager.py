@@ -33,7 +33,7 @@ from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts, rights
 from jupyter_slipway.kernels.channels import HostedClient
-from jupyter_slipway.kernels.host import Config
+from jupyter_slipway.kernels.folder import Config
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.offered import cluster_of
 from jupyter_slipway.kernels.people import asking

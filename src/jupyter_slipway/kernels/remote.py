@@ -31,7 +31,7 @@ from jupyter_slipway.errors import Conflict, SlipwayError, Unavailable
 from jupyter_slipway.files import atomic_write, private_directory
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.host import ATTACHMENT, CONFIG, ENDED, FACTS, Config
+from jupyter_slipway.kernels.folder import ATTACHMENT, CONFIG, ENDED, FACTS, Config
 from jupyter_slipway.kernels.link import RETRY, Link, connect
 from jupyter_slipway.kernels.manager import HostProvisioner
 from jupyter_slipway.kernels.offered import cluster_of, gpus_of
@@ -41,7 +41,22 @@ from jupyter_slipway.settings import local_user
 if TYPE_CHECKING:
     from jupyter_slipway.clusters.manager import Given, Manager
 
-SHIPPED = ("host", "process", "reader", "tail", "journal", "wire", "turns", "death")
+SHIPPED = (
+    "host",
+    "kernel",
+    "attached",
+    "folder",
+    "facts",
+    "lately",
+    "arena",
+    "process",
+    "reader",
+    "tail",
+    "journal",
+    "wire",
+    "turns",
+    "death",
+)
 """Modules of this package that the host is made of."""
 STARTUP = "_slipway_startup"
 RUN = "import sys; sys.path.insert(0, sys.argv[1] + '/host'); from jupyter_slipway.kernels.host import main; main()"

@@ -39,6 +39,19 @@ class Turn:
         """Both the reply and the end of its outputs are here."""
         return bool(self.status) and self.idle
 
+    def told(self) -> dict[str, Any]:
+        """What others are told of it."""
+        first = next((line for line in self.code.splitlines() if line.strip()), "")
+        told: dict[str, Any] = {
+            "id": self.id,
+            "person": self.person,
+            "session": self.session,
+            "cell": self.cell,
+            "line": first[:200],
+        }
+        times = {"queued_at": self.queued_at, "started_at": self.started_at}
+        return told | times | {"count": self.count, "asks": self.asks}
+
 
 class Turns:
     def __init__(self) -> None:

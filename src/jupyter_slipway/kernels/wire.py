@@ -8,8 +8,10 @@ text. Standard library only: it also runs where we are not installed.
 from __future__ import annotations
 
 import json
+import secrets
 import struct
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -161,6 +163,17 @@ class Message:
 
     def with_header(self, header: dict[str, Any]) -> Message:
         return Message(pack(self.channel, [encode(header), *self.parts[1:]]), self.number)
+
+
+def new_header(kind: str, session: str) -> dict[str, Any]:
+    """Of a message of our own making."""
+    header = {"msg_id": secrets.token_hex(16), "msg_type": kind, "username": "slipway", "session": session}
+    return header | {"date": now(), "version": "5.3"}
+
+
+def now() -> str:
+    """As headers have it."""
+    return datetime.now(UTC).isoformat()
 
 
 def message(
