@@ -13,6 +13,12 @@ def atomic_write(path: Path, content: bytes) -> None:
 
     jupyter_server's own `atomic_writing` truncates in place; a kill in between leaves an empty file.
     """
+    write_whole(path, content)
+    sync_directory(path.parent)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """As `atomic_write`, for who calls `sync_directory` once after many: until then a power cut may undo it."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
@@ -23,7 +29,6 @@ def atomic_write(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
 
 
 def sync_directory(folder: Path) -> None:

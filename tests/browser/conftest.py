@@ -18,6 +18,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.people import Person
 from tests.ports import free_port
 from tests.waiting import PATIENCE
 
@@ -150,6 +151,32 @@ def _note(page, message) -> None:
     # That a plugin took long to activate says how busy the machine is.
     if message.type in ("error", "warning") and "slipway" in where.lower() and "ms to activate" not in where:
         page.errors.append(where)
+
+
+@pytest.fixture
+def somebody(browser, server):
+    """Somebody's browser, by name, at the `server` of the test's own file."""
+    there: list[Person] = []
+
+    def browser_of(name: str) -> Person:
+        there.append(Person(browser, server, name))
+        return there[-1]
+
+    yield browser_of
+    for one in there:
+        one.close()
+
+
+@pytest.fixture
+def person(somebody):
+    """Opens a notebook in somebody's browser, and waits for its kernel."""
+
+    def opened(name: str, path: str) -> Person:
+        made = somebody(name)
+        made.open(path)
+        return made
+
+    return opened
 
 
 CELLS = (

@@ -45,21 +45,17 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def people(browser, server):
-    """Asks for a person's page by name."""
-    there: list[Person] = []
+def people(somebody):
+    """Opens a file in somebody's page; no kernel is waited for."""
 
     def person(name: str, path: str) -> Person:
-        made = Person(browser, server, name)
-        there.append(made)
+        made = somebody(name)
         made.visit(path)
         if path.endswith(".ipynb"):
             made.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         return made
 
-    yield person
-    for one in there:
-        one.close()
+    return person
 
 
 def picture(colour: str) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,6 @@ SLOW = 90_000
 """Milliseconds that a step may take on a busy machine."""
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 TICKS = "import time\nfor tick in range({count}):\n    print('tick', tick, flush=True)\n    time.sleep(0.3)"
-Open = Callable[..., Person]
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["apart", "together"])
@@ -34,20 +32,6 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Without jupyter-collaboration each page has a document of its own; with it they share one."""
     with lab_server(tmp_path_factory.mktemp("lab"), together=request.param) as found:
         yield found
-
-
-@pytest.fixture
-def person(browser: Any, server: LabServer) -> Iterator[Open]:
-    opened: list[Person] = []
-
-    def open_(name: str, path: str) -> Person:
-        opened.append(Person(browser, server, name))
-        opened[-1].open(path)
-        return opened[-1]
-
-    yield open_
-    for one in opened:
-        one.close()
 
 
 def ticks(who: Person, number: int) -> list[int]:

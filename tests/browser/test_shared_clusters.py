@@ -7,7 +7,7 @@ import json
 import os
 import re
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,20 +94,6 @@ def engine(server: LabServer, request: pytest.FixtureRequest) -> Iterator[str]:
     yield request.param
     for cluster in ask(server, "GET", "clusters")["items"]:
         ask(server, "DELETE", f"clusters/{cluster['name']}", person=cluster["owner"])
-
-
-@pytest.fixture
-def person(browser: Any, server: LabServer) -> Iterator[Callable[..., Person]]:
-    opened: list[Person] = []
-
-    def open_(name: str, path: str) -> Person:
-        opened.append(Person(browser, server, name))
-        opened[-1].open(path)
-        return opened[-1]
-
-    yield open_
-    for one in opened:
-        one.close()
 
 
 def chip(who: Person) -> Any:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_slipway.files import sync_directory
+from jupyter_slipway.files import sync_directory, write_whole
 from jupyter_slipway.notebooks.layout import blob_path
 
 FRESH = 3600.0
@@ -30,7 +29,7 @@ class Blobs:
             path = blob_path(self._store, digest)
             if not self.keep(digest, len(content)):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write(path, content)
+                write_whole(path, content)
                 touched.add(path.parent)
         for folder in touched:
             sync_directory(folder)
@@ -64,16 +63,3 @@ class Blobs:
 
 def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{secrets.token_hex(8)}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
