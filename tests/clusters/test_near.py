@@ -16,9 +16,9 @@ from jupyter_slipway import hosting
 from jupyter_slipway.clusters.placement import Spot, Wanted, choose
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.folder import FACTS
+from jupyter_slipway.kernels.host.folder import FACTS
+from jupyter_slipway.kernels.host.wire import Message
 from jupyter_slipway.kernels.remote import RemoteLink
-from jupyter_slipway.kernels.wire import Message
 from jupyter_slipway.runs import runner
 from tests.clusters.backends import a_scheduler
 from tests.kernels.servers import NO_POOL, Page, Server, in_loop, serving

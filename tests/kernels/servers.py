@@ -21,8 +21,8 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.host.wire import Message, message
 from jupyter_slipway.kernels.link import Link
-from jupyter_slipway.kernels.wire import Message, message
 from tests.ports import free_port
 from tests.waiting import PATIENCE
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_slipway.kernels import death
-from jupyter_slipway.kernels.death import Group, Watch
+from jupyter_slipway.kernels.host import death
+from jupyter_slipway.kernels.host.death import Group, Watch
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from jupyter_slipway.db import Database
 from jupyter_slipway.errors import NotFound
 from jupyter_slipway.kernels.executions import Executions, binds, estimate, waits
-from jupyter_slipway.kernels.folder import FACTS
+from jupyter_slipway.kernels.host.folder import FACTS
 from jupyter_slipway.kernels.model import ExecutionStatus
 
 ABOUT = {"kernel": "k", "spec": "python3", "owner": "ada", "path": "/a.ipynb"}

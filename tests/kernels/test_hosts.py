@@ -17,8 +17,8 @@ from jupyter_slipway import hosting
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.facts import Facts
-from jupyter_slipway.kernels.folder import CONFIG, ENDED, FACTS, Config
+from jupyter_slipway.kernels.host.facts import Facts
+from jupyter_slipway.kernels.host.folder import CONFIG, ENDED, FACTS, Config
 from tests.waiting import eventually
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_slipway.kernels import journal as journals
-from jupyter_slipway.kernels.journal import Journal, frames
-from jupyter_slipway.kernels.tail import Tail
-from jupyter_slipway.kernels.wire import MESSAGE, Parser
+from jupyter_slipway.kernels.host import journal as journals
+from jupyter_slipway.kernels.host.journal import Journal, frames
+from jupyter_slipway.kernels.host.tail import Tail
+from jupyter_slipway.kernels.host.wire import MESSAGE, Parser
 
 
 def written(journal: Journal | Tail, count: int, size: int = 10) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.folder import FACTS
+from jupyter_slipway.kernels.host.folder import FACTS
 from tests.kernels.servers import Page, Server, in_loop, serving
 from tests.waiting import soon
 

@@ -16,8 +16,8 @@ from jupyter_slipway import hosting
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import outbox
+from jupyter_slipway.kernels.host.wire import CALL, FACT, MESSAGE, Frame, Message, Parser, call, encode, message
 from jupyter_slipway.kernels.link import Link
-from jupyter_slipway.kernels.wire import CALL, FACT, MESSAGE, Frame, Message, Parser, call, encode, message
 from tests.kernels.servers import in_loop
 from tests.waiting import soon
 

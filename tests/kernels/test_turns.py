@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_slipway.kernels.turns import Turn, Turns
+from jupyter_slipway.kernels.host.turns import Turn, Turns
 
 
 def a_turn(identity: str, person: str = "ada", session: str = "", *, stops: bool = True) -> Turn:

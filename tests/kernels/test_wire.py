@@ -7,7 +7,7 @@ import random
 import pytest
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
 
-from jupyter_slipway.kernels.wire import Frame, Message, Parser, message, pack, unpack
+from jupyter_slipway.kernels.host.wire import Frame, Message, Parser, message, pack, unpack
 
 PARTS = [b'{"msg_type":"x"}', b"{}", b"{}", b'{"a":1}', b"\0\1\2", b""]
 

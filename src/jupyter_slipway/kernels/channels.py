@@ -13,8 +13,8 @@ from typing import Any
 from jupyter_client.session import Session
 
 from jupyter_slipway.errors import Unavailable
+from jupyter_slipway.kernels.host.wire import Message, encode, pack
 from jupyter_slipway.kernels.link import Link
-from jupyter_slipway.kernels.wire import Message, encode, pack
 
 
 class Channel:

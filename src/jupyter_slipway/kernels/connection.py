@@ -20,11 +20,11 @@ from tornado import web
 
 from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.kernels import rights
+from jupyter_slipway.kernels.host.wire import MESSAGE, Message, encode, pack
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.outlet import Outlet
 from jupyter_slipway.kernels.people import person_of
 from jupyter_slipway.kernels.rights import Action, Role
-from jupyter_slipway.kernels.wire import MESSAGE, Message, encode, pack
 
 LARGEST = 200 << 20
 """Bytes of a message that a page may send."""

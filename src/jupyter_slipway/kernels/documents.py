@@ -23,9 +23,9 @@ from tornado.web import HTTPError
 
 from jupyter_slipway import hosting
 from jupyter_slipway.errors import Conflict, Forbidden, NotFound, SlipwayError, Unavailable
+from jupyter_slipway.kernels.host.wire import MESSAGE, Message, message, new_header
 from jupyter_slipway.kernels.link import SERVER, Link
 from jupyter_slipway.kernels.outputs import SHOWN, Displays, Output, Outputs, take
-from jupyter_slipway.kernels.wire import MESSAGE, Message, message, new_header
 
 SESSION = "document/"
 """What sessions of such runs begin with; the room's id follows, so that a server that comes after us finds it."""

@@ -19,7 +19,7 @@ from sqlalchemy import RowMapping, select
 
 from jupyter_slipway.db import Database, tables
 from jupyter_slipway.errors import NotFound
-from jupyter_slipway.kernels.folder import FACTS
+from jupyter_slipway.kernels.host.folder import FACTS
 from jupyter_slipway.kernels.model import Execution, ExecutionPage, ExecutionStatus
 
 EXECUTION, KERNEL = tables.execution, tables.kernel

@@ -18,9 +18,11 @@ from msgspec import Struct
 from jupyter_slipway.db import Database, tables
 from jupyter_slipway.errors import Conflict, Forbidden, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.events import Changed, Events
-from jupyter_slipway.kernels import hosts, journal, rights
+from jupyter_slipway.kernels import hosts, rights
 from jupyter_slipway.kernels.executions import Executions, binds, estimate, moment, waits
-from jupyter_slipway.kernels.folder import Config, Folder
+from jupyter_slipway.kernels.host import journal
+from jupyter_slipway.kernels.host.folder import Config, Folder
+from jupyter_slipway.kernels.host.wire import MESSAGE, Frame, Message
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.model import (
     Asked,
@@ -38,7 +40,6 @@ from jupyter_slipway.kernels.model import (
     Waiting,
 )
 from jupyter_slipway.kernels.rights import Action, Role
-from jupyter_slipway.kernels.wire import MESSAGE, Frame, Message
 from jupyter_slipway.web import Asker
 
 PAGE = 4 << 20

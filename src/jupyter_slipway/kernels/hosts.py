@@ -25,7 +25,7 @@ import msgspec
 from jupyter_slipway import hosting
 from jupyter_slipway.files import atomic_write, private_directory
 from jupyter_slipway.hosting import Record
-from jupyter_slipway.kernels.folder import CONFIG, ENDED, Config, Folder
+from jupyter_slipway.kernels.host.folder import CONFIG, ENDED, Config, Folder
 
 MODULE = "jupyter_slipway.kernels.host"
 ROOM = 107 - len("/k1000-4")

@@ -20,8 +20,8 @@ from jupyter_slipway import hosting
 from jupyter_slipway.errors import Conflict, Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.host.wire import CALL, FACT, MESSAGE, Frame, Message, Parser, call, message, new_header
 from jupyter_slipway.kernels.outbox import Outbox
-from jupyter_slipway.kernels.wire import CALL, FACT, MESSAGE, Frame, Message, Parser, call, message, new_header
 
 PATIENCE = 20.0
 """Seconds that a host may take to answer."""

@@ -33,13 +33,13 @@ from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts, rights
 from jupyter_slipway.kernels.channels import HostedClient
-from jupyter_slipway.kernels.folder import Config
+from jupyter_slipway.kernels.host.folder import Config
+from jupyter_slipway.kernels.host.wire import Message
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.offered import cluster_of
 from jupyter_slipway.kernels.people import asking
 from jupyter_slipway.kernels.pool import Pool
 from jupyter_slipway.kernels.rights import Action, Role
-from jupyter_slipway.kernels.wire import Message
 from jupyter_slipway.settings import Settings, local_user
 
 if TYPE_CHECKING:

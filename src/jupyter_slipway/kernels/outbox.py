@@ -7,7 +7,7 @@ broke is handed over again, and the host passes over those that it knows.
 from __future__ import annotations
 
 from jupyter_slipway.errors import Unavailable
-from jupyter_slipway.kernels.wire import Message
+from jupyter_slipway.kernels.host.wire import Message
 
 LIMIT = 16 << 20
 """Bytes that may wait."""

@@ -17,7 +17,7 @@ from jupyter_slipway import hosting
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.folder import Config
+from jupyter_slipway.kernels.host.folder import Config
 from jupyter_slipway.kernels.link import Link
 
 LEASE = 5.0

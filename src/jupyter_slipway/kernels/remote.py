@@ -31,35 +31,21 @@ from jupyter_slipway.errors import Conflict, SlipwayError, Unavailable
 from jupyter_slipway.files import atomic_write, private_directory
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.folder import ATTACHMENT, CONFIG, ENDED, FACTS, Config
+from jupyter_slipway.kernels.host.folder import ATTACHMENT, CONFIG, ENDED, FACTS, Config
+from jupyter_slipway.kernels.host.wire import FACT, Frame
 from jupyter_slipway.kernels.link import RETRY, Link, connect
 from jupyter_slipway.kernels.manager import HostProvisioner
 from jupyter_slipway.kernels.offered import cluster_of, gpus_of
-from jupyter_slipway.kernels.wire import FACT, Frame
 from jupyter_slipway.settings import local_user
 
 if TYPE_CHECKING:
     from jupyter_slipway.clusters.manager import Given, Manager
 
-SHIPPED = (
-    "host",
-    "kernel",
-    "attached",
-    "folder",
-    "facts",
-    "lately",
-    "arena",
-    "process",
-    "reader",
-    "tail",
-    "journal",
-    "wire",
-    "turns",
-    "death",
-)
-"""Modules of this package that the host is made of."""
 STARTUP = "_slipway_startup"
-RUN = "import sys; sys.path.insert(0, sys.argv[1] + '/host'); from jupyter_slipway.kernels.host import main; main()"
+RUN = (
+    "import sys; sys.path.insert(0, sys.argv[1] + '/host');"
+    " from jupyter_slipway.kernels.host.__main__ import main; main()"
+)
 ARGV = ["-c", RUN, beside.MARK]
 PLACE_WITHIN = 90.0
 REACH_WITHIN = 10.0
@@ -136,7 +122,7 @@ async def start(home: Path, clusters: Callable[[], Awaitable[Manager]] | None, c
 def program(config: Config, given: Given) -> dict[str, str]:
     """The files that a host is made of, by name in its directory."""
     here = Path(__file__).parent
-    files = {f"host/jupyter_slipway/kernels/{name}.py": (here / f"{name}.py").read_text() for name in SHIPPED}
+    files = {f"host/jupyter_slipway/kernels/host/{path.name}": path.read_text() for path in here.glob("host/*.py")}
     files |= {"host/jupyter_slipway/__init__.py": "", "host/jupyter_slipway/kernels/__init__.py": ""}
     files[f"lib/{STARTUP}.py"] = (here / "startup.py").read_text()
     cluster = given.cluster.name

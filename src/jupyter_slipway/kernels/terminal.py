@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from jupyter_slipway.errors import Forbidden, NotFound, Unavailable
 from jupyter_slipway.kernels import hosts, rights
+from jupyter_slipway.kernels.host.wire import Message, message
 from jupyter_slipway.kernels.link import Link
-from jupyter_slipway.kernels.wire import Message, message
 from jupyter_slipway.settings import Settings, local_user
 
 PROTOCOL = "v1.kernel.websocket.jupyter.org"

@@ -1,6 +1,6 @@
 """Why a kernel's process ended, in words a person can act on.
 
-Asked by the host, which has watched the process's memory. Standard library only.
+Asked by the host, which has watched the process's memory.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A kernel's process and the only client of its sockets, which lie in a private folder: no ports, no key on a wire.
 
-Driven by the host. Standard library and pyzmq only: it also runs where we are not installed.
+Driven by the host.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """The journal, with its newest frames in memory: who is a little behind costs no reading of files.
 
-Kept by the host. Standard library only.
+Kept by the host.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jupyter_slipway.kernels.journal import CHUNK, Journal
+from jupyter_slipway.kernels.host.journal import CHUNK, Journal
 
 KEPT = 4 << 20
 """Bytes."""

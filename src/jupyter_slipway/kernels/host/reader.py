@@ -1,7 +1,7 @@
 """One that is attached to a kernel's host: it is told from a number on, as fast as it reads, and holds up nobody.
 
 Made by the host for each connection. A slow one costs no memory: its place in the journal waits for it. What was
-rotated away meanwhile is told as a gap. Standard library only.
+rotated away meanwhile is told as a gap.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
-from jupyter_slipway.kernels.wire import FACT, HEADER, Frame, Parser, call, encode
+from jupyter_slipway.kernels.host.wire import FACT, HEADER, Frame, Parser, call, encode
 
 BUFFER = 1 << 20
 """Bytes that may wait in the system's hands before we wait."""

@@ -2,7 +2,7 @@
 
 A frame is `u32 length | u8 kind | u64 number | payload`. A message's payload is what JupyterLab's own websocket
 protocol (v1.kernel.websocket.jupyter.org) carries, so that host, journal, server and page hand on one and the same
-text. Standard library only: it also runs where we are not installed.
+text.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Those attached to a kernel's host: they are told what is new, ask, and say who is here through them.
 
-Kept by the host. Standard library only.
+Kept by the host.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_slipway.kernels.folder import Config
-from jupyter_slipway.kernels.reader import Past, Reader
-from jupyter_slipway.kernels.wire import CALL, MESSAGE, Frame, Message
+from jupyter_slipway.kernels.host.folder import Config
+from jupyter_slipway.kernels.host.reader import Past, Reader
+from jupyter_slipway.kernels.host.wire import CALL, MESSAGE, Frame, Message
 
 Call = Callable[[dict[str, Any]], Coroutine[Any, Any, Any]]
 

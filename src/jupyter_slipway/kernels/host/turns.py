@@ -1,6 +1,6 @@
 """Whose turn it is: one execution at a time, and one person's error drops nobody else's.
 
-Pure: the host tells what came, and does what is answered. Standard library only.
+Pure: the host tells what came, and does what is answered.
 """
 
 from __future__ import annotations

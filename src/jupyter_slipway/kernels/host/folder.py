@@ -1,6 +1,6 @@
 """The files in the folder of a kernel's host: what it was started for, how it is found, how it ended.
 
-Written by the host, read by servers through `hosts`. Standard library only: it also runs where we are not installed.
+Written by the host, read by servers through `hosts`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from jupyter_slipway.kernels import journal
-from jupyter_slipway.kernels.wire import encode
+from jupyter_slipway.kernels.host import journal
+from jupyter_slipway.kernels.host.wire import encode
 
 CONFIG, RECORD, ENDED, FACTS, ATTACHMENT, LOG = (
     "config.json",

@@ -1,8 +1,4 @@
-"""One process a kernel: owns it, writes down all that is said, tells the servers that are attached.
-
-Started by `hosts`, found again by its record; attached to by `link`. It needs no server to live: cells that wait
-go on. Standard library and pyzmq only: it also runs where we are not installed.
-"""
+"""What a host is: it owns a kernel, writes down all that is said, tells the servers that are attached."""
 
 from __future__ import annotations
 
@@ -13,18 +9,17 @@ import shutil
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from jupyter_slipway.kernels import journal as journals
-from jupyter_slipway.kernels.arena import give_memory_back, keep_memory_in_one_arena
-from jupyter_slipway.kernels.attached import Attached, Call, Refused
-from jupyter_slipway.kernels.facts import Facts
-from jupyter_slipway.kernels.folder import Config, Folder
-from jupyter_slipway.kernels.kernel import Kernel
-from jupyter_slipway.kernels.lately import Lately
-from jupyter_slipway.kernels.tail import Tail
-from jupyter_slipway.kernels.wire import FACT, MESSAGE, encode
+from jupyter_slipway.kernels.host.arena import give_memory_back
+from jupyter_slipway.kernels.host.attached import Attached, Call, Refused
+from jupyter_slipway.kernels.host.facts import Facts
+from jupyter_slipway.kernels.host.folder import Config, Folder
+from jupyter_slipway.kernels.host.journal import Journal
+from jupyter_slipway.kernels.host.kernel import Kernel
+from jupyter_slipway.kernels.host.lately import Lately
+from jupyter_slipway.kernels.host.tail import Tail
+from jupyter_slipway.kernels.host.wire import FACT, MESSAGE, encode
 
 TICK = 1.0
 
@@ -34,7 +29,7 @@ class Host:
         self.folder, self.config = folder, config
         self._token, self._nonce = secrets.token_hex(16), secrets.token_hex(8)
         self._endpoint = ""
-        self._journal = journals.Journal(folder.path / "journal", limit=config.limit, segment=config.segment)
+        self._journal = Journal(folder.path / "journal", limit=config.limit, segment=config.segment)
         self._past = Tail(self._journal)
         self._facts = Facts(folder.path)
         self._lately = Lately(lambda: self._journal.last)
@@ -270,21 +265,3 @@ class Host:
         if asked.get("run"):
             await self.kernel.run_silently(asked["run"])
         self.changed()
-
-
-def main() -> None:
-    os.umask(0o077)
-    keep_memory_in_one_arena()
-    folder = Folder(Path(sys.argv[1]))
-    try:
-        asyncio.run(_run(folder))
-    except OSError as error:
-        sys.exit(f"{error.strerror or error}: {error.filename or ''}")
-
-
-async def _run(folder: Folder) -> None:
-    await Host(folder, folder.config()).run()
-
-
-if __name__ == "__main__":
-    main()

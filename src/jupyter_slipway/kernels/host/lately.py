@@ -1,6 +1,6 @@
 """What each page has seen, and which executions of late it may lack when it comes back.
 
-Kept by the host. Standard library only.
+Kept by the host.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Memory that glibc keeps, given back. Standard library only."""
+"""Memory that glibc keeps, given back."""
 
 from __future__ import annotations
 

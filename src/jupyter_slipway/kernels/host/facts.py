@@ -1,7 +1,6 @@
 """What became of each execution, as a kernel's host writes it down: one line of JSON for each fact.
 
 Apart from the messages, so that it is still there when those were rotated away. `executions` reads it.
-Standard library only.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jupyter_slipway.kernels.folder import FACTS
-from jupyter_slipway.kernels.wire import encode
+from jupyter_slipway.kernels.host.folder import FACTS
+from jupyter_slipway.kernels.host.wire import encode
 
 LIMIT = 32 << 20
 """Bytes of a file; the one before it is kept."""

@@ -1,6 +1,6 @@
 """A kernel's process and the queue before it: started, asked, restarted; answered for when it cannot.
 
-Owned by the host. Standard library and pyzmq only: it also runs where we are not installed.
+Owned by the host.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from jupyter_slipway.kernels.attached import Refused
-from jupyter_slipway.kernels.death import Watch
-from jupyter_slipway.kernels.folder import Config, Folder
-from jupyter_slipway.kernels.lately import Lately
-from jupyter_slipway.kernels.process import KernelProcess
-from jupyter_slipway.kernels.turns import Turn, Turns
-from jupyter_slipway.kernels.wire import Message, encode, message, new_header, now, pieces
+from jupyter_slipway.kernels.host.attached import Refused
+from jupyter_slipway.kernels.host.death import Watch
+from jupyter_slipway.kernels.host.folder import Config, Folder
+from jupyter_slipway.kernels.host.lately import Lately
+from jupyter_slipway.kernels.host.process import KernelProcess
+from jupyter_slipway.kernels.host.turns import Turn, Turns
+from jupyter_slipway.kernels.host.wire import Message, encode, message, new_header, now, pieces
 
 OURS = "slipway-host"
 """The session of what the host itself asks: told to nobody."""

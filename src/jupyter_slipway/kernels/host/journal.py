@@ -2,7 +2,6 @@
 
 Written by the host; read by it for who comes late, and by a server when the host has ended. A directory of segments,
 each named by its first number; the oldest go when all are too large. Not synced: it outlives processes, not power.
-Standard library only: it also runs where we are not installed.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
-from jupyter_slipway.kernels.wire import HEADER, Frame
+from jupyter_slipway.kernels.host.wire import HEADER, Frame
 
 SEGMENT = 16 << 20
 """Bytes after which a new segment begins."""
