@@ -55,6 +55,25 @@ export function Button(props: {
   );
 }
 
+/** A sentence in which names and commands stand between backticks. */
+export function Prose({ text }: { text: string }): JSX.Element {
+  // Each odd piece stood between two; a last one alone is what it is.
+  const pieces = text.split(/`([^`]+)`/);
+  return (
+    <>
+      {pieces.map((piece, index) =>
+        index % 2 ? (
+          <code key={index} className="slipway-Code">
+            {piece}
+          </code>
+        ) : (
+          piece
+        )
+      )}
+    </>
+  );
+}
+
 /** A labelled bar; the figure is text, so it never depends on colour alone. */
 export function Meter(props: { label: string; value: number; text: string }): JSX.Element {
   const value = Math.max(0, Math.min(1, props.value));
@@ -173,8 +192,13 @@ export function Problem(props: { error: ApiError; retry?: () => void }): JSX.Ele
   return (
     <div className="slipway-Banner" data-kind="error" role="alert">
       <p>
-        {error.status === 0 ? trans.__('The server cannot be reached.') : error.message}
-        {error.hint && <span className="slipway-Dim"> {error.hint}</span>}
+        {error.status === 0 ? trans.__('The server cannot be reached.') : <Prose text={error.message} />}
+        {error.hint && (
+          <span className="slipway-Dim">
+            {' '}
+            <Prose text={error.hint} />
+          </span>
+        )}
       </p>
       {props.retry && <Button onClick={props.retry}>{trans.__('Retry')}</Button>}
     </div>
