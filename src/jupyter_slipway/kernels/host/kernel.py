@@ -319,13 +319,14 @@ class Kernel:
         self._session = header.get("session") or self._session
         self._told.said(*pieces(channel, parts))
         turn = self.turns.running
-        if turn is None:
-            return
-        if of != turn.id:
-            if kind == "status" and json.loads(parts[3]).get("execution_state") == "idle":
-                # A page takes the last that it hears for the kernel's state; this was a subshell's, or the debugger's.
-                self._say("iopub", "status", {"execution_state": "busy"}, turn.header)
-            return
+        if turn is not None and of == turn.id:
+            self._follow(turn, kind, parts)
+        elif turn is not None and kind == "status" and _says_idle(parts):
+            # A page takes the last that it hears for the kernel's state; this was a subshell's, or the debugger's.
+            self._say("iopub", "status", {"execution_state": "busy"}, turn.header)
+
+    def _follow(self, turn: Turn, kind: str, parts: list[bytes]) -> None:
+        """What is said of the execution that runs."""
         if kind == "execute_reply":
             content = json.loads(parts[3])
             turn.status = content.get("status", "error")
@@ -336,7 +337,7 @@ class Kernel:
             self._told.changed()
         elif kind == "execute_input":
             turn.count = json.loads(parts[3]).get("execution_count")
-        elif kind == "status" and json.loads(parts[3]).get("execution_state") == "idle":
+        elif kind == "status" and _says_idle(parts):
             turn.idle = True
             if not turn.status:
                 asyncio.get_running_loop().call_later(LATE_REPLY, self._unanswered, turn)
@@ -519,3 +520,7 @@ class Kernel:
     def _say(self, channel: str, kind: str, content: dict[str, Any], parent: dict[str, Any]) -> None:
         """In the kernel's place."""
         self._told.said(message(channel, new_header(kind, self._session), parent, content))
+
+
+def _says_idle(status: list[bytes]) -> bool:
+    return bool(json.loads(status[3]).get("execution_state") == "idle")
