@@ -17,7 +17,8 @@ from jupyter_slipway.errors import Unprocessable
 from jupyter_slipway.publish.effects import analyse, first_line
 from jupyter_slipway.publish.facts import Statement
 from jupyter_slipway.publish.plain import parsed
-from jupyter_slipway.publish.slice import Step, place
+from jupyter_slipway.publish.reasons import place
+from jupyter_slipway.publish.slice import Step
 
 INDENT = "    "
 LONG_STRING = re.compile(r"\"\"\"|\'\'\'|\\\n")
