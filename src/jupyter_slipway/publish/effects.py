@@ -1,7 +1,7 @@
 """What each statement of a cell reads, binds and changes. Read from its text alone, so that it can be remembered.
 
-Called by `slice`, which joins the statements of all cells; `plain` first makes a cell plain Python. Facts about other
-cells (is `pd` a module? does `f` change its argument?) are left open here as `Call`s, and settled in `slice`.
+Called by `walk`, which joins the statements of all cells; `plain` first makes a cell plain Python. Facts about other
+cells (is `pd` a module? does `f` change its argument?) are left open here as `Call`s, and settled in `walk`.
 """
 
 from __future__ import annotations
