@@ -49,16 +49,31 @@ def test_what_cannot_be_read_is_refused_and_not_saved_over(
     assert server.ask("get", "a.py", content=False)["size"] == len(content)
 
 
-def test_a_notebook_that_git_left_in_conflict_says_where_to_settle_it(server: Server) -> None:
-    whole = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]))
-    conflicted = whole.replace('"cells": [', '"cells": [\n<<<<<<< HEAD\n=======\n>>>>>>> dev')
-    file = server.root / "clash.ipynb"
-    file.write_text(conflicted)
+WHOLE = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]))
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "todo"),
+    [
+        (WHOLE.replace('"cells": [', '"cells": [\n<<<<<<< HEAD\n=======\n>>>>>>> dev'), "marks", "'Resolve Merge of"),
+        (WHOLE.replace('"x = 1"', '"x = 1'), "a.ipynb, line 10: no JSON goes on like this", "text editor"),
+        (WHOLE[:-30] + "\0", "a.ipynb, line ", "text editor"),
+        (WHOLE.replace("x = 1", "x = '\udce4'"), "a.ipynb, line 10: byte 0xe4 is not UTF-8", "iconv"),
+        ("", "a.ipynb is empty", "make a new notebook"),
+        ("[1, 2]", "not of a notebook", "earlier version"),
+    ],
+    ids=["conflict", "not JSON", "NUL", "not UTF-8", "empty", "no notebook"],
+)
+def test_an_ipynb_that_is_none_is_refused_with_what_to_do(server: Server, content: str, said: str, todo: str) -> None:
+    file = server.root / "a.ipynb"
+    file.write_text(content, errors="surrogateescape")
+    before = file.read_bytes()
 
     with pytest.raises(HTTPError) as refused:
-        server.ask("get", "clash.ipynb")
-    assert (refused.value.status_code, "Resolve Merge of Notebook" in refused.value.log_message) == (400, True)
-    assert file.read_text() == conflicted
+        server.open("a.ipynb")
+    assert (refused.value.status_code, file.read_bytes()) == (400, before)
+    assert said in refused.value.log_message
+    assert todo in refused.value.log_message
 
 
 @pytest.mark.parametrize(
@@ -104,6 +119,26 @@ def test_an_ipynb_too_large_is_refused(server: Server) -> None:
         server.open("b.ipynb")
 
     assert refused.value.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.ipynb"])
+def test_more_cells_than_a_server_can_hold_are_refused(server: Server, name: str) -> None:
+    file = server.root / name
+    if name == "a.py":
+        file.write_text("# %%\nx = 1\n\n" * 100_000)
+    else:
+        cell = '{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": ""}'
+        file.write_text(
+            f'{{"nbformat": 4, "nbformat_minor": 4, "metadata": {{}}, "cells": [{", ".join([cell] * 20_001)}]}}'
+        )
+    before = file.read_bytes()
+
+    with pytest.raises(HTTPError) as refused:
+        server.open(name)
+
+    assert refused.value.status_code == 400
+    assert "Up to 20,000 are opened. Open it with the text editor" in refused.value.log_message
+    assert file.read_bytes() == before
 
 
 @pytest.mark.slow

@@ -260,3 +260,28 @@ def test_publishing_knows_an_unnamed_cell_by_the_same_id_after_an_edit(server: S
     after = [cell.id for cell in read_notebook(notebook).cells]
 
     assert before == after == [ids(server.open("a.py"))[place] for place in (0, 2)]
+
+
+def test_a_page_hears_of_outputs_that_another_server_kept(server: Server, notebook: Path, home: Path) -> None:
+    def heard() -> str:
+        return str(server.ask("get", "a.py", content=False, type="notebook", require_hash=True)["outputs"])
+
+    mine = server.save("a.py", server.open("a.py"))
+    before = heard()
+    other = Server(server.root, home)
+    other.run("a.py", other.open("a.py"), count=2)
+
+    after = heard()
+    assert (mine["outputs"] == before, after == before) == (True, False)
+    assert shown(server.open("a.py"))[0] == "x = 1 gave 2\n"
+    assert heard() == after
+
+
+def test_two_people_who_only_open_a_notebook_write_nothing(server: Server, notebook: Path, tmp_path: Path) -> None:
+    server.run("a.py", server.open("a.py"))
+    other = Server(server.root, tmp_path.with_name("anothers"))
+    heard = []
+    for one in (other, server, other, server):
+        assert shown(one.open("a.py"))[0] == "x = 1 gave 1\n"
+        heard.append(one.ask("get", "a.py", content=False, type="notebook", require_hash=True)["outputs"])
+    assert len(set(heard)) == 1

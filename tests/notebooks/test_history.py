@@ -333,3 +333,14 @@ def test_what_a_kernel_says_of_itself_is_no_change_of_a_text(folder: Folder, ask
     server.save("a.py", opened)
     _, found = ask("POST", "/notebooks/diff", {"path": "a.py", "base": "HEAD"})
     assert "language_info" not in json.dumps(found["diff"])
+
+
+def test_the_kernel_that_a_text_notebook_was_opened_with_is_no_change(folder: Folder, ask: Ask) -> None:
+    folder.commit("a.py", percent("x = 1", "y = 2"))
+    _, told = ask("POST", "/notebooks/diff", {"path": "a.py", "base": "HEAD"})
+    opened = told["base"]
+    opened["metadata"] |= {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+
+    _, found = ask("POST", "/notebooks/diff", {"path": "a.py", "base": "HEAD", "contents": {"other": opened}})
+
+    assert (found["same"], found["diff"]) == (True, [])

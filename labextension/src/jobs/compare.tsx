@@ -75,7 +75,9 @@ export function ComparePage(props: {
         <div className="slipway-Head-title">
           <h2>{job}</h2>
           {choice('old', trans.__('Older version'))}
-          <span aria-hidden="true">→</span>
+          <span aria-hidden="true" className="slipway-Arrow">
+            →
+          </span>
           {choice('new', trans.__('Newer version'))}
         </div>
       </div>

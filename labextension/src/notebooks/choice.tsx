@@ -47,6 +47,10 @@ export async function statesOf(context: Context, path: string, open: boolean): P
   if (production) {
     const { commit, job, version } = production;
     const label = trans.__('%1, version %2', job, version);
+    // One value has one name: the commit is in the list once, as what it means most.
+    for (const group of groups) {
+      group.states = group.states.filter(({ value }) => value !== commit);
+    }
     groups.push({ label: trans.__('In production'), states: [{ value: commit, label }] });
   }
   return groups.filter(group => group.states.length);

@@ -20,6 +20,7 @@ type Act =
   | 'history'
   | 'cellHistory'
   | 'resolve'
+  | 'undoMerge'
   | 'share'
   | 'restore'
   | 'restoreCell';
@@ -32,6 +33,7 @@ const IN_PALETTE = [
   CommandIDs.notebookHistory,
   CommandIDs.cellHistory,
   CommandIDs.resolveNotebook,
+  CommandIDs.undoMerge,
   CommandIDs.shareNotebook
 ];
 
@@ -81,6 +83,7 @@ export function addComparing(
   });
   add(CommandIDs.cellHistory, trans.__('History of This Cell'), 'cellHistory', 'A_CLICKED_CELL');
   add(CommandIDs.resolveNotebook, trans.__('Resolve Merge of Notebook'), 'resolve');
+  add(CommandIDs.undoMerge, trans.__('Undo Last Merge with the Disk'), 'undoMerge');
   add(CommandIDs.shareNotebook, trans.__('Share Uncommitted Work on This Notebook'), 'share', 'A_NOTEBOOK', {
     isToggleable: true,
     isToggled: () => shared?.shares() ?? false

@@ -45,6 +45,7 @@ export class ConflictBars {
         continue;
       }
       const isHeld = bar?.contains(document.activeElement) ?? false;
+      this.isMine ||= bar?.dataset.state === 'conflict' && cell.node.contains(document.activeElement);
       bar?.remove();
       cell.node.classList.toggle('slipway-mod-conflict', found !== null);
       if (found) {
@@ -61,7 +62,12 @@ export class ConflictBars {
     // First: to save is to change, too.
     this.left = left;
     if (before && !left && this.isOfGit) {
-      this.isOfGit = false;
+      const { isMine } = this;
+      this.isOfGit = this.isMine = false;
+      if (!isMine) {
+        // Another page tells the one who settled it, or it was settled on disk.
+        return;
+      }
       this.saving = this.saving.then(() => this.done());
     }
   }
@@ -115,6 +121,7 @@ export class ConflictBars {
     if (now === undefined) {
       return;
     }
+    this.isMine = true;
     if (now) {
       this.taken.set(cell.model.id, { before, now, side });
       cell.model.sharedModel.setSource(now);
@@ -141,13 +148,20 @@ export class ConflictBars {
       return;
     }
     const line = gitAdd(this.contents.localPath(context.path));
-    Notification.success(trans.__('All conflicts are settled, and saved. Now tell git: %1', line), {
-      autoClose: 20_000,
-      actions: [{ label: trans.__('Copy'), callback: () => void navigator.clipboard.writeText(line) }]
-    });
+    Notification.dismiss(this.notice);
+    this.notice = Notification.success(
+      trans.__('All conflicts are settled, and saved. Now tell git: %1', line),
+      {
+        autoClose: 20_000,
+        actions: [{ label: trans.__('Copy'), callback: () => void navigator.clipboard.writeText(line) }]
+      }
+    );
   }
 
   private left = 0;
+  /** Whether it was this page that settled one. */
+  private isMine = false;
+  private notice = '';
   /** Whether git is to be told when the last one is settled. */
   private isOfGit = false;
   /** One after the other: what is saved while another save is written would be taken for what is on disk. */

@@ -181,6 +181,11 @@ export class NotebookDesk {
     );
   }
 
+  /** What the disk last changed against what was typed in a shared notebook: as its notice offers, by keyboard. */
+  undoMerge(args: Arguments): Promise<void> {
+    return comparing(this.context.api).undoMerge(this.path(args)).catch(refused);
+  }
+
   async restore(args: Arguments): Promise<void> {
     const { commands, overview, trans, api } = this.context;
     const path = String(args.path);

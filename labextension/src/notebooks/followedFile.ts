@@ -52,6 +52,8 @@ export abstract class FollowedFile<State, Answer extends Merged> {
           const sent = this.state();
           const model = await save({ ...options, content: this.content() });
           this.base = sent;
+          this.outputs = outputsOf(model);
+          this.saved();
           return model;
         });
         before = saved.catch(() => undefined);
@@ -79,6 +81,12 @@ export abstract class FollowedFile<State, Answer extends Merged> {
     const known = this.file.contentsModel?.hash;
     if (now?.hash && known && now.hash !== known && now.hash !== this.refused) {
       await this.take(true);
+    } else if (now && this.untouched) {
+      const outputs = outputsOf(now);
+      // At the first look they are what was opened.
+      if (this.outputs === null || outputs === this.outputs || (await this.take(true))) {
+        this.outputs = outputs;
+      }
     }
   }
 
@@ -87,20 +95,23 @@ export abstract class FollowedFile<State, Answer extends Merged> {
   /** The document as it is saved. */
   protected abstract content(): Contents.IModel['content'];
   protected abstract same(a: State, b: State): boolean;
-  /** `clean`: nothing was changed here since the file was read or saved. */
+  /** `clean`: nothing but the text was changed here since the file was read or saved. */
   protected abstract ask(path: string, base: State, mine: State, clean: boolean): Promise<Answer>;
   /** Makes the document what it becomes; returns what is on disk. */
   protected abstract use(answer: Answer): State;
   protected abstract readonly kind: Contents.ContentType;
   protected abstract readonly conflict: string;
 
-  /** Whether nothing was changed here since the file was read or saved. */
+  /** What is on disk is what was sent. */
+  protected saved(): void {}
+
+  /** Whether nothing that is followed besides the text was changed here since the file was read or saved. */
   protected get untouched(): boolean {
     return !this.file.model.dirty;
   }
 
-  /** `anew`: also the outputs on disk, if this page has none of its own. */
-  private async take(anew: boolean): Promise<void> {
+  /** `anew`: also the outputs on disk, if this page has none of its own. Returns whether it has those on disk now. */
+  private async take(anew: boolean): Promise<boolean> {
     const { file, context } = this;
     const path = this.contents.localPath(file.path);
     for (let tries = 0; tries < TRIES && !file.isDisposed; tries++) {
@@ -117,10 +128,10 @@ export abstract class FollowedFile<State, Answer extends Merged> {
             autoClose: false
           });
         }
-        return;
+        return false;
       }
       if (file.isDisposed || base !== this.base) {
-        return;
+        return false;
       }
       // Outputs that came meanwhile are this page's own.
       if (this.same(mine, this.state()) && (!clean || this.untouched)) {
@@ -133,9 +144,10 @@ export abstract class FollowedFile<State, Answer extends Merged> {
           Notification.warning(`${said} ${this.conflict}`, { autoClose: 8_000 });
         }
         await this.settle(answer.hash);
-        return;
+        return clean;
       }
     }
+    return false;
   }
 
   /** From here on this page has seen the file as it is on disk, if it is still what was taken over. */
@@ -155,6 +167,13 @@ export abstract class FollowedFile<State, Answer extends Merged> {
 
   /** What was on disk when the page and the disk last agreed. */
   private base: State;
+  /** Which outputs lie beside the text, as this page has seen them; null: not asked yet. */
+  private outputs: string | null = null;
   /** The hash of what could not be taken over: said once. */
   private refused = '';
+}
+
+/** Another word, when other outputs lie beside the same text; '' where the file holds its outputs itself. */
+function outputsOf(model: Contents.IModel): string {
+  return (model as { outputs?: string }).outputs ?? '';
 }

@@ -9,6 +9,7 @@ import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { FollowedFile } from './followedFile';
 import { tellOfRooms } from './rooms';
+import { explainUnreadable } from './unreadable';
 
 /** How a context ends lines when it saves; it has no public name. */
 interface Ended {
@@ -25,6 +26,7 @@ export async function followText(
   file: DocumentRegistry.Context
 ): Promise<void> {
   tellOfRooms(app, context);
+  explainUnreadable(app, context, file, false);
   if (followed.has(file)) {
     return;
   }

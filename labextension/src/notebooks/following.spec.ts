@@ -9,8 +9,8 @@ const ON_DISK = { output_type: 'stream', name: 'stdout', text: 'from disk\n' };
 const OURS = { output_type: 'stream', name: 'stdout', text: 'just run\n' };
 
 /** A page with one cell, whose file on disk has other outputs than it shows. */
-function page(whileTheServerAnswers: (model: ReturnType<typeof made>['model']) => void) {
-  const { model, panel, contents } = made();
+function page(whileTheServerAnswers: (model: ReturnType<typeof made>['model']) => void, hash = 'new') {
+  const { model, panel, contents, kept } = made(hash);
   const asked: boolean[] = [];
   const follow = async ({ clean }: { clean: boolean }) => {
     asked.push(clean);
@@ -22,10 +22,10 @@ function page(whileTheServerAnswers: (model: ReturnType<typeof made>['model']) =
     return { cells, base: [], said: {}, hash: 'new', conflicts: 0 };
   };
   const context = { api: { compare: { follow } }, trans: { __: String } } as unknown as Context;
-  return { page: new FollowedPage(context, panel.context as never, contents as never), model, asked };
+  return { page: new FollowedPage(context, panel.context as never, contents as never), model, asked, kept };
 }
 
-function made() {
+function made(hash: string) {
   const sharedModel = new YNotebook();
   sharedModel.insertCell(0, { cell_type: 'code', source: 'a', metadata: {}, outputs: [] });
   const model = { sharedModel, dirty: false, setMetadata: () => undefined };
@@ -38,8 +38,9 @@ function made() {
       saveState: { connect: () => undefined }
     }
   };
-  const contents = { localPath: (path: string) => path, get: async () => ({ hash: 'new' }) };
-  return { model, panel, contents };
+  const kept = { hash, outputs: 'own' };
+  const contents = { localPath: (path: string) => path, get: async () => kept };
+  return { model, panel, contents, kept };
 }
 
 const outputs = (of: YNotebook) => (of.cells[0] as ISharedCodeCell).getOutputs();
@@ -66,6 +67,18 @@ describe('a page that follows its file', () => {
     await followed.look();
 
     expect([asked, outputs(model.sharedModel)]).toEqual([[true, false], [OURS]]);
+  });
+
+  it('shows outputs that another server keeps for the same text', async () => {
+    const { page: followed, model, asked, kept } = page(() => undefined, 'old');
+
+    await followed.look();
+    expect(asked).toEqual([]);
+    kept.outputs = 'others';
+    await followed.look();
+    await followed.look();
+
+    expect([asked, outputs(model.sharedModel)]).toEqual([[true], [ON_DISK]]);
   });
 
   it('takes nothing from a cell that runs and has said nothing yet', async () => {

@@ -1,6 +1,6 @@
 /** Open notebooks go on with what changed on disk. */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import type { ISharedCodeCell } from '@jupyter/ydoc';
+import type { ISharedCodeCell, YNotebook } from '@jupyter/ydoc';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { INotebookModel, INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
@@ -12,25 +12,48 @@ import { FollowedFile } from './followedFile';
 import { markReadOnly } from './rights';
 import { tellOfRooms } from './rooms';
 import { takeOver } from './takeOver';
+import { explainUnreadable } from './unreadable';
 
 const OURS = 'slipway';
+/** What of a document's event is looked at. */
+interface DeepEvent {
+  path: readonly (string | number)[];
+  keys: ReadonlyMap<string, unknown>;
+}
 
-/** From here on, for each open notebook. */
-export function follow(app: JupyterFrontEnd, context: Context, notebooks: INotebookTracker): Promise<void> {
+/** From here on, for each open notebook; `first` may be closed again, because it could not be read. */
+export function follow(
+  app: JupyterFrontEnd,
+  context: Context,
+  notebooks: INotebookTracker,
+  first: NotebookPanel | null
+): Promise<void> {
   const { contents, serverSettings } = app.serviceManager;
   async function watch(panel: NotebookPanel): Promise<void> {
+    explainUnreadable(app, context, panel.context, true);
     await panel.context.ready;
     if (!panel.isDisposed && !panel.context.model.collaborative) {
       new FollowedPage(context, panel.context, contents).watch();
     }
   }
   tellOfRooms(app, context);
+  if (first && !notebooks.has(first)) {
+    explainUnreadable(app, context, first.context, true);
+  }
   notebooks.widgetAdded.connect((_, panel) => void watch(panel));
   notebooks.forEach(panel => void watch(panel));
   return markReadOnly(context, notebooks, serverSettings);
 }
 
 export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
+  constructor(context: Context, file: DocumentRegistry.Context, contents: Contents.IManager) {
+    super(context, file, contents);
+    const { ydoc } = this.model.sharedModel as YNotebook;
+    ydoc.getArray('cells').observeDeep(events => {
+      this.hasOwnOutputs ||= !this.isTaking && events.some(isOfOutputs);
+    });
+  }
+
   protected readonly kind = 'notebook';
 
   protected state(): CellInputs[] {
@@ -56,7 +79,12 @@ export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
   }
 
   protected use(answer: Followed): CellInputs[] {
-    takeOver(this.model.sharedModel, answer.cells);
+    this.isTaking = true;
+    try {
+      takeOver(this.model.sharedModel, answer.cells);
+    } finally {
+      this.isTaking = false;
+    }
     if (Object.keys(answer.said).length) {
       this.model.setMetadata(OURS, answer.said);
     }
@@ -69,10 +97,25 @@ export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
 
   protected get untouched(): boolean {
     const { cells } = this.model.sharedModel;
-    return super.untouched && !cells.some(cell => (cell as ISharedCodeCell).executionState === 'running');
+    return !this.hasOwnOutputs && !cells.some(cell => (cell as ISharedCodeCell).executionState === 'running');
+  }
+
+  protected saved(): void {
+    this.hasOwnOutputs = false;
   }
 
   private get model(): INotebookModel {
     return (this.file as DocumentRegistry.IContext<INotebookModel>).model;
   }
+
+  /** Whether something ran here since the last save. That the document is dirty may mean its kernel's name, too. */
+  private hasOwnOutputs = false;
+  private isTaking = false;
+}
+
+/** Whether what changed is an output or the count beside it, not that cells came or went. */
+function isOfOutputs({ path, keys }: DeepEvent): boolean {
+  return (
+    path.includes('outputs') || (path.length > 0 && ['outputs', 'execution_count'].some(key => keys.has(key)))
+  );
 }

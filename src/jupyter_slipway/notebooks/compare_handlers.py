@@ -180,6 +180,8 @@ class Compare:
                     self._require_sharing(asker, body.path)
             base = self._side(body.path, body.base, body.contents.get("base"))
             other = self._side(body.path, body.other, body.contents.get("other"))
+            if not body.path.endswith(".ipynb"):
+                other = _under_same_header(base, other)
             if not body.outputs:
                 base, other = _without_outputs(base), _without_outputs(other)
             diff = diff_notebooks(base, other)
@@ -417,6 +419,17 @@ def _index(cells: list[Cell], cell: str) -> int:
     if found is None:
         raise NotFound(f"There is no cell {cell!r} in the saved notebook.", hint="Save it, then look again.")
     return found
+
+
+def _under_same_header(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """`other` with the metadata of `base`, where its text would have the header that this one has.
+
+    Opened with a kernel, a text notebook knows that kernel, which no text says before something else is changed.
+    """
+    from jupyter_slipway.notebooks.text import same_header
+
+    was, now = base["metadata"], other["metadata"]
+    return other | {"metadata": was} if same_header(was, now) or same_header(now, was) else other
 
 
 def _without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:

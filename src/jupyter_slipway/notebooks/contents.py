@@ -27,16 +27,17 @@ from jupytext.kernels import set_kernelspec_from_language
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import BadRequest, SlipwayError
-from jupyter_slipway.notebooks import writing
-from jupyter_slipway.notebooks.conflicts import has_marks
+from jupyter_slipway.notebooks import unreadable, writing
 from jupyter_slipway.notebooks.documents import FULL, Documents, name_afresh
 from jupyter_slipway.notebooks.merge import merge_notebooks
 from jupyter_slipway.notebooks.sightings import Sightings
-from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook
+from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, refuse_too_many
 
 TEXTS = frozenset(NOTEBOOK_EXTENSIONS) - {".ipynb", ".qmd"}
 DEFAULT = {".md": "markdown", ".markdown": "markdown", ".Rmd": "rmarkdown"}
 """The format of a text whose notebook names none, by its suffix; percent for all others."""
+OUTPUTS = "outputs"
+"""What a page that follows a file is told besides its hash: another word, when other outputs lie beside one text."""
 LARGEST = 512 * 2**20
 """Bytes of an .ipynb: more, once read, takes several times that much memory of the server."""
 
@@ -96,6 +97,7 @@ class KeepsOutputs(Manager):
         opened = self.documents.open(file, config)
         if opened is None or is_paired(opened.notebook, path, config):
             return None
+        refuse_too_many(len(opened.notebook["cells"]), file.name)
         notebook = nbformat.from_dict(opened.notebook)
         set_kernelspec_from_language(notebook)
         self.notary.mark_cells(notebook, opened.trusted)
@@ -119,15 +121,23 @@ class KeepsOutputs(Manager):
     def saved_text(self, saved: dict[str, Any], path: str) -> dict[str, Any]:
         self.run_post_save_hooks(model=saved, os_path=self._get_os_path(path))
         self.emit(data={"action": "save", "path": path})
-        return saved
+        stamps = self.documents.stamps(Path(self._get_os_path(path)))
+        return saved | ({OUTPUTS: str(stamps.now)} if stamps else {})
 
-    def before_look(self, path: str, more: dict[str, Any]) -> None:
-        """Somebody asks for a file's hash: so do pages before they save, and ask the person when it is another."""
-        if more.get("require_hash"):
-            file = Path(self._get_os_path(path))
-            self.sightings.see(file)
-            if file.suffix in TEXTS:
-                self.documents.report(file)
+    def before_look(self, path: str, type: str | None, more: dict[str, Any]) -> dict[str, Any]:
+        """Somebody asks for a file's hash: so do pages before they save, and ask the person when it is another.
+
+        Returns:
+            what is to be said besides: of a text notebook, which outputs lie beside it
+        """
+        if not more.get("require_hash"):
+            return {}
+        file = Path(self._get_os_path(path))
+        self.sightings.see(file)
+        if file.suffix not in TEXTS:
+            return {}
+        stamp = self.documents.report(file)
+        return {OUTPUTS: str(stamp)} if type == "notebook" else {}
 
     def before_open(self, path: str) -> None:
         """
@@ -145,23 +155,23 @@ class KeepsOutputs(Manager):
                 )
 
     @contextmanager
-    def naming_conflicts(self, path: str) -> Iterator[None]:
-        """Who opens an .ipynb that git left in conflict learns where to settle it, not what a parser met."""
+    def saying_why(self, path: str) -> Iterator[None]:
+        """Who opens an .ipynb that is none learns in which line, and what to do, not what a parser met."""
         try:
             yield
         except HTTPError as error:
-            file = Path(self._get_os_path(path))
-            if error.status_code != 400 or file.suffix != ".ipynb":
-                raise
-            if not has_marks(file.read_text(encoding="utf-8", errors="replace")):
-                raise
-            said = (
-                f"{file.name} holds git's conflict marks. Settle it cell by cell: 'Resolve Merge of Notebook' in the "
-            )
-            raise HTTPError(400, f"{said}file's context menu. It was not touched.") from error
+            if error.status_code == 400 and path.endswith(".ipynb"):
+                unreadable.explain(Path(self._get_os_path(path)))
+            raise
 
     def left_to_jupytext(self, model: dict[str, Any], path: str) -> dict[str, Any]:
-        """What jupytext read; the ids of a text alone, which it makes by chance, the same each time."""
+        """What jupytext read; the ids of a text alone, which it makes by chance, the same each time.
+
+        Raises:
+            BadRequest: it has too many cells
+        """
+        if model["type"] == "notebook":
+            refuse_too_many(len(model["content"].cells), model["name"])
         if model["type"] == "notebook" and not path.endswith(".ipynb") and path not in self.paired_notebooks:
             name_afresh(model["content"].cells)
         return model
@@ -208,8 +218,8 @@ class AsyncTextNotebooks(KeepsOutputs):
         get = partial(super().get, path, format=format, **more)
         with speaking(path, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
-                await asyncio.to_thread(self.before_look, path, more)
-                return await get(content=content, type=type)
+                said = await asyncio.to_thread(self.before_look, path, type, more)
+                return await get(content=content, type=type) | said
             config = await self.get_config(path)
             if file := self.text_file(path, config):
                 # First what is said of the file: that may be older than its content, not newer.
@@ -218,7 +228,7 @@ class AsyncTextNotebooks(KeepsOutputs):
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
             self.before_open(path)
-            with self.naming_conflicts(path):
+            with self.saying_why(path):
                 return self.left_to_jupytext(await get(content=content, type=type), path)
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
@@ -278,8 +288,8 @@ class TextNotebooks(KeepsOutputs):
         get = partial(super().get, path, format=format, **more)
         with speaking(path, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
-                self.before_look(path, more)
-                return get(content=content, type=type)
+                said = self.before_look(path, type, more)
+                return get(content=content, type=type) | said
             config = self.get_config(path)
             if file := self.text_file(path, config):
                 model = get(content=False, type="notebook")
@@ -287,7 +297,7 @@ class TextNotebooks(KeepsOutputs):
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
             self.before_open(path)
-            with self.naming_conflicts(path):
+            with self.saying_why(path):
                 return self.left_to_jupytext(get(content=content, type=type), path)
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:

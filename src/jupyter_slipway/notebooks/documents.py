@@ -14,7 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,18 +166,23 @@ class Documents:
                 ) from refused
         return Saved(id, content != before, merged)
 
-    def report(self, file: Path) -> None:
-        """Whoever is about to save asked what is on disk now, and decides by it."""
+    def report(self, file: Path) -> tuple[int, ...] | None:
+        """Whoever is about to save asked what is on disk now, and decides by it.
+
+        Returns:
+            the stamp of what is kept for that text; None when nothing is
+        """
         known = self._known.get(file)
         try:
             content = file.read_bytes() if file.stat().st_size <= LARGEST else b""
         except OSError:
-            return
+            return None
         id = known.id if known and known.content == content else layout.text_id(content)
         with self._guard:
             self._reported[file] = id
             while len(self._reported) > REMEMBERED:
                 self._reported.popitem(last=False)
+        return self.store(file)[0].stamp(id)
 
     def stamps(self, file: Path) -> Stamps | None:
         """Of what is kept for the version that was last opened or saved here; None when there was none."""
@@ -247,10 +252,14 @@ class Documents:
             return known._replace(notebook=notebook)
         trusted = past.ours and past.record.trusted
         pieces = _pieces(known.content, file, len(notebook["cells"]))
-        try:
-            version = store.save(known.id, path, notebook, trusted=trusted, pieces=pieces)
-            store.note(path, known.id)
-        except OSError:  # it is only looked at: the next one finds the same again
+        version = None
+        # What somebody else signed for this very text stays theirs until something is saved: two who open one
+        # notebook would each sign it anew, for ever.
+        if known.version is None:
+            with suppress(OSError):  # it is only looked at: the next one finds the same again
+                version = store.save(known.id, path, notebook, trusted=trusted, pieces=pieces)
+                store.note(path, known.id)
+        if version is None:
             record = store.packer.pack(path, notebook, trusted=trusted, store=False)
             version = Version(known.id, record, past.ours)
         return known._replace(

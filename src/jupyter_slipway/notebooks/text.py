@@ -35,6 +35,8 @@ STANDING = ("kernelspec", "kernel_info", "orphan", "tocdepth")
 """Notebook metadata that stands in a header, besides jupytext's."""
 ELSEWHERE = {OURS, "language_info", "widgets", "signature", "orig_nbformat"}
 """Notebook metadata that never stands in a text."""
+MOST_CELLS = 20_000
+"""Cells of a notebook that is opened: a shared document of so many holds up the server for 5 s, of 10⁵ for minutes."""
 RUN = 400
 """Cells that are parsed at once: jupytext's time grows with the square of a text's length."""
 SIGHT = 8
@@ -129,9 +131,12 @@ def parse(text: str, name: str, config: JupytextConfiguration | None = None, pas
     """The notebook that `text` is, without outputs; cell ids are by chance. Cells known from `past` are not parsed.
 
     Raises:
-        BadRequest: its header is broken; the message names the line
+        BadRequest: its header is broken; the message names the line. Or it has too many cells
     """
     suffix = PurePath(name).suffix
+    if has_markers(suffix):
+        # Before they are parsed: 10⁵ take a minute.
+        refuse_too_many(len(cut(text, suffix).cells), name)
     try:
         safe = text.translate(STAND_INS) if any(one in text for one in SPLITTING) else text
         format_name = format_of(safe, suffix, config)
@@ -144,6 +149,18 @@ def parse(text: str, name: str, config: JupytextConfiguration | None = None, pas
         for cell in notebook.cells:
             cell.source = cell.source.translate(BACK)
     return notebook
+
+
+def refuse_too_many(cells: int, name: str) -> None:
+    """
+    Raises:
+        BadRequest: a notebook of so many cells would hold up the server, and the page
+    """
+    if cells > MOST_CELLS:
+        raise BadRequest(
+            f"{name} has {cells:,} cells: too many for a notebook.",
+            hint=f"Up to {MOST_CELLS:,} are opened. Open it with the text editor, or split it. It was not touched.",
+        )
 
 
 def render(

@@ -1,0 +1,65 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import type { Contents } from '@jupyterlab/services';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import type { Context } from '../ui/context';
+import { Explanations } from './unreadable';
+
+const WHY = "a.py, line 3: its header cannot be read. Mend it between the '---' lines.";
+
+/** JupyterLab says that a.py does not open, of which the server says `refused`, by type; null: it opens. */
+function failed(refused: Record<string, string | null>, size = 100) {
+  const executed: unknown[] = [];
+  const model = { dirty: true };
+  const contents = {
+    get: (_: string, { type, content }: Contents.IFetchOptions) => {
+      const why = content ? refused[type ?? ''] : null;
+      return why ? Promise.reject(new Error(why)) : Promise.resolve({ size });
+    }
+  } as unknown as Contents.IManager;
+  const context = {
+    commands: { execute: (...args: unknown[]) => Promise.resolve(executed.push(args)) },
+    trans: { __: (text: string, name: string) => text.replace('%1', name) }
+  } as unknown as Context;
+  const said = new Explanations(context, contents);
+  said.await({ path: 'sub/a.py', isNotebook: true, model });
+  void showDialog({ title: 'File Load Error for a.py', body: 'Bad request for sub/a.py' });
+  Dialog.tracker.forEach(dialog => said.hear(dialog));
+  return { executed, model };
+}
+
+const shown = () => document.querySelector('.jp-Dialog')?.textContent ?? '';
+const button = (label: string) =>
+  [...document.querySelectorAll<HTMLElement>('.jp-Dialog button')].find(one => one.textContent === label);
+
+describe('a file that does not open', () => {
+  afterEach(async () => {
+    Dialog.tracker.forEach(dialog => dialog.reject());
+    await vi.waitFor(() => expect(shown()).toBe(''));
+  });
+
+  it('says why, and goes on in the text editor', async () => {
+    const { executed, model } = failed({ notebook: WHY, file: null });
+    await vi.waitFor(() => expect(shown()).toContain(WHY));
+    expect(shown()).not.toContain('Bad request');
+    expect(model.dirty).toBe(false);
+    button('Open with Text Editor')?.click();
+    await vi.waitFor(() =>
+      expect(executed).toEqual([['docmanager:open', { path: 'sub/a.py', factory: 'Editor' }]])
+    );
+  });
+
+  it.each([
+    ['the text editor cannot read either', 'not UTF-8', 100],
+    ['is too large for a page', null, 2 ** 30]
+  ])('offers no editor for what %s', async (_, file, size) => {
+    failed({ notebook: WHY, file }, size);
+    await vi.waitFor(() => expect(shown()).toContain(WHY));
+    expect(button('Open with Text Editor')).toBeUndefined();
+  });
+
+  it('is said in the words of JupyterLab where the server has no others', async () => {
+    failed({});
+    await vi.waitFor(() => expect(shown()).toContain('Bad request for sub/a.py'));
+  });
+});

@@ -1,0 +1,44 @@
+"""Why an .ipynb does not open, and what to do: the line where it ends to be a notebook, not what a parser met.
+
+Asked by `contents` once reading it has failed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.notebooks.conflicts import has_marks
+from jupyter_slipway.notebooks.text import decode
+
+MEND = (
+    "Mend it with the text editor, or take an earlier version: from git, or of its checkpoint in .ipynb_checkpoints. "
+    "It was not touched."
+)
+
+
+def explain(file: Path) -> None:
+    """
+    Raises:
+        BadRequest: what is wrong with it, when that is known
+        OSError: it cannot be read at all
+    """
+    name = file.name
+    text = decode(file.read_bytes(), name).text
+    if not text.strip():
+        raise BadRequest(
+            f"{name} is empty.",
+            hint="Delete it and make a new notebook, or take an earlier version from git. It was not touched.",
+        )
+    if has_marks(text):
+        raise BadRequest(
+            f"{name} holds git's conflict marks.",
+            hint="Settle it cell by cell: 'Resolve Merge of Notebook' in the file's context menu. It was not touched.",
+        )
+    try:
+        notebook = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"{name}, line {error.lineno}: no JSON goes on like this: {error.msg}.", hint=MEND) from error
+    if not isinstance(notebook, dict) or not notebook.keys() & {"cells", "worksheets"}:
+        raise BadRequest(f"{name} is JSON, but not of a notebook: it has no cells.", hint=MEND)
