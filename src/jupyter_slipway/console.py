@@ -33,7 +33,7 @@ class Command(click.Command):
             if context.params.get("as_json"):
                 from jupyter_slipway.web import encode, problem
 
-                click.echo(encode(problem(error)), err=True)
+                click.echo(encode(problem(error)).decode(), err=True)
             else:
                 console(stderr=True).print(refusal(error))
             context.exit(CODES.get(error.status, 1))
@@ -59,7 +59,8 @@ def present(value: Any, words: RenderableType, as_json: bool) -> None:
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(value)))
+        # A text: what a notebook's kernel writes to takes no bytes.
+        click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
     else:
         console().print(words)
 

@@ -16,6 +16,7 @@ from jupyter_slipway.clusters.model import ClusterState
 from jupyter_slipway.publish.inside import distributions, fingerprints
 from jupyter_slipway.publish.kernel import Snapshot
 from jupyter_slipway.publish.model import Proof
+from jupyter_slipway.publish.plan import PlanRequest
 from jupyter_slipway.runs.model import RunState
 from tests.builders import write_notebook
 
@@ -65,7 +66,11 @@ def proved(slipway: Client, folder: Path, cluster: str, total: int) -> Proof:
     asked = publishing.request(slipway, notebook, "c0", name="sums", cluster=cluster)
     report = fingerprints.report({"total": total, "result": total})
     snapshot = Snapshot([], [], report, distributions.loaded(), python="3", executable=sys.executable)
-    progress = slipway.prove(msgspec.structs.replace(asked, snapshot=snapshot))
+    return proof_of(slipway, msgspec.structs.replace(asked, snapshot=snapshot))
+
+
+def proof_of(slipway: Client, asked: PlanRequest) -> Proof:
+    progress = slipway.prove(asked)
     assert progress.plan is not None
     assert progress.plan.proof is not None
     return progress.plan.proof
@@ -101,6 +106,19 @@ def test_a_cell_of_an_attached_kernel_is_published_with_its_cluster_and_makes_th
     assert published.job.policy.cluster == "etl"
     assert "from distributed import Client\n" in published.version.module
     assert "client = Client()\n" in published.version.module
+
+
+def test_a_notebook_that_is_run_to_be_published_has_its_cluster(slipway: Client, tmp_path: Path) -> None:
+    slipway.new_cluster(ClusterRequest("etl", "small", SIZE, start=False))
+    notebook = write_notebook(tmp_path / "sums.ipynb", "total = client.submit(sum, [1, 2]).result()\ntotal", "3 * 4")
+
+    asked = publishing.request(slipway, notebook, "c0", name="sums", execute=True, cluster="etl")
+    on = proof_of(slipway, asked)
+    beside = proof_of(slipway, msgspec.structs.replace(asked, cell="c1", snapshot=None))
+
+    assert (on.verdict, on.cluster) == ("same", "etl"), on
+    assert (beside.verdict, beside.cluster) == ("not comparable", ""), beside
+    assert slipway.attachments() == []
 
 
 def test_a_proof_on_a_cluster_that_is_not_there_says_so(slipway: Client, tmp_path: Path) -> None:

@@ -92,6 +92,32 @@ def test_interrupting_the_kernel_ends_the_query_in_the_server(spark: SparkCluste
 
 
 @pytest.mark.slow
+def test_a_large_result_is_weighed_on_the_server_and_asked_about(notebook: Notebook) -> None:
+    notebook.run("import os\nos.environ['SLIPWAY_PULL_LIMIT'] = str(8 << 20)")
+    try:
+        assert notebook.run("print(len(spark.range(1000).toPandas()))") == "1000\n"
+        # Spark takes an aggregate for as large as what goes into it: it is counted, not refused.
+        counted = "spark.range(4_000_000).selectExpr('id % 3 as part').groupBy('part').count()"
+        assert notebook.run(f"print(len({counted}.toPandas()))") == "3\n"
+
+        said = notebook.run("spark.range(4_000_000).toPandas()")
+
+        assert "TooMuch: This result has 30.5 MiB in 4,000,000 rows; more than 8.0 MiB is not brought" in said
+        assert "%cluster --pull '31 MiB'" in said
+        # What Spark thinks small, and is not, is counted as it comes.
+        said = notebook.run("spark.range(20_000).selectExpr('repeat(uuid(), 30) as text').collect()")
+        assert "TooMuch: This result has more than 8.0 MiB" in said
+        # Sending it would end the server, and everybody's work with it.
+        notebook.run("os.environ['SLIPWAY_PULL_LIMIT'] = str(8 << 30)")
+        said = notebook.run("spark.range(100_000_000).toPandas()")
+        assert "and the Spark server, with 844.0 MiB, cannot send it" in said
+        assert "--pull" not in said
+        assert notebook.run("print(spark.range(5).count())") == "5\n"
+    finally:
+        notebook.run("del os.environ['SLIPWAY_PULL_LIMIT']")
+
+
+@pytest.mark.slow
 def test_its_figures_name_what_it_has(spark: SparkCluster) -> None:
     figures = asyncio.run(spark.backend.figures(spark.ref))
 

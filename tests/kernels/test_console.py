@@ -48,8 +48,10 @@ async def test_a_terminal_has_the_notebooks_variables_and_the_persons_name(serve
 
     server.ask("PUT", f"slipway/api/kernels/{kernel}/grants", {"person": "bob", "role": "viewer"})
     code, text = said(server.home, "console", kernel, "--execute", "1", **through(server, "bob"))
-    assert code == 1
+    assert code == 4
     assert "You are a viewer of this kernel" in text
+    code, text = said(server.home, "console", kernel, typed="1\n2\n", **through(server, "bob"))
+    assert (code, text.count("You are a viewer of this kernel")) == (1, 2)
     server.ask("POST", f"slipway/api/kernels/{kernel}/shutdown", {"force": True})
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any, cast
 
 import nbformat
 import pytest
-from pycrdt import Array, Doc
+from pycrdt import Array, Doc, Map, Text
 from tornado.websocket import websocket_connect
 
 from jupyter_slipway.kernels import hosts
-from jupyter_slipway.kernels.documents import _show
+from jupyter_slipway.kernels.documents import Documents, Run, Writer, _show
+from jupyter_slipway.kernels.link import Link
 from tests.kernels.servers import NO_POOL, Server, in_loop, serving
 from tests.waiting import PATIENCE, soon
 
@@ -186,6 +191,35 @@ def test_a_text_into_which_a_page_has_brought_something_is_written_anew():
     outputs[0]["text"].insert(0, "1\n")
     # Pages append whatever is inserted into a text: only a new one is shown as it is.
     assert shown("1\n60 %", "1\n50 %") == ("1\n60 %", True)
+
+
+@in_loop
+async def test_what_a_page_puts_in_anew_while_the_cell_runs_takes_nothing_away():
+    ydoc = Doc()
+    ydoc["cells"] = cells = Array()
+    cells.append(Map({"id": "c0", "cell_type": "code", "outputs": Array()}))
+    document = SimpleNamespace(_ydoc=ydoc, ycells=cells)
+    writer = Writer(cast(Documents, None), cast(Link, SimpleNamespace(pages=set())), logging.getLogger())
+    run = Run("e1", "ada", "room", "c0")
+    said = [{"output_type": "stream", "name": name, "text": f"{name}\n"} for name in ("stdout", "stderr")]
+    for one in said:
+        run.outputs.add(one)
+    writer._write_into(document, run)
+    outputs = cells[0]["outputs"]
+
+    # As a page that somebody trusts writes it: what it had seen of the first, in the first's place.
+    with ydoc.transaction():
+        outputs[0] = Map({"output_type": "stream", "name": "stdout", "text": Text("std")})
+    assert run.id in writer._dirty
+    writer._write_into(document, run)
+    assert [str(one["text"]) for one in outputs] == ["stdout\n", "stderr\n"]
+
+    writer._dirty.clear()
+    run.outputs.add({"output_type": "stream", "name": "stdout", "text": "more\n"})
+    writer._write_into(document, run)
+    assert writer._dirty == {}, "What we write ourselves is no news"
+    with suppress(asyncio.CancelledError):
+        await writer.close()
 
 
 @in_loop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.host.folder import FACTS
 from tests.kernels.servers import Page, Server, in_loop, serving
 from tests.waiting import soon
+
+SERVICES = Path(__file__).parents[2] / "node_modules" / "@jupyterlab" / "services"
 
 
 def spec(home: Path, name: str, **fields: Any) -> str:
@@ -48,6 +51,37 @@ async def test_another_language_is_hosted_too(server: Server) -> None:
     await page.reply(slow)
     assert server.ask("GET", f"slipway/api/kernels/{kernel}")["language"] == "bash"
     server.ask("DELETE", f"api/kernels/{kernel}")
+
+
+@pytest.mark.skipif(
+    not (shutil.which("node") and SERVICES.exists()), reason="JupyterLab's client library is not installed"
+)
+def test_an_editor_outside_the_browser_uses_an_existing_server(server: Server) -> None:
+    client = Path(__file__).with_name("services_client.mjs")
+    done = subprocess.run(
+        ["node", str(client), server.url, "ada-token"], capture_output=True, text=True, timeout=240, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert "python3" in seen.pop("specs")
+    assert isinstance(seen.pop("listed"), int)
+    (name, kind), *others = seen.pop("running")
+    assert (name.startswith("notebook-"), kind, others) == (True, "notebook", [])
+    assert seen == {
+        "info": "python",
+        "first": {"said": "20\n21", "status": "ok"},
+        "asked": {"said": "'adaada'", "status": "ok"},
+        "completed": ["print"],
+        "inspected": True,
+        "opened": [{"hello": 2}, "abc"],
+        "echoed": {"echo": {"moved": 5}},
+        "interrupted": True,
+        "reconnected": "20",
+        "shared": "21",
+        "restarted": "NameError",
+        "left": 0,
+    }
 
 
 @pytest.mark.parametrize("name", ["nosuch", "slipway-on-", "../x"])
@@ -167,6 +201,9 @@ async def test_messages_of_many_megabytes_pass_and_larger_ones_are_refused_with_
     # Tornado's own limit is 10 MB.
     text = "x" * (12 << 20)
     assert (await page.reply(page.execute(f"len('{text}')")))["status"] == "ok"
+    # Python would read it for minutes, and everybody's cells would wait.
+    reply = await page.reply(page.execute("z" * (17 << 20)))
+    assert reply["evalue"].startswith("A cell of 17 MB is too long: 16 MB at most")
     asked = page.execute("y" * (201 << 20))
     reply = await page.reply(asked)
     assert reply["evalue"].startswith("A message of 201 MB is too large")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from jupyter_slipway import hosting
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import outbox
+from jupyter_slipway.kernels.connection import KernelConnection
 from jupyter_slipway.kernels.host.wire import CALL, FACT, MESSAGE, Frame, Message, Parser, call, encode, message
 from jupyter_slipway.kernels.link import Link
 from tests.kernels.servers import in_loop
@@ -214,6 +216,28 @@ async def test_what_waits_for_a_host_that_does_not_come_back_is_answered(tmp_pat
         await soon(lambda: page.statuses("asked") == ["aborted"])
         with pytest.raises(Unavailable, match="There is no such program"):
             link.send(request("more"))
+
+
+@in_loop
+async def test_a_page_that_comes_is_told_idle_only_when_nothing_was_asked_since(tmp_path: Path) -> None:
+    host = StandIn()
+    async with linked(tmp_path, host) as (link, _):
+
+        async def told(while_asking: Callable[[], None]) -> list[str]:
+            """What a page is told when the host answers that it is idle."""
+            said: list[Message] = []
+            page = SimpleNamespace(_outlet=SimpleNamespace(closed=False), _send=said.append)
+            telling = asyncio.ensure_future(KernelConnection._tell_idle(cast(KernelConnection, page), link))
+            await soon(lambda: host.calls[-1].get("op") == "status")
+            while_asking()
+            assert host.transport is not None
+            asked = host.calls.pop()
+            host.transport.write(call(id=asked["id"], ok={"state": "idle", "last": host.last}))
+            await telling
+            return [one.content["execution_state"] for one in said]
+
+        assert await told(lambda: None) == ["idle"]
+        assert await told(lambda: link.send(request("a"))) == []
 
 
 def test_no_more_waits_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,9 @@ export class Actions {
       profile: String(args.profile ?? ''),
       notebook: panel?.context.path ?? ''
     });
+    if (document.activeElement === document.body) {
+      panel?.activate(); // where it was asked from, such as the palette, is gone
+    }
     if (cluster && args.attach && panel) {
       await this.attachTo(panel, cluster.name);
     }

@@ -96,6 +96,24 @@ it('offers every cluster, and what can be done with the one that is attached', (
     'Packages: They Differ…',
     'Detach from etl-dask'
   ]);
+
+  menu.open(0, 0);
+  const separators = [...menu.node.querySelectorAll('[data-type="separator"]')];
+  expect(separators.map(one => [one.getAttribute('role'), one.hasAttribute('tabindex')])).toEqual([
+    ['separator', false],
+    ['separator', false]
+  ]);
+  menu.dispose();
+});
+
+it('has the focus again when its menu closes, so that a dialog can give it back', async () => {
+  show(null);
+  const chip = await screen.findByRole('button', { name: 'No cluster' });
+  chip.click();
+  const menu = document.querySelector('.lm-Menu')!;
+  menu.dispatchEvent(new KeyboardEvent('keydown', { keyCode: 27 }));
+
+  expect(document.activeElement).toBe(chip);
 });
 
 it('shows what differs as a table', async () => {

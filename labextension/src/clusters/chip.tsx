@@ -88,6 +88,8 @@ function ChipButton(props: {
         .join('\n');
   const open = () => {
     const menu = clusterMenu(context, clusters.items ?? [], name, comparison?.equal);
+    // Before its command runs: a dialog gives the focus back to where it was.
+    menu.aboutToClose.connect(() => button.current?.focus());
     const { left, bottom } = button.current!.getBoundingClientRect();
     menu.open(left, bottom + 2);
   };
@@ -115,6 +117,19 @@ function ChipButton(props: {
   );
 }
 
+/** Lumino's own separators can take the focus, and claim to be nothing. */
+class Renderer extends Menu.Renderer {
+  renderItem(data: Menu.IRenderData): ReturnType<Menu.Renderer['renderItem']> {
+    const item = super.renderItem(data);
+    if (data.item.type === 'separator') {
+      const attributes = item.attrs as Record<string, unknown>;
+      delete attributes.tabindex;
+      attributes.role = 'separator';
+    }
+    return item;
+  }
+}
+
 /** Every cluster to attach, then what can be done with the one that is. */
 export function clusterMenu(
   { commands, trans }: Context,
@@ -122,7 +137,7 @@ export function clusterMenu(
   current: string,
   equal: boolean | undefined
 ): Menu {
-  const menu = new Menu({ commands });
+  const menu = new Menu({ commands, renderer: new Renderer() });
   menu.addClass('slipway-ClusterMenu');
   for (const cluster of clusters) {
     const state = isUp(cluster.state)

@@ -9,6 +9,7 @@ import { Inputs } from './input';
 function page() {
   const opened: Widget[] = [];
   const outputArea = {
+    widgets: opened,
     layout: { addWidget: (box: Widget) => opened.push(box) },
     contentFactory: {
       createStdin: () => Object.assign(new Widget(), { value: new Promise(() => undefined) }),
@@ -32,12 +33,16 @@ function page() {
     });
     await new Promise(resolve => setTimeout(resolve));
   };
+  const run = () => {
+    const header = { msg_id: 'e1', msg_type: 'execute_request' };
+    anyMessage.emit({ direction: 'send', msg: { header, parent_header: {}, content: {} } });
+  };
   const learn = async (asks: { prompt: string; password: boolean } | null) => {
     live.kernel = aKernel({ queue: [aWaiting({ asks })] });
     changed.emit();
     await new Promise(resolve => setTimeout(resolve));
   };
-  return { inputs, opened, hear, learn, open: () => opened.filter(one => !one.isDisposed) };
+  return { inputs, opened, hear, learn, run, open: () => opened.filter(one => !one.isDisposed) };
 }
 
 const QUESTION = { prompt: 'Name? ', password: false };
@@ -75,5 +80,20 @@ describe('the box for a question that this page did not cause', () => {
     await hear('status', { execution_state: 'idle' });
 
     expect(open()).toHaveLength(0);
+  });
+});
+
+describe("JupyterLab's own box, for a cell that this page has run", () => {
+  it('goes with the end of the cell, also when nobody has answered', async () => {
+    const { run, hear, opened } = page();
+    const [box, output] = [new Widget(), new Widget()];
+    box.addClass('jp-OutputArea-stdin-item');
+    opened.push(box, output);
+    run();
+    await hear('status', { execution_state: 'busy' });
+    expect(box.isDisposed).toBe(false);
+    await hear('status', { execution_state: 'idle' });
+
+    expect([box.isDisposed, output.isDisposed]).toEqual([true, false]);
   });
 });

@@ -25,6 +25,9 @@ interface Box {
   known: boolean;
 }
 
+/** JupyterLab's classes of a box, and of one that has its answer and goes by itself. */
+const ITEM = 'jp-OutputArea-stdin-item';
+const ANSWERED = 'jp-OutputArea-stdin-hiding';
 /** The session of what the server runs in a shared document. */
 const SHARED = 'document/';
 
@@ -56,17 +59,24 @@ export class Inputs implements IDisposable {
     if (direction === 'send' && msg.header.msg_type === 'execute_request') {
       this.sent.add(msg.header.msg_id);
     }
-    if (direction !== 'recv' || !parent.msg_id || this.sent.has(parent.msg_id)) {
+    if (direction !== 'recv' || !parent.msg_id) {
       return;
     }
     const type: string = msg.header.msg_type;
+    const isIdle = type === 'status' && (msg as KernelMessage.IStatusMsg).content.execution_state === 'idle';
+    if (this.sent.has(parent.msg_id)) {
+      if (isIdle && parent.cell_id) {
+        this.sweep(parent.cell_id);
+      }
+      return;
+    }
     if (type === 'input_request' && parent.cell_id) {
       this.answered.delete(parent.msg_id);
       const { prompt, password } = msg.content as KernelMessage.IInputRequestMsg['content'];
       const session = parent.session ?? '';
       const header = msg.header as KernelMessage.IHeader<'input_request'>;
       void this.ask({ execution: parent.msg_id, cell: parent.cell_id, session, prompt, password, header });
-    } else if (type === 'status' && (msg as KernelMessage.IStatusMsg).content.execution_state === 'idle') {
+    } else if (isIdle) {
       this.close(parent.msg_id);
     }
   }
@@ -127,7 +137,7 @@ export class Inputs implements IDisposable {
       future: { sendInputReply: reply } as unknown as Kernel.IShellFuture
     });
     box.addClass('jp-OutputArea-child');
-    box.addClass('jp-OutputArea-stdin-item');
+    box.addClass(ITEM);
     const mark = outputArea.contentFactory.createOutputPrompt();
     mark.addClass('jp-OutputArea-prompt');
     input.addClass('jp-OutputArea-output');
@@ -142,6 +152,19 @@ export class Inputs implements IDisposable {
       this.answered.add(execution);
       this.close(execution);
     });
+  }
+
+  /** JupyterLab leaves its own box when the cell ends without an answer, as by an interrupt. */
+  private sweep(id: string): void {
+    const cell = this.panel.content.widgets.find(one => one.model.id === id);
+    if (!cell || !isCodeCell(cell)) {
+      return;
+    }
+    for (const box of [...cell.outputArea.widgets]) {
+      if (box.hasClass(ITEM) && !box.hasClass(ANSWERED)) {
+        setTimeout(() => box.dispose());
+      }
+    }
   }
 
   private close(execution: string): void {

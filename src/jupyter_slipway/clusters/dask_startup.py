@@ -10,7 +10,9 @@ import os
 import sys
 from typing import Any
 
+from jupyter_slipway.clusters.dask_pulling import weigh_results
 from jupyter_slipway.clusters.in_kernel import follow_cells, when_imported
+from jupyter_slipway.clusters.pulling import size
 
 CONFIG = "dask.config"
 CLIENT = "distributed.client"
@@ -18,19 +20,12 @@ TOPIC = "slipway-cell"
 """Where the scheduler is told which cell a client runs; its plugin listens."""
 TELL_WITHIN = 0.25
 """Seconds that a cell waits for that."""
-PULL = "SLIPWAY_PULL_LIMIT"
-"""Variable: the most bytes that one result may bring into this process."""
-PULL_LIMIT = 1 << 30
 CONNECT_WITHIN = 10
 """Seconds."""
 
 
 class ClusterEnded(ConnectionError):
     """The Dask cluster that this notebook uses is no more."""
-
-
-class TooMuch(MemoryError):
-    """A result that is too large for this process was computed, and left where it is."""
 
 
 class Attached:
@@ -137,17 +132,14 @@ def _extend(module: Any) -> None:
     client = module.Client
     if hasattr(client, "_slipway"):
         return
-    gather, graph = client._gather, client._graph_to_futures
-
-    async def _gather(self: Any, futures: Any, *args: Any, **kwargs: Any) -> Any:
-        await _weigh(self, futures)
-        return await gather(self, futures, *args, **kwargs)
+    graph = client._graph_to_futures
 
     def _graph_to_futures(self: Any, *args: Any, **kwargs: Any) -> Any:
         _tell_cell(self)
         return graph(self, *args, **kwargs)
 
-    client._gather, client._graph_to_futures, client._slipway = _gather, _graph_to_futures, True
+    client._graph_to_futures, client._slipway = _graph_to_futures, True
+    weigh_results(client, module.Future)
     _name(client)
 
 
@@ -174,7 +166,7 @@ def _shown(client: Any) -> str:
     # As of its last heartbeat: showing a value asks nobody.
     known = client._scheduler_identity
     workers, threads = known.get("n_workers", 0), known.get("total_threads", 0)
-    memory = _size(known.get("total_memory", 0))
+    memory = size(known.get("total_memory", 0))
     return f"<client of {Attached.name}: {workers} workers, {threads} threads, {memory}>"
 
 
@@ -192,33 +184,3 @@ def _tell_cell(client: Any) -> None:
         telling.result(TELL_WITHIN)
     except (OSError, concurrent.futures.TimeoutError):  # the cell matters more than that it can be followed
         telling.cancel()
-
-
-async def _weigh(client: Any, futures: Any) -> None:
-    """
-    Raises:
-        TooMuch: they are larger than the limit; nothing has been fetched
-    """
-    from distributed.utils_comm import unpack_remotedata
-
-    limit = int(os.environ.get(PULL) or PULL_LIMIT)
-    wanted = unpack_remotedata(futures, byte_keys=True)[1]
-    for future in wanted:
-        await future._state.wait()
-    # A number is not weighed: that would cost a question for each of thousands of small results.
-    keys = [one.key for one in wanted if one.status == "finished" and one.type not in (int, float, bool, type(None))]
-    if not keys:
-        return
-    sizes = await client.scheduler.nbytes(keys=keys, summary=False)
-    total = sum(sizes.values())
-    if total > limit:
-        raise TooMuch(
-            f"This result has {_size(total)}; more than {_size(limit)} is not brought into the notebook unasked. "
-            f"Take a sample or an aggregate of it on the cluster (.head(), .sample(), .mean()), keep it there "
-            f"(.persist()), or go on: %cluster --pull '{_size(total, up=True)}', then run the cell again."
-        )
-
-
-def _size(count: int, *, up: bool = False) -> str:
-    unit, name = (1 << 30, "GiB") if count >= 1 << 30 else (1 << 20, "MiB")
-    return f"{-(-count // unit)} {name}" if up else f"{count / unit:.1f} {name}"

@@ -211,6 +211,8 @@ class Host:
             "spark.authenticate": "true",
             "spark.ui.showConsoleProgress": "false",
             "spark.app.name": launch.name,
+            # Java has it already; kernels ask for it before they bring a large result.
+            "spark.driver.memory": f"{launch.heap // 2**20}m",
             "spark.local.dir": str(directory / "scratch"),
             "spark.sql.warehouse.dir": str(directory / "warehouse"),
             # Spark's own default, 200, is for hundreds of cores.

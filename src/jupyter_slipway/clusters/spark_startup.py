@@ -1,11 +1,12 @@
 """In a kernel or a run that uses a Spark cluster: a lazy `spark`, and a mark on the work of each cell.
 
 Its text is shipped as `Attachment.code`, so it knows the standard library only; pyspark is touched when the user's
-code imports it. To pyspark's client it adds four things:
+code imports it. To pyspark's client it adds five things:
 
 - tags 'slipway:HOLDER' and 'slipway:HOLDER:CELL' on all that is executed, by which work is followed and cancelled;
 - an end to the waiting: pyspark tries for ten minutes to reach a server that has died, and says nothing;
 - a note of each session, by which the work can be cancelled from outside;
+- a question, before a result that is larger than the limit is brought here;
 - the session itself, where pyspark looks for one: `@udf("long")` does, before anything was computed.
 """
 
@@ -18,6 +19,7 @@ import time
 from typing import Any
 
 from jupyter_slipway.clusters.in_kernel import follow_cells, when_imported
+from jupyter_slipway.clusters.spark_pulling import weigh_results
 
 CLIENT = "pyspark.sql.connect.client.core"
 SESSION = "pyspark.sql.connect.session"
@@ -170,6 +172,7 @@ def _extend(module: Any) -> None:
             raise WorkCancelled(f"This work on the Spark cluster {Attached.name!r} was cancelled.") from None
         own_error(self, error)
 
+    weigh_results(client)
     client.__init__, client.get_tags, client._slipway = __init__, get_tags, True
     client._handle_rpc_error = _handle_rpc_error
 

@@ -38,6 +38,7 @@ def cluster(shell: Any, words: list[str]) -> None:
         _pull(given["pull"])
         return
     with connect() as client:
+        _reached(client)
         if given["detach"]:
             _detach(shell, client)
         elif given["synchronise"]:
@@ -46,6 +47,22 @@ def cluster(shell: Any, words: list[str]) -> None:
             _attach(shell, client, given["name"])
         else:
             _show(client)
+
+
+def _reached(client: Client) -> None:
+    """
+    Raises:
+        Conflict: this kernel runs beside a worker on a machine where its server's home is not
+    """
+    from jupyter_slipway.kernels.startup import DIRECTORY
+
+    directory, name = os.environ.get(DIRECTORY, ""), os.environ.get("SLIPWAY_CLUSTER", "")
+    beside = directory and json.loads(Path(directory, "config.json").read_bytes()).get("inherits")
+    if beside and name not in (one.name for one in client.clusters()):
+        raise Conflict(
+            f"This kernel runs beside a worker of {name}, on another machine than its server, and computes on it.",
+            hint="Here, use `client`. The cluster is shown in JupyterLab's panel and in a terminal of the server.",
+        )
 
 
 def _attach(shell: Any, client: Client, name: str) -> None:

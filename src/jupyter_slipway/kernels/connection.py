@@ -22,12 +22,15 @@ from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.kernels import rights
 from jupyter_slipway.kernels.host.wire import MESSAGE, Message, encode, pack
 from jupyter_slipway.kernels.link import Link
+from jupyter_slipway.kernels.model import too_long
 from jupyter_slipway.kernels.outlet import Outlet
 from jupyter_slipway.kernels.people import person_of
 from jupyter_slipway.kernels.rights import Action, Role
 
 LARGEST = 200 << 20
 """Bytes of a message that a page may send."""
+ASK_AGAIN = 1.0
+"""Seconds after which a host that did not answer is asked again what it does."""
 AGAIN = frozenset(
     {
         "clear_output",
@@ -77,6 +80,7 @@ class KernelConnection(BaseKernelWebsocketConnection):
         self._outlet: Outlet | None = None
         self._place = 0
         self._catching_up: asyncio.Task[None] | None = None
+        self._returning: asyncio.Task[None] | None = None
         try:
             await self.link.ready()
         except SlipwayError as error:
@@ -95,7 +99,7 @@ class KernelConnection(BaseKernelWebsocketConnection):
         self.multi_kernel_manager.notify_connect(self.kernel_id)
         link = self.link
         self._place = link.last
-        self._catching_up = asyncio.ensure_future(self._tell_again(link))
+        self._catching_up = self._returning = asyncio.ensure_future(self._tell_again(link))
         link.pages.add(self)
         self._count_people()
 
@@ -104,8 +108,9 @@ class KernelConnection(BaseKernelWebsocketConnection):
             return
         self._outlet.close()
         self._open.discard(self)
-        if self._catching_up is not None:
-            self._catching_up.cancel()
+        for work in (self._catching_up, self._returning):
+            if work is not None:
+                work.cancel()
         self.multi_kernel_manager.notify_disconnect(self.kernel_id)
         if (link := self.kernel_manager.link) is not None:
             link.pages.discard(self)
@@ -191,9 +196,21 @@ class KernelConnection(BaseKernelWebsocketConnection):
             first = min(one["first"] for one in unseen)
             await self._replay(link, first - 1, begun)
         await self._catch_up(link)
-        if link.status.get("state") == "idle":
-            # JupyterLab says 'Unknown' of a connection that was lost, until it hears something that runs.
-            self._send(link.say("iopub", "status", {"execution_state": "idle"}, {}))
+        await self._tell_idle(link)
+
+    async def _tell_idle(self, link: Link) -> None:
+        """JupyterLab says 'Unknown' of a connection that was lost, until it hears something that runs."""
+        assert self._outlet is not None
+        while not (self._outlet.closed or link.over):
+            try:
+                status = await link.call("status")
+            except SlipwayError:
+                await asyncio.sleep(ASK_AGAIN)
+                continue
+            # What has been asked or said since is told by the kernel itself.
+            if status["state"] == "idle" and link.last <= status["last"] and not link.owed:
+                self._send(link.say("iopub", "status", {"execution_state": "idle"}, {}))
+            return
 
     async def _replay(self, link: Link, since: int, begun: dict[str, dict[str, Any]]) -> None:
         assert self._outlet is not None
@@ -263,6 +280,9 @@ class KernelConnection(BaseKernelWebsocketConnection):
         said = asked.with_header(header)
         if len(incoming) > LARGEST:
             self._refuse(said, f"A message of {len(incoming) >> 20} MB is too large: {LARGEST >> 20} MB at most.")
+            return
+        if said.type == "execute_request" and (why := too_long(len(said.part(3)))):
+            self._refuse(said, why, name="TooLong")
             return
         why = self._forbidden(said)
         if why:

@@ -22,9 +22,10 @@ from pycrdt import Array, Map, Text
 from tornado.web import HTTPError
 
 from jupyter_slipway import hosting
-from jupyter_slipway.errors import Conflict, Forbidden, NotFound, SlipwayError, Unavailable
+from jupyter_slipway.errors import Conflict, Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
 from jupyter_slipway.kernels.host.wire import MESSAGE, Message, message, new_header
 from jupyter_slipway.kernels.link import SERVER, Link
+from jupyter_slipway.kernels.model import too_long
 from jupyter_slipway.kernels.outputs import SHOWN, Displays, Output, Outputs, take
 
 SESSION = "document/"
@@ -65,6 +66,8 @@ class Run:
     """Outputs in the document, as it was left; -1: to be compared."""
     last: str = ""
     """The text of its last output as it was written, when that is one that grows."""
+    watched: Any = None
+    """The document's outputs that are watched for what others do to them; with the subscription."""
     closed: bool = False
     """Its end stands in the document."""
     done: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -73,6 +76,12 @@ class Run:
     @property
     def ended(self) -> bool:
         return bool(self.status) and self.idle
+
+    def unwatch(self) -> None:
+        if self.watched is not None:
+            youtputs, subscription = self.watched
+            youtputs.unobserve(subscription)
+            self.watched = None
 
 
 class Documents:
@@ -162,6 +171,7 @@ class Writer:
         self._displays = Displays()
         self._came: list[Message] = []
         self._dirty: dict[str, Run] = {}
+        self._writing = False
         self._seen: dict[str, int] = {}
         self._news = asyncio.Event()
         self._in_order = asyncio.Lock()
@@ -183,9 +193,12 @@ class Writer:
         """
         Raises:
             NotFound: the notebook has no such code cell
+            Unprocessable: it is too long
             Unavailable: the kernel cannot be reached
         """
         ycell = _cell(document, cell)
+        if why := too_long(len(str(ycell["source"]))):
+            raise Unprocessable(why, hint="Nothing was run.")
         header = new_header("execute_request", SESSION + room) | {"username": person, "cell_id": cell}
         header["server"] = _this_server()
         run = Run(str(header["msg_id"]), person, room, cell)
@@ -344,25 +357,48 @@ class Writer:
         if run.ended and not run.closed:
             run.closed = True
             run.asks = None
+            run.unwatch()
             if not run.done.done():
                 run.done.set_result(run.status)
 
     def _write_into(self, document: Any, run: Run) -> None:
         ycell = _cell(document, run.cell)
-        with document._ydoc.transaction():
-            if run.document is not document or run.written != len(ycell["outputs"]):
-                run.document, run.outputs.since = document, _differs(ycell["outputs"], run.outputs.items)
-            items = run.outputs.items
-            _show(ycell["outputs"], items, run.outputs.since, run.last)
-            run.outputs.settle()
-            run.written = len(items)
-            run.last = items[-1]["text"] if items and items[-1]["output_type"] == "stream" else ""
-            if run.ended:
-                # In one change: were the count to come first, every page would set the state, all at once.
-                _set(ycell, "execution_state", "idle")
-                _set(ycell, "execution_count", None if run.status == "aborted" else float(run.count or 0) or None)
-            else:
-                _set(ycell, "execution_state", "running")
+        self._watch(run, document, ycell["outputs"])
+        self._writing = True
+        try:
+            with document._ydoc.transaction():
+                self._write_cell(ycell, document, run)
+        finally:
+            self._writing = False
+
+    def _watch(self, run: Run, document: Any, youtputs: Any) -> None:
+        """While it runs, the outputs are ours to write: pages put them in anew as they last saw them, as when somebody
+        trusts the notebook, and what has been written since would be lost."""
+        if run.watched is not None and run.document is document:
+            return
+        run.unwatch()
+
+        def changed(*_: Any) -> None:
+            if not self._writing:
+                run.written = -1
+                self._touch(run)
+
+        run.watched = youtputs, youtputs.observe_deep(changed)
+
+    def _write_cell(self, ycell: Any, document: Any, run: Run) -> None:
+        if run.document is not document or run.written != len(ycell["outputs"]):
+            run.document, run.outputs.since = document, _differs(ycell["outputs"], run.outputs.items)
+        items = run.outputs.items
+        _show(ycell["outputs"], items, run.outputs.since, run.last)
+        run.outputs.settle()
+        run.written = len(items)
+        run.last = items[-1]["text"] if items and items[-1]["output_type"] == "stream" else ""
+        if run.ended:
+            # In one change: were the count to come first, every page would set the state, all at once.
+            _set(ycell, "execution_state", "idle")
+            _set(ycell, "execution_count", None if run.status == "aborted" else float(run.count or 0) or None)
+        else:
+            _set(ycell, "execution_state", "running")
 
 
 def _cell(document: Any, cell: str) -> Any:

@@ -122,6 +122,11 @@ class Link:
     def up(self) -> bool:
         return self._up.is_set() and not self.over
 
+    @property
+    def owed(self) -> bool:
+        """Whether something was asked that the host has not yet told of."""
+        return not self._outbox.empty
+
     async def close(self) -> None:
         """Let go; the kernel lives on."""
         if self._task is not None:

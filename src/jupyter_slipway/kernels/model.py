@@ -8,6 +8,19 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+LONGEST_SOURCE = 16 << 20
+"""Bytes of code that a cell may have: Python reads a megabyte in about ten seconds, and everybody's cells wait."""
+
+
+def too_long(size: int) -> str:
+    """Why code of `size` bytes is not run; '' when it is."""
+    if size <= LONGEST_SOURCE:
+        return ""
+    return (
+        f"A cell of {size >> 20} MB is too long: {LONGEST_SOURCE >> 20} MB at most, as all would wait while the kernel "
+        "reads it. Put the data into a file and read that."
+    )
+
 
 class ExecutionStatus(StrEnum):
     QUEUED = "queued"

@@ -42,6 +42,11 @@ class Outbox:
         self._size += len(message.payload)
         self._waiting.append(message)
 
+    @property
+    def empty(self) -> bool:
+        """Whether the host has told of all that was asked."""
+        return not self._sent and not self._waiting
+
     def take_sent(self) -> list[Message]:
         """Those of which it is not known that they arrived; they are ours no longer."""
         taken, self._sent = list(self._sent.values()), {}

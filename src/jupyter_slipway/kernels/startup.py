@@ -28,15 +28,30 @@ _given: dict[str, str] = {}
 
 
 def load_ipython_extension(shell: Any) -> None:
+    found = _read(os.path.join(os.environ.get(DIRECTORY, ""), ATTACHMENT))
     try:
         import jupyter_slipway
-    except ImportError:  # its environment has no Slipway: no magics
-        pass
+    except ImportError:
+        _explain_magics(shell, str(found.get("cluster") or ""))
     else:
         jupyter_slipway.load_ipython_extension(shell)
-    found = _read(os.path.join(os.environ.get(DIRECTORY, ""), ATTACHMENT))
     if found:
         attach(shell, found.get("environ") or {}, found.get("code") or "")
+
+
+def _explain_magics(shell: Any, cluster: str) -> None:
+    """Its environment has no Slipway: our magics say so, and what there is instead."""
+    import socket
+
+    uses = f" It computes on {cluster}: `client`." if cluster else ""
+    why = f"The Python of this kernel, {sys.executable} on {socket.gethostname()}, has no Slipway.{uses}"
+    instead = "Clusters and jobs are in JupyterLab's panel, in the notebook's toolbar, and in a terminal of the server."
+
+    def explain(line: str, cell: str | None = None) -> None:
+        print(f"{why}\n{instead}", file=sys.stderr)
+
+    for name in ("cluster", "slipway"):
+        shell.register_magic_function(explain, "line_cell", name)
 
 
 def attach(shell: Any, environ: Mapping[str, str], code: str) -> None:

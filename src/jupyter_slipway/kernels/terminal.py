@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from jupyter_slipway.errors import Forbidden, NotFound, Unavailable
+from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError, Unavailable
 from jupyter_slipway.kernels import hosts, rights
 from jupyter_slipway.kernels.host.wire import Message, message
 from jupyter_slipway.kernels.link import Link
@@ -27,6 +27,8 @@ from jupyter_slipway.settings import Settings, local_user
 
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
 PROMPT, MORE = "In: ", "  : "
+REFUSED: dict[str, type[SlipwayError]] = {"Forbidden": Forbidden, "Unavailable": Unavailable}
+"""By the name under which the server says it in the kernel's place."""
 
 
 class Wire(Protocol):
@@ -71,10 +73,16 @@ class Terminal:
         self._loop.close()
 
     def run(self, code: str) -> bool:
-        """Run it and print what it says; whether it failed. Ctrl-C interrupts the kernel."""
+        """Run it and print what it says; whether it failed. Ctrl-C interrupts the kernel.
+
+        Raises:
+            Forbidden: the person may not
+            Unavailable: the kernel is out of reach
+        """
         content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
         asked = self._send("shell", "execute_request", content | {"allow_stdin": True, "stop_on_error": True})
         failed = False
+        refused: tuple[type[SlipwayError], str] | None = None
         while True:
             try:
                 said = self._came.get()
@@ -85,10 +93,22 @@ class Terminal:
                 self._tell_of_others(said)
             elif said.type == "execute_reply":
                 failed = said.content.get("status") != "ok"
+            elif said.type == "error" and said.content["ename"] in REFUSED:
+                refused = REFUSED[said.content["ename"]], said.content["evalue"]
+            elif said.type == "slipway_refused" and refused is not None:
+                raise refused[0](refused[1])
             elif said.type == "status" and said.content.get("execution_state") == "idle":
                 return failed or self._replied(asked)
             else:
                 self._tell(said)
+
+    def attempt(self, code: str) -> bool:
+        """As `run`, where more is typed after a refusal."""
+        try:
+            return self.run(code)
+        except SlipwayError as error:
+            self._console.print(error.message, style="red", markup=False)
+            return True
 
     def _replied(self, asked: str) -> bool:
         """Whether it failed, when its reply is still on its way."""
@@ -139,7 +159,7 @@ def work(terminal: Terminal, code: str | None) -> bool:
         failed = False
         while (typed := _typed()) is not None:
             if typed.strip():
-                failed = terminal.run(typed)
+                failed = terminal.attempt(typed)
         return failed
 
 
