@@ -9,7 +9,7 @@ import { ICommandPalette, ISessionContextDialogs, IToolbarWidgetRegistry } from 
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
-import { INotebookCellExecutor, INotebookTracker } from '@jupyterlab/notebook';
+import { INotebookCellExecutor, INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -76,8 +76,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       import('./notebooks/texts').then(({ markOldOutputs }) => markOldOutputs(context, notebooks))
     );
     whenFirst(notebooks, watchNotebooks);
-    whenFirst(notebooks, () =>
-      import('./notebooks/following').then(({ follow }) => follow(app, context, notebooks))
+    whenFirst(notebooks, first =>
+      import('./notebooks/following').then(({ follow }) => follow(app, context, notebooks, first))
     );
     app.docRegistry.addWidgetExtension('Editor', {
       createNew: (_, file) =>
@@ -97,13 +97,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
 };
 
 /** Calls back once, when there is a notebook. */
-function whenFirst(notebooks: INotebookTracker, back: () => Promise<void>): void {
-  const once = () => {
+function whenFirst(notebooks: INotebookTracker, back: (first: NotebookPanel | null) => Promise<void>): void {
+  const once = (_: unknown, first: NotebookPanel) => {
     notebooks.widgetAdded.disconnect(once);
-    void back();
+    void back(first);
   };
   if (notebooks.size) {
-    void back();
+    void back(notebooks.currentWidget);
   } else {
     notebooks.widgetAdded.connect(once);
   }

@@ -35,6 +35,7 @@ export const CommandIDs = {
   notebookHistory: 'slipway:notebook-history',
   cellHistory: 'slipway:cell-history',
   resolveNotebook: 'slipway:resolve-notebook',
+  undoMerge: 'slipway:undo-merge',
   restoreRevision: 'slipway:restore-revision',
   restoreCell: 'slipway:restore-cell',
   shareNotebook: 'slipway:share-notebook'

@@ -178,8 +178,8 @@ class Slipway:
         kernels = kernels or NoKernels()
         jobs = Jobs(self.registry, self.schedules, self.engine, self.events)
         publish = Publish(
+            self.database,
             self.registry,
-            self.schedules,
             jobs,
             self.proofs,
             self.events,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import msgspec
 from msgspec import UNSET
 
 from jupyter_slipway.client import Client
-from jupyter_slipway.errors import BadRequest, Conflict, Unavailable
+from jupyter_slipway.clusters.model import ClusterState
+from jupyter_slipway.errors import BadRequest, Conflict, NotFound, Unavailable
 from jupyter_slipway.files import atomic_write
+from jupyter_slipway.ids import new_id
 from jupyter_slipway.jobs.handlers import JobChange
 from jupyter_slipway.jobs.model import Job, Version
+from jupyter_slipway.kernels import startup
 from jupyter_slipway.publish import kernel
 from jupyter_slipway.publish.handlers import PublishRequest
 from jupyter_slipway.publish.parameters import from_text, parse_setting, validate
@@ -35,8 +39,10 @@ def request(
 ) -> PlanRequest:
     """A request to plan a cell of a file; with `execute`, after the notebook was run up to it.
 
+    It is run in a kernel that uses `cluster`, else the job's.
+
     Raises:
-        SlipwayError: there is no such notebook or cell, or a cell before it failed
+        SlipwayError: there is no such notebook or cell, a cell before it failed, or the cluster does not run
     """
     file = read_notebook(notebook)
     chosen = choose(file, cell)
@@ -52,17 +58,46 @@ def request(
     )
     if not execute:
         return asked
-    ran = asyncio.run(
-        kernel.run_up_to(
-            file.cells,
-            chosen.index,
-            kernel_name=file.kernel_name,
-            directory=path.parent,
-            names=result_names(asked),
-            progress=progress,
+    names = result_names(asked)
+    with _computing(client, _cluster(client, asked), progress) as first:
+        ran = asyncio.run(
+            kernel.run_up_to(
+                file.cells,
+                chosen.index,
+                kernel_name=file.kernel_name,
+                directory=path.parent,
+                first=first,
+                names=names,
+                progress=progress,
+            )
         )
-    )
     return msgspec.structs.replace(asked, snapshot=ran.snapshot, outputs=ran.outputs[-1])
+
+
+def _cluster(client: Client, asked: PlanRequest) -> str:
+    if asked.cluster is None and asked.name:
+        with suppress(NotFound):
+            return client.job(asked.name).policy.cluster
+    return asked.cluster or ""
+
+
+@contextmanager
+def _computing(client: Client, cluster: str, progress: Callable[[str, float], None]) -> Iterator[str]:
+    """Code that lets a kernel use the cluster, which is started if need be and held meanwhile; '' of none."""
+    if not cluster:
+        yield ""
+        return
+    if client.cluster(cluster).state in (ClusterState.STOPPED, ClusterState.FAILED):
+        client.start_cluster(cluster)
+    found = client.settle(cluster, lambda one: progress(f"waiting for the cluster {cluster}", one.progress or 0.0))
+    if found.state in (ClusterState.STOPPED, ClusterState.FAILED):
+        raise Conflict(f"The cluster {cluster} is {found.state}: {found.reason}.", hint="See its logs.")
+    holder = new_id("publish")
+    given = client.attach(cluster, holder).attachment
+    try:
+        yield startup.code(given.environ, given.code)
+    finally:
+        client.detach(cluster, holder)
 
 
 def registration(

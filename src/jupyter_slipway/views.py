@@ -123,7 +123,7 @@ def versions_table(versions: Iterable[Version], production: int = 0) -> Renderab
             escape(version.author),
             ago(version.created_at),
             f"{revision.commit[:9]}{'*' if revision.dirty else ''}" if revision else "",
-            f"{len(version.environment.packages)} packages" + ("" if version.environment.locked else ", not locked"),
+            _packages(version.environment) + ("" if version.environment.locked else ", not locked"),
             escape(version.note),
         )
     return table
@@ -203,7 +203,12 @@ def parameters_table(parameters: Sequence[Parameter]) -> RenderableType:
 
 def environment_view(environment: Environment) -> RenderableType:
     state = "locked" if environment.locked else environment.note or "not locked"
-    return Text(f"Environment: Python {environment.python}, {len(environment.packages)} packages, {state}")
+    return Text(f"Environment: Python {environment.python}, {_packages(environment)}, {state}")
+
+
+def _packages(environment: Environment) -> str:
+    count = len(environment.packages)
+    return f"{count} package{'' if count == 1 else 's'}"
 
 
 def proof_view(proof: Proof | None) -> RenderableType:

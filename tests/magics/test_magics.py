@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,6 +66,8 @@ def test_the_line_magic_speaks_the_command_line(execute: Execute) -> None:
     assert "There is no job 'nothing'." in execute("%slipway diff nothing 1 2")
     assert "Usage" in execute("%slipway --help")
     assert "No such command" in execute("%slipway dance")
+    assert json.loads(execute("%slipway jobs --json")) == []
+    assert json.loads(execute("%slipway job nothing --json"))["code"] == "not_found"
 
 
 def test_a_run_is_a_widget_that_ends_with_it(execute: Execute, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_values_are_filled_in_with_defaults() -> None:
         ({"month": "6"}, "'month' cannot be '6', which is text"),
         ({"month": True}, "which is true or false"),
         ({"month": 6.5}, "a number with a fraction"),
-        ({"month": None}, "which is nothing"),
+        ({"month": None}, "'month' cannot be None"),
         ({"rate": float("nan")}, "not a finite number"),
         ({"rate": []}, "which is a list"),
         ({"day": "2013-02-31"}, "'day' cannot be '2013-02-31'"),
@@ -214,6 +214,16 @@ def test_wrong_values_are_named(values: dict[str, Any], message: str) -> None:
         validate(ALL, values)
 
     assert refused.value.hint
+
+
+def test_an_item_of_another_type_is_named() -> None:
+    names = Parameter("names", "list", ["a"], item="str")
+
+    with pytest.raises(Unprocessable) as refused:
+        validate([names], {"names": ["b", 3]})
+
+    assert refused.value.message == "Parameter 'names' cannot be ['b', 3]: it holds 3, which is a whole number."
+    assert refused.value.hint == "It is a list, each item text; the default is ['a']."
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
@@ -331,3 +341,32 @@ def test_any_value_is_accepted_with_its_type_or_refused(kind: Any, value: Any) -
     except Unprocessable:
         return
     jsonschema.validate(full, schema([one]), jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    ("written", "choices"),
+    [
+        ('mode: Literal["fast", "exact"] = "fast"', ("fast", "exact")),
+        ("depth: typing.Literal[2, 4] = 4", (2, 4)),
+        ('depth: Literal[2, "all"] = 2', ()),
+        ('mode: Literal["fast", "exact"] = "slow"', ()),
+        ('mode: Literal[FAST] = "fast"', ()),
+        ('mode: str = "fast"', ()),
+    ],
+)
+def test_a_literal_type_says_what_a_parameter_can_be(written: str, choices: tuple[Any, ...]) -> None:
+    name = written.partition(":")[0]
+    (one,) = found(written, f"print({name})")
+
+    assert (one.name, one.choices) == (name, choices)
+
+
+def test_a_value_that_is_none_of_the_choices_is_refused_with_them() -> None:
+    mode = Parameter("mode", "str", "fast", choices=("fast", "exact"))
+
+    with pytest.raises(Unprocessable) as refused:
+        from_text(mode, "slow")
+    assert refused.value.message == "Parameter 'mode' cannot be 'slow'."
+    assert refused.value.hint == "It is one of 'fast', 'exact'; the default is 'fast'."
+    assert schema([mode])["properties"]["mode"]["enum"] == ["fast", "exact"]
+    assert validate([mode], {"mode": "exact"}) == {"mode": "exact"}

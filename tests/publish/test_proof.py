@@ -193,6 +193,11 @@ def verdict(expected: dict[str, Any], found: dict[str, Any]) -> Proof:
     return judge(report(expected), report(found))
 
 
+def test_a_cell_that_was_not_run_is_told_from_one_that_leaves_nothing() -> None:
+    assert "run it, then prove again" in judge({}, report({"total": 3})).reason
+    assert "leaves no value" in judge({}, {}).reason
+
+
 def test_what_is_out_of_sight_is_named_beside_a_verdict():
     proof = verdict({"n": 1, "g": (i for i in ())}, {"n": 1, "g": (i for i in ())})
 

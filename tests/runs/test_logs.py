@@ -57,12 +57,6 @@ def test_a_negative_offset_reads_the_end_from_a_whole_character(log):
     assert logs.read(log, -100).text == "a€b"
 
 
-def test_the_directory_of_an_attempt_stands_for_its_log(log):
-    log.write_text("x")
-
-    assert logs.read(log.parent, 0).text == "x"
-
-
 @pytest.mark.parametrize(
     ("text", "progress"),
     [

@@ -156,6 +156,7 @@ async def test_a_badge_tells_an_upstream_edit_from_a_comment(api: Api) -> None:
         ("POST", "publish/plan", REQUEST | {"cell": "c9"}, 404, "no code cell 'c9'"),
         ("POST", "publish/plan", REQUEST | {"notebook": "gone/a.ipynb"}, 404, "There is no folder"),
         ("POST", "publish/versions", REQUEST | {"name": "Totals A"}, 400, "cannot be a job's name"),
+        ("POST", "publish/versions", REQUEST | {"notebook": ""}, 422, "'' is no notebook's path"),
         ("POST", "runs", {"job": "totals", "parameters": {"month": "two"}}, 422, "month"),
         ("POST", "runs", {"job": "totals", "parameters": {"moth": 2}}, 422, "moth"),
         ("POST", "runs", {"job": "totals", "version": 9}, 404, "no version 9"),
@@ -175,6 +176,30 @@ async def test_what_cannot_be_is_refused(
     assert found == status, problem
     assert message in problem["message"]
     assert problem["code"]
+
+
+async def test_a_page_without_runs_cannot_be_asked_for(api: Api) -> None:
+    status, problem = await api("GET", "runs", limit=0)
+
+    assert (status, problem["message"]) == (400, "A page cannot have 0 runs.")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ({"cron": "61 * * * *"}, "61 * * * *"),
+        ({"cron": "0 3 * * *", "catch_up": "all", "cap": 5000}, "5000"),
+        ({"cron": "0 3 * * *", "parameters": {"month": "x"}}, "Parameter 'month' cannot be 'x'"),
+    ],
+)
+async def test_a_version_whose_schedule_is_refused_is_not_registered(
+    api: Api, schedule: dict[str, Any], message: str
+) -> None:
+    status, problem = await api("POST", "publish/versions", REQUEST | {"schedule": schedule})
+
+    assert (status, problem["code"]) == (422, "unprocessable")
+    assert message in problem["message"]
+    assert await api("GET", "jobs") == (200, {"items": []})
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")

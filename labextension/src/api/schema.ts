@@ -1975,6 +1975,8 @@ export interface components {
         Parameter: {
             /** @default  */
             cell: string;
+            /** @default [] */
+            choices: (string | number)[];
             default: unknown;
             /** @default  */
             description: string;

@@ -96,6 +96,14 @@ export class JobModel implements IDisposable {
     return this.act(this.api.jobs.deleteSchedule(this.name), 'schedule');
   }
 
+  /** What was refused is being mended, and is not said any longer. */
+  mending(): void {
+    if (this.error) {
+      this.error = null;
+      this.changedSignal.emit();
+    }
+  }
+
   get isDisposed(): boolean {
     return this.poll.isDisposed;
   }

@@ -10,7 +10,7 @@ import { useContext } from '../ui/context';
 import { Field } from '../ui/fields';
 import { duration, median, occasion } from '../ui/format';
 import { ParameterForm } from '../ui/parameterForm';
-import { Button, Empty, Fact, Problem, Skeleton, State, Strip, Time } from '../ui/parts';
+import { Button, Empty, Fact, Problem, Prose, Skeleton, State, Strip, Time } from '../ui/parts';
 import { Tabs } from '../ui/tabs';
 import { triggerWords, verdictWords } from '../ui/words';
 import '../../style/parts.css';
@@ -151,6 +151,7 @@ function RunForm(props: { model: JobModel; job: Job; from: string | null; close:
       ref={form}
       className="slipway-RunForm"
       aria-label={trans.__('Run %1', job.name)}
+      onChange={() => model.mending()}
       onKeyDown={event => event.key === 'Escape' && close()}
     >
       {model.versions.length > 1 && (
@@ -258,7 +259,12 @@ function Facts({ model, job }: { model: JobModel; job: Job }): JSX.Element {
           </Fact>
           <Fact name={trans.__('Proof')}>
             {version.proof ? verdictWords(version.proof, trans) : trans.__('Not proved')}
-            {version.proof?.reason && <span className="slipway-Dim"> {version.proof.reason}</span>}
+            {version.proof?.reason && (
+              <span className="slipway-Dim">
+                {' '}
+                <Prose text={version.proof.reason} />
+              </span>
+            )}
           </Fact>
           <Fact name={trans.__('Environment')}>
             <Environment environment={version.environment} />

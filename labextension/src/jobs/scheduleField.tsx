@@ -64,6 +64,7 @@ export function ScheduleFields(props: {
                 {attributes => (
                   <input
                     {...attributes}
+                    dir="ltr"
                     spellCheck={false}
                     value={draft.cron}
                     onChange={event => draft.set({ cron: event.target.value })}

@@ -10,7 +10,7 @@ import { mainLine, Source } from '../ui/code';
 import { type Context, SlipwayWidget, useContext } from '../ui/context';
 import { Check, Field, useId } from '../ui/fields';
 import { duration, percent } from '../ui/format';
-import { Button, Meter, Problem, Skeleton } from '../ui/parts';
+import { Button, Meter, Problem, Prose, Skeleton } from '../ui/parts';
 import { PARAMETER_TYPES, parsed } from '../ui/values';
 import { cellWords, typeWords, verdictWords } from '../ui/words';
 import '../../style/parts.css';
@@ -138,6 +138,7 @@ function Wishes({ model }: { model: PublishModel }): JSX.Element {
           <input
             {...attributes}
             ref={field}
+            dir="ltr"
             spellCheck={false}
             autoComplete="off"
             value={model.name}
@@ -179,13 +180,16 @@ function Wishes({ model }: { model: PublishModel }): JSX.Element {
   );
 }
 
-function Parameters({ model }: { model: PublishModel }): JSX.Element {
+function Parameters({ model }: { model: PublishModel }): JSX.Element | null {
   const { trans } = useContext();
   const rows = model.parameters;
+  if (!model.plan && model.problem) {
+    return null;
+  }
   return (
     <section>
       <h2>{trans.__('Parameters')}</h2>
-      {!model.plan && !model.problem && <Skeleton lines={2} />}
+      {!model.plan && <Skeleton lines={2} />}
       {model.plan && !rows.length && (
         <p className="slipway-Dim">
           {trans.__('The cell depends on no constant that could be a parameter.')}
@@ -279,6 +283,7 @@ function AddParameter({ model }: { model: PublishModel }): JSX.Element {
                 <input
                   {...attributes}
                   autoFocus
+                  dir="ltr"
                   autoComplete="off"
                   spellCheck={false}
                   list={names}
@@ -364,6 +369,7 @@ function ParameterLine({ row, model }: { row: ParameterRow; model: PublishModel 
         <td>
           <input
             {...common}
+            dir="ltr"
             spellCheck={false}
             value={row.name}
             aria-label={trans.__('Name of parameter %1', row.found.name)}
@@ -419,6 +425,21 @@ function Default(props: {
   const { trans } = useContext();
   const { row, common, set } = props;
   const label = trans.__('Default of %1', row.name);
+  const choices = row.type === row.found.type ? row.found.choices : [];
+  if (choices.length) {
+    return (
+      <select
+        {...common}
+        value={row.text}
+        aria-label={label}
+        onChange={event => set({ text: event.target.value })}
+      >
+        {choices.map(choice => (
+          <option key={choice}>{choice}</option>
+        ))}
+      </select>
+    );
+  }
   if (row.type === 'bool') {
     return (
       <select
@@ -436,6 +457,7 @@ function Default(props: {
   return (
     <input
       {...common}
+      dir="auto"
       spellCheck={false}
       value={row.text}
       aria-label={label}
@@ -485,7 +507,9 @@ function Cells({ cells }: { cells: readonly CellPlan[] }): JSX.Element {
         <li key={`${cell.index}-${cell.id}`}>
           <span className="slipway-Dim">{cell.index < 0 ? trans.__('gone') : cellWords(cell.index)}</span>
           <code title={cell.source}>{firstLine(cell.source)}</code>
-          <span>{cell.reason}</span>
+          <span>
+            <Prose text={cell.reason} />
+          </span>
         </li>
       ))}
     </ul>
@@ -520,7 +544,9 @@ function Warnings({ warnings }: { warnings: readonly Warn[] }): JSX.Element | nu
   return (
     <ul className="slipway-Warnings" aria-label={trans.__('Warnings')}>
       {warnings.map((warning, index) => (
-        <li key={index}>{warning.message}</li>
+        <li key={index}>
+          <Prose text={warning.message} />
+        </li>
       ))}
     </ul>
   );
@@ -529,14 +555,16 @@ function Warnings({ warnings }: { warnings: readonly Warn[] }): JSX.Element | nu
 function ProofLine({ model }: { model: PublishModel }): JSX.Element {
   const { trans, locale } = useContext();
   const { proof, proofProblem } = model;
-  if (proofProblem) {
+  if (proofProblem && !model.problem) {
     return <Problem error={proofProblem} retry={() => void model.prove()} />;
   }
   if (!proof || (proof.done && !model.proofCurrent)) {
     return (
       <p className="slipway-Proof" role="status">
         <span className="slipway-Dim">{trans.__('Not proved.')}</span>
-        <Button onClick={() => void model.prove()}>{trans.__('Prove')}</Button>
+        <Button disabled={!model.filled} onClick={() => void model.prove()}>
+          {trans.__('Prove')}
+        </Button>
       </p>
     );
   }
@@ -563,7 +591,12 @@ function ProofLine({ model }: { model: PublishModel }): JSX.Element {
       <p>
         <strong>{verdictWords(verdict, trans)}</strong>
         {`, ${duration(verdict.seconds)}`}
-        {verdict.reason && <span className="slipway-Dim"> {verdict.reason}</span>}
+        {verdict.reason && (
+          <span className="slipway-Dim">
+            {' '}
+            <Prose text={verdict.reason} />
+          </span>
+        )}
       </p>
       {verdict.differences.length > 0 && (
         <table className="slipway-Table">

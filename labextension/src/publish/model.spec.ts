@@ -120,3 +120,28 @@ it('makes a variable a parameter when the server agrees, and says why when it do
   expect(model.edits).toEqual([]);
   model.dispose();
 });
+
+it('says nothing more of what was refused once it is being mended', async () => {
+  const { model } = made(() => Promise.reject(new ApiError(400, 'bad_request', 'No name.')));
+  void model.start();
+  await vi.advanceTimersByTimeAsync(500);
+  await model.publish(false);
+  expect(model.refusal?.text).toBe('No name.');
+  model.setName('mended');
+
+  expect(model.refusal).toBeNull();
+  model.dispose();
+});
+
+it('asks the server nothing while a field says itself what is wrong with it', async () => {
+  const { model, publish } = made();
+  void model.start();
+  await vi.advanceTimersByTimeAsync(500);
+  model.setParameter('month', { name: 'not a name' });
+  await vi.advanceTimersByTimeAsync(2000);
+
+  expect(publish.plan).toHaveBeenCalledTimes(1);
+  expect(publish.prove).toHaveBeenCalledTimes(1);
+  expect(model.problem).toBeNull();
+  model.dispose();
+});

@@ -74,6 +74,7 @@ export class PublishModel implements IDisposable {
 
   setText(field: 'description' | 'note', text: string): void {
     this[field] = text;
+    this.refusal = null;
     this.emit();
   }
 
@@ -108,9 +109,14 @@ export class PublishModel implements IDisposable {
       this.name.trim() !== '' &&
       this.plan !== null &&
       this.problem === null &&
-      this.parameters.every(row => rowProblem(row, this.parameters, this.trans) === null) &&
+      this.filled &&
       this.schedule.sound
     );
+  }
+
+  /** Whether each parameter is one as it was typed. */
+  get filled(): boolean {
+    return this.parameters.every(row => rowProblem(row, this.parameters, this.trans) === null);
   }
 
   /** Whether the proof that ran is of what would be registered now. */
@@ -120,6 +126,9 @@ export class PublishModel implements IDisposable {
 
   async prove(): Promise<void> {
     await this.cancelProof();
+    if (!this.filled) {
+      return;
+    }
     const key = this.key();
     this.proved = key;
     try {
@@ -199,6 +208,9 @@ export class PublishModel implements IDisposable {
   }
 
   private edited(): void {
+    // What was said of the request before is not said of this one.
+    this.refusal = null;
+    this.proofProblem = null;
     this.emit();
     void this.replanning.invoke().catch(() => undefined);
     if (!this.proofCurrent) {
@@ -208,6 +220,12 @@ export class PublishModel implements IDisposable {
 
   private async replan(): Promise<void> {
     const asked = ++this.asked;
+    if (!this.filled) {
+      // The field itself says what is wrong.
+      this.problem = null;
+      this.emit();
+      return;
+    }
     try {
       const plan = await this.api.publish.plan(this.request());
       if (asked === this.asked) {

@@ -2,7 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Parameter, ParameterEdit, ParameterType } from '../api';
-import { parsed, shown } from '../ui/values';
+import { parsed, shown, type Typed } from '../ui/values';
 
 export interface ParameterRow {
   /** As the plan found it first; edits are relative to it. */
@@ -33,7 +33,8 @@ export function addedRow(name: string, type: ParameterType, text: string): Param
     cell: '',
     item: '',
     inline: false,
-    reason: ''
+    reason: '',
+    choices: []
   };
   return { found, name, type, text, description: '', on: true, added: true };
 }
@@ -59,7 +60,7 @@ export function rowProblem(
   if (rows.some(other => other.found.name !== row.found.name && other.on && other.name === row.name)) {
     return trans.__('Two parameters are named ‘%1’.', row.name);
   }
-  const value = parsed(row.text, { type: row.type, item: itemOf(row) }, trans);
+  const value = parsed(row.text, typeOf(row), trans);
   return value.ok ? null : value.problem;
 }
 
@@ -83,7 +84,7 @@ export function editOf(row: ParameterRow, trans: TranslationBundle): ParameterEd
     edit.on = row.on;
   }
   if (added || row.text !== shown(found.default, found) || row.type !== found.type) {
-    const value = parsed(row.text, { type: row.type, item: itemOf(row) }, trans);
+    const value = parsed(row.text, typeOf(row), trans);
     if (value.ok) {
       edit.default = value.value;
     }
@@ -92,6 +93,6 @@ export function editOf(row: ParameterRow, trans: TranslationBundle): ParameterEd
 }
 
 /** The item type that was found holds only as long as the type does. */
-function itemOf(row: ParameterRow): string {
-  return row.type === row.found.type ? row.found.item : '';
+function typeOf({ found, type, added }: ParameterRow): Typed {
+  return { type, item: type === found.type ? found.item : '', default: added ? undefined : found.default };
 }

@@ -69,6 +69,7 @@ export function aParameter(change: Partial<Parameter> = {}): Parameter {
     item: '',
     inline: false,
     reason: '',
+    choices: [],
     ...change
   };
 }

@@ -144,11 +144,12 @@ function ValueInput(props: {
     );
   }
   if (parameter.type === 'dict' || (parameter.type === 'list' && !parameter.item)) {
-    return <textarea {...attributes} rows={2} spellCheck={false} value={text} onChange={change} />;
+    return <textarea {...attributes} rows={2} dir="auto" spellCheck={false} value={text} onChange={change} />;
   }
   return (
     <input
       {...attributes}
+      dir="auto"
       spellCheck={false}
       type={parameter.type === 'date' ? 'date' : 'text'}
       inputMode={parameter.type === 'int' ? 'numeric' : parameter.type === 'float' ? 'decimal' : undefined}

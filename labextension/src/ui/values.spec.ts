@@ -24,7 +24,14 @@ describe('a text that is a value', () => {
 describe('a text that is none', () => {
   it.each([
     ['int', '', '4.5', '‘4.5’ is not a whole number.'],
-    ['int', '', '', '‘’ is not a whole number.'],
+    ['int', '', '', 'A value is needed.'],
+    ['bool', '', ' ', 'A value is needed.'],
+    [
+      'int',
+      '',
+      '99999999999999999999',
+      '‘99999999999999999999’ has more digits than a browser can keep: give it on the command line.'
+    ],
     ['float', '', 'x', '‘x’ is not a number.'],
     ['date', '', '2026-13-01', '‘2026-13-01’ is not a date such as 2026-11-25.'],
     ['list', 'int', '1, b', '‘b’ is not a whole number.'],
@@ -38,6 +45,13 @@ describe('a text that is none', () => {
 it.each([
   [[1, 2], { type: 'list', item: 'int' }, '1, 2'],
   [[1, 'a'], { type: 'list' }, '[1,"a"]'],
+  [['a', 'b'], { type: 'list', item: 'str' }, 'a, b'],
+  [['a, b', 'c'], { type: 'list', item: 'str' }, '["a, b","c"]'],
+  [[''], { type: 'list', item: 'str' }, '[""]'],
   [true, { type: 'bool' }, 'true'],
   [null, { type: 'str' }, '']
 ] as const)('shows %j as text', (value, type, text) => expect(shown(value, type)).toBe(text));
+
+it('may be nothing where the default is', () => {
+  expect(parsed('', { type: 'int', default: null }, trans)).toEqual({ ok: true, value: null });
+});

@@ -19,9 +19,11 @@ export const PARAMETER_TYPES: readonly ParameterType[] = [
 /** A value, or why the text is none. */
 export type Parsed = { ok: true; value: unknown } | { ok: false; problem: string };
 
-interface Typed {
+export interface Typed {
   type: ParameterType;
   item?: string;
+  /** null: it need not have a value. */
+  default?: unknown;
 }
 
 /** The text that a field shows for a value. */
@@ -30,7 +32,10 @@ export function shown(value: unknown, { type, item }: Typed): string {
     return '';
   }
   if (type === 'list' && item && Array.isArray(value)) {
-    return value.map(String).join(', ');
+    const items = value.map(String);
+    // What a comma, a blank or a bracket would make another list of is shown as JSON.
+    const plain = items.every(text => text !== '' && text === text.trim() && !/[,[]/.test(text));
+    return plain ? items.join(', ') : JSON.stringify(value);
   }
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
@@ -39,14 +44,18 @@ export function shown(value: unknown, { type, item }: Typed): string {
 export function parsed(text: string, parameter: Typed, trans: TranslationBundle): Parsed {
   const value = text.trim();
   const { type } = parameter;
+  if (value === '' && parameter.default === null) {
+    return { ok: true, value: null };
+  }
+  if (value === '' && !['str', 'path', 'list'].includes(type)) {
+    return refused(trans.__('A value is needed.'));
+  }
   switch (type) {
     case 'str':
     case 'path':
       return { ok: true, value: text };
     case 'int':
-      return /^[+-]?\d+$/.test(value) && Number.isSafeInteger(Number(value))
-        ? { ok: true, value: Number(value) }
-        : refused(trans.__('%1 is not a whole number.', quoted(value)));
+      return parsedInt(value, trans);
     case 'float':
       return value !== '' && Number.isFinite(Number(value))
         ? { ok: true, value: Number(value) }
@@ -68,6 +77,17 @@ export function parsed(text: string, parameter: Typed, trans: TranslationBundle)
     default:
       return unreachable(type);
   }
+}
+
+function parsedInt(value: string, trans: TranslationBundle): Parsed {
+  if (!/^[+-]?\d+$/.test(value)) {
+    return refused(trans.__('%1 is not a whole number.', quoted(value)));
+  }
+  return Number.isSafeInteger(Number(value))
+    ? { ok: true, value: Number(value) }
+    : refused(
+        trans.__('%1 has more digits than a browser can keep: give it on the command line.', quoted(value))
+      );
 }
 
 function parsedBool(value: string, trans: TranslationBundle): Parsed {

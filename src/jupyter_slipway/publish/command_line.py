@@ -44,6 +44,8 @@ def option(parameter: Parameter, spell: Mapping[str, str]) -> str:
         kind = f', nargs="*"{f", type={read}" if read else ""}'
     elif read := reader(parameter.type, spell):
         kind = f", type={read}"
+    if parameter.choices:
+        kind += f", choices=[{', '.join(map(quoted, parameter.choices))}]"
     about = parameter.description or f"{described_type(parameter)}, {quoted(parameter.default)} by default"
     about = about.replace("%", "%%")
     return f'parser.add_argument("{flag}"{dest}{kind}, help={quoted(about)})'

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.db import Database
 from jupyter_slipway.errors import NotFound, Unavailable, Unprocessable
 from jupyter_slipway.events import Events
 from jupyter_slipway.jobs.compare import unified
 from jupyter_slipway.jobs.handlers import Jobs, RunRequest, ScheduleRequest
 from jupyter_slipway.jobs.model import Job, Version, job_name
 from jupyter_slipway.jobs.registry import Registry
-from jupyter_slipway.jobs.schedules import Schedules
 from jupyter_slipway.publish import kernel
 from jupyter_slipway.publish.kernel import Snapshot
 from jupyter_slipway.publish.model import CellPlan, CellSource, Plan, Proof, Warn
@@ -105,8 +105,8 @@ class Publish:
 
     def __init__(
         self,
+        database: Database,
         registry: Registry,
-        schedules: Schedules,
         jobs: Jobs,
         proofs: Proofs,
         events: Events,
@@ -116,7 +116,7 @@ class Publish:
         clusters: Clusters,
         wake: Callable[[], None],
     ) -> None:
-        self._registry, self._schedules, self._jobs, self._proofs = registry, schedules, jobs, proofs
+        self._database, self._registry, self._jobs, self._proofs = database, registry, jobs, proofs
         self._events, self._root, self._kernels, self._wake = events, root, kernels, wake
         self._clusters = clusters
         self._looking: dict[tuple[Any, ...], asyncio.Task[BadgeList]] = {}
@@ -154,15 +154,14 @@ class Publish:
         job_name(body.name)
         planned = await self._settled(body)
         draft = _draft(planned, body, asker, await asyncio.to_thread(revision, planned.notebook))
-        if body.schedule is not None:
-            self._schedules.preview(body.schedule.cron, body.schedule.tz)  # refused before anything is registered
-        registered = self._registry.publish(draft, description=body.description)
-        version = registered.version
-        if (cluster := self._cluster(body)) is not None:
-            policy = msgspec.structs.replace(self._registry.job(version.job).policy, cluster=cluster)
-            self._registry.change(version.job, policy=policy)
-        if body.schedule is not None:
-            self._jobs.set_schedule(asker, version.job, body.schedule)
+        with self._database.write():  # a version whose schedule is refused is not registered either
+            registered = self._registry.publish(draft, description=body.description)
+            version = registered.version
+            if (cluster := self._cluster(body)) is not None:
+                policy = msgspec.structs.replace(self._registry.job(version.job).policy, cluster=cluster)
+                self._registry.change(version.job, policy=policy)
+            if body.schedule is not None:
+                self._jobs.set_schedule(asker, version.job, body.schedule)
         run = self._jobs.start_run(asker, RunRequest(version.job, version.number)) if body.run else None
         self._wake()
         job = self._jobs.get_job(asker, version.job)

@@ -75,6 +75,24 @@ def imported(tree: ast.Module) -> tuple[str, ...]:
     return tuple(sorted(found - sys.stdlib_module_names))
 
 
+def reaches_cluster(source: str) -> bool:
+    """Whether the file can make a client of its cluster: the address in its environment does nothing by itself."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a module of the user's own: what imports it fails
+        return False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [f"{node.module}.{one.name}" for one in node.names]
+        else:
+            continue
+        if any(re.match(r"(dask\.)?distributed\b|pyspark\b", one) for one in modules):
+            return True
+    return False
+
+
 def sets_environment(piece: Piece) -> bool:
     """Imports after it may depend on it."""
     text = "\n".join(one.text for one in piece.lines)

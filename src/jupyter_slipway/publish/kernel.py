@@ -98,6 +98,7 @@ async def run_up_to(
     *,
     kernel_name: str,
     directory: Path,
+    first: str = "",
     names: Sequence[str] = (),
     progress: Callable[[str, float], None] = lambda step, fraction: None,
     timeout: float = 3600.0,
@@ -106,6 +107,7 @@ async def run_up_to(
 
     Args:
         directory: the kernel's working directory
+        first: code that runs before them, unseen: what the notebook's kernel is given by others, such as its cluster
         names: whose values to report, as in `look`
         timeout: seconds for all cells together
 
@@ -116,6 +118,8 @@ async def run_up_to(
     """
     progress("starting a kernel", 0.0)
     async with fresh_kernel(kernel_name, directory) as fresh:
+        if first:
+            await _prepare(fresh.client, first, START)
         await observe(fresh.client, timeout=START)
         ends = time.monotonic() + timeout
         outputs = []
@@ -298,6 +302,16 @@ def _expression(do: str, give: str) -> str:
         "(lambda space: (__import__('builtins').exec(" + repr(loader) + ", space), space['answer'])[1])"
         "({'text': " + repr(probe.text()) + ", '__name__': " + repr(probe.PACKAGE) + "})"
     )
+
+
+async def _prepare(client: Any, code: str, timeout: float) -> None:
+    identity = client.execute(code, silent=True, store_history=False, allow_stdin=False)
+    content = await _reply(client, identity, timeout)
+    if content["status"] != "ok":
+        raise Unavailable(
+            f"The kernel cannot be given its cluster: {content.get('ename')}: {content.get('evalue')}",
+            hint="Publish without --run, or from a live kernel.",
+        )
 
 
 async def _evaluate(client: Any, expression: str, timeout: float) -> str:

@@ -68,6 +68,8 @@ class Parameter(Struct, frozen=True):
     inline: bool = False
     """True: a literal first argument of a reader or writer call, not an assignment."""
     reason: str = ""
+    choices: tuple[str | int | float, ...] = ()
+    """The only values it can have; empty: any of its type."""
 
 
 class LineMapping(Struct, frozen=True):

@@ -199,6 +199,7 @@ class Constant(Struct, frozen=True):
     """As written."""
     comment: str = ""
     inline: bool = False
+    choices: tuple[Any, ...] = ()
 
 
 def assignments(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
@@ -214,6 +215,20 @@ def assignments(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
             pairs = list(zip(target.elts, node.value.elts, strict=False))
             if len(target.elts) == len(node.value.elts) and all(isinstance(one, ast.Name) for one, _ in pairs):
                 yield from ((one.id, value) for one, value in pairs if isinstance(one, ast.Name))
+
+
+def choices(node: ast.stmt, value: object) -> tuple[Any, ...]:
+    """What `NAME: Literal["fast", "exact"] = "fast"` allows beside its value; empty for any other statement."""
+    annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
+    if not isinstance(annotation, ast.Subscript) or path(annotation.value).rpartition(".")[2] != "Literal":
+        return ()
+    try:
+        allowed = ast.literal_eval(annotation.slice)
+    except (ValueError, TypeError):
+        return ()
+    found = allowed if isinstance(allowed, tuple) else (allowed,)
+    plain = type(value) in (str, int, float) and all(type(one) is type(value) for one in found)
+    return found if plain and value in found else ()
 
 
 def inline_literals(tree: ast.AST) -> Iterator[ast.Constant]:
@@ -250,8 +265,8 @@ def constants(python: str) -> tuple[Constant, ...]:
         for name, value in assignments(node):
             known = literal(value)
             if known is not None:
-                comment = _comment(lines, node, name)
-                found.append(Constant(name, known, node.lineno, _written(lines, value), comment))
+                comment, allowed = _comment(lines, node, name), choices(node, known.default)
+                found.append(Constant(name, known, node.lineno, _written(lines, value), comment, choices=allowed))
         for one in inline_literals(node) if _handles_files(facts) else ():
             known = literal(one)
             if known is not None and isinstance(one.value, str):
@@ -316,7 +331,7 @@ def _parameter(one: Constant, cell: str) -> Parameter:
     why = one.literal.refused or ("it stands inside a call" if one.inline else "")
     return Parameter(
         name=one.name,
-        type=one.literal.type,
+        type="str" if one.choices and isinstance(one.literal.default, str) else one.literal.type,
         default=one.literal.default,
         description=one.comment,
         on=not why,
@@ -324,6 +339,7 @@ def _parameter(one: Constant, cell: str) -> Parameter:
         item=one.literal.item,
         inline=one.inline,
         reason=why,
+        choices=one.choices,
     )
 
 
@@ -422,6 +438,7 @@ def _edited(known: Parameter, edit: ParameterEdit) -> Parameter:
         name=_named(edit.rename) if edit.rename else known.name,
         type=type_,
         item=item,
+        choices=known.choices if type_ == known.type else (),
         description=known.description if edit.description is None else edit.description,
         on=known.on if edit.on is None else edit.on,
     )
@@ -504,6 +521,8 @@ def _property(parameter: Parameter) -> dict[str, Any]:
         found["items"] = dict(SCHEMAS[parameter.item])
     if parameter.item and parameter.type == "dict":
         found["additionalProperties"] = dict(SCHEMAS[parameter.item])
+    if parameter.choices:
+        found["enum"] = list(parameter.choices)
     if parameter.default is None:
         found["type"] = [found["type"], "null"]
     return {**found, "default": parameter.default, "description": parameter.description}
@@ -535,25 +554,36 @@ def checked(parameter: Parameter, value: Any) -> Any:
     """The value as the parameter's type has it, still JSON.
 
     Raises:
-        Unprocessable: it is not of the type
+        Unprocessable: it is not of the type, or none of the choices
     """
     if value is None and parameter.default is None:
         return None
     try:
-        return _of_type(parameter.type, parameter.item, value)
+        found = _of_type(parameter.type, parameter.item, value)
     except _Mistyped as mistyped:
         raise _refusal(parameter, value, str(mistyped)) from None
+    if parameter.choices and found not in parameter.choices:
+        raise _refusal(parameter, value)
+    return found
 
 
 class _Mistyped(Exception):
-    """What stands where something else is wanted."""
+    """What stands where something else is wanted, as a clause that goes on after the value."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f", which is {found}" if found else "")
+
+
+class _MistypedItem(_Mistyped):
+    def __init__(self, value: object, mistyped: _Mistyped) -> None:
+        Exception.__init__(self, f": it holds {_shown(value)}{mistyped}")
 
 
 def _of_type(kind: str, item: str, value: Any) -> Any:
     if kind == "list" and isinstance(value, (list, tuple)):
-        return [_of_type(item, "", one) if item else one for one in value]
+        return [_item(item, one) for one in value]
     if kind == "dict" and isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _of_type(item, "", one) if item else one for key, one in value.items()}
+        return {key: _item(item, one) for key, one in value.items()}
     if kind == "bool" and isinstance(value, bool):
         return value
     if kind in ("int", "float") and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -565,6 +595,13 @@ def _of_type(kind: str, item: str, value: Any) -> Any:
     if isinstance(value, str):
         return _text(kind, value)
     raise _Mistyped(_article(value))
+
+
+def _item(kind: str, value: Any) -> Any:
+    try:
+        return _of_type(kind, "", value) if kind else value
+    except _Mistyped as mistyped:
+        raise _MistypedItem(value, mistyped) from None
 
 
 def _number(kind: str, value: float) -> int | float:
@@ -593,19 +630,25 @@ def _text(kind: str, value: str) -> str:
 
 def _article(value: object) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a mapping"}
-    return "nothing" if value is None else names.get(type(value), f"a {type(value).__name__}")
+    return "" if value is None else names.get(type(value), f"a {type(value).__name__}")
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return f"{shown[:60]}…" if len(shown) > 60 else shown
 
 
 def _refusal(parameter: Parameter, value: object, found: str = "") -> Unprocessable:
-    shown = value if isinstance(value, str) else repr(value)
-    shown = f"{shown[:60]}…" if len(shown) > 60 else shown
+    default = f"; the default is {_shown(parameter.default)}" if parameter.default is not None else ""
     return Unprocessable(
-        f"Parameter {parameter.name!r} cannot be {shown!r}{f', which is {found}' if found else ''}.",
-        hint=f"It is {_wanted(parameter)}; the default is {parameter.default!r}.",
+        f"Parameter {parameter.name!r} cannot be {_shown(value)}{found}.",
+        hint=f"It is {_wanted(parameter)}{default}.",
     )
 
 
 def _wanted(parameter: Parameter) -> str:
+    if parameter.choices:
+        return f"one of {', '.join(map(_shown, parameter.choices))}"
     of = f", each item {WORDS[parameter.item]}" if parameter.item else ""
     return f"{WORDS[parameter.type]}{of}"
 
@@ -650,7 +693,7 @@ def _structure(parameter: Parameter, text: str) -> Any:
         return json.loads(text)
     except ValueError:
         if parameter.type == "dict" or text.lstrip().startswith("["):
-            raise _refusal(parameter, text, "not JSON") from None
+            raise _refusal(parameter, text, ", which is not JSON") from None
     parts = [one.strip() for one in text.split(",")] if text.strip() else []
     try:
         return [_scalar(parameter.item, one) if parameter.item else _guessed(one) for one in parts]

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jupyter_slipway.errors import NotFound
+from jupyter_slipway.errors import NotFound, Unprocessable
 from jupyter_slipway.publish import environment as environments
 from jupyter_slipway.publish.effects import split_magics
 from jupyter_slipway.publish.history import executions
@@ -138,6 +138,10 @@ def make_plan(
     """
     cells = targeted(request)
     notebook = (root / request.notebook).absolute()
+    if not request.notebook.strip() or notebook.is_dir():
+        raise Unprocessable(
+            f"{request.notebook!r} is no notebook's path.", hint="Give the path of a notebook below the server's root."
+        )
     if not notebook.parent.is_dir():
         raise NotFound(
             f"There is no folder {str(notebook.parent)!r} for {notebook.name}.",

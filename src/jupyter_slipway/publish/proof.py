@@ -29,6 +29,7 @@ from jupyter_slipway.runs.attempt import BOOTSTRAP
 
 TOLERANCE = 1e-9
 NO_VALUE = "It runs in a clean process. The cell leaves no value to compare."
+NOT_HELD = "It runs in a clean process. The kernel holds no value of the cell: run it, then prove again."
 PRINTED = "printed lines"
 """Stands among what was compared."""
 LOG_END = 400
@@ -106,7 +107,8 @@ def _with_printed(proof: Proof, printed: Printed) -> Proof:
         reason = f"{printed.differ} printed {'line differs' if printed.differ == 1 else 'lines differ'}."
         proof = _differing(proof, reason, printed.differences)
     elif printed.same and proof.verdict == "not comparable":
-        proof = msgspec.structs.replace(proof, verdict="same", reason=proof.reason.removeprefix(NO_VALUE))
+        reason = proof.reason.removeprefix(NO_VALUE).removeprefix(NOT_HELD)
+        proof = msgspec.structs.replace(proof, verdict="same", reason=reason)
     if printed.left:
         reason = f"{proof.reason} Not compared: {printed.left}.".strip()
         proof = msgspec.structs.replace(proof, reason=reason)
@@ -144,7 +146,8 @@ def judge(
         reason = f"{_listed(names)} differ{'s' if len(names) == 1 else ''}."
         return Proof("differs", reason, differences, compared, seconds, tolerance)
     if not compared:
-        reason = f"It runs in a clean process. Nothing could be compared: {left}." if left else NO_VALUE
+        missed = NOT_HELD if any(name not in expected for name in found) else NO_VALUE
+        reason = f"It runs in a clean process. Nothing could be compared: {left}." if left else missed
         return Proof("not comparable", reason, (), (), seconds, tolerance)
     unseen = "; ".join(filter(None, (left, partly)))
     return Proof("same", f"Not compared: {unseen}." if unseen else "", (), compared, seconds, tolerance)

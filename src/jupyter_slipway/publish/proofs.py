@@ -18,6 +18,7 @@ from msgspec import Struct
 from jupyter_slipway.errors import Conflict, NotFound, SlipwayError
 from jupyter_slipway.ids import new_id
 from jupyter_slipway.publish import environment as environments
+from jupyter_slipway.publish.imports import reaches_cluster
 from jupyter_slipway.publish.model import Environment, Plan, Proof, Warn
 from jupyter_slipway.publish.plan import Planned, with_environment
 from jupyter_slipway.publish.proof import prove
@@ -224,9 +225,11 @@ def _judged(planned: Planned, proof: Proof) -> Planned:
 
 
 def _on(planned: Planned, cluster: str) -> Planned:
-    """`planned`, whose verdict says on which cluster it was found."""
-    proof = planned.plan.proof
-    return _judged(planned, msgspec.structs.replace(proof, cluster=cluster)) if proof and cluster else planned
+    """`planned`, whose verdict says on which cluster it was found, when the module computes there."""
+    plan = planned.plan
+    if plan.proof is None or not any(map(reaches_cluster, (plan.module, *plan.own_modules.values()))):
+        return planned
+    return _judged(planned, msgspec.structs.replace(plan.proof, cluster=cluster))
 
 
 def _verdict(planned: Planned) -> str:

@@ -33,7 +33,9 @@ def read_notebook(path: Path) -> NotebookFile:
     if not path.is_file():
         raise NotFound(f"There is no notebook {str(path)!r}.", hint="Give the path of an .ipynb or text notebook.")
     notebook = _parse(path)
-    language = notebook.metadata.get("kernelspec", {}).get("language") or "python"
+    metadata = notebook.metadata
+    language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    language = language or "python"
     if language.lower() != "python":
         raise Unprocessable(f"{path.name} is written in {language}.", hint="Slipway publishes cells in Python.")
     cells: list[CellSource] = []

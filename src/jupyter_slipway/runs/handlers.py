@@ -57,9 +57,7 @@ class Runs:
 
     def list_runs(self, asker: Asker, query: RunQuery) -> RunPage:
         """Runs, newest first, a page at a time."""
-        return self._engine.list(
-            job=query.job, state=query.state, after=query.after, limit=max(1, min(query.limit, 200))
-        )
+        return self._engine.list(job=query.job, state=query.state, after=query.after, limit=min(query.limit, 200))
 
     def get_run(self, asker: Asker, run: str) -> Run:
         """One run."""
@@ -69,7 +67,7 @@ class Runs:
         """What the run printed, from an offset on."""
         found = self._engine.get(run)
         ended = found.state in ENDED
-        chunk = logs.read(self._engine.directory(run, found.attempt), query.offset, ended=ended)
+        chunk = logs.read(self._engine.directory(run, found.attempt) / "log", query.offset, ended=ended)
         return LogPage(chunk.text, chunk.end, ended and not chunk.text, chunk.progress, chunk.progress_text)
 
     def list_outputs(self, asker: Asker, run: str) -> OutputList:

@@ -34,10 +34,8 @@ def read(path: Path, offset: int, limit: int = 65536, *, ended: bool = False) ->
     A log that is not there yet, or not that long yet, gives an empty piece.
 
     Args:
-        path: the log, or the directory of its attempt
         ended: nothing will follow, so a character cut off at the end is not waited for
     """
-    path = path / "log" if path.is_dir() else path
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size

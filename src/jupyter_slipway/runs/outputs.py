@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def artifacts(directory: Path, limit: int = 10_000) -> list[Artifact]:
         for name in sorted(names):
             path = Path(folder, name)
             if not path.is_symlink() and len(found) < limit:
-                found.append(Artifact(path.relative_to(root).as_posix(), path.stat().st_size))
+                with suppress(FileNotFoundError):  # the run has just removed it
+                    found.append(Artifact(path.relative_to(root).as_posix(), path.stat().st_size))
     return sorted(found, key=lambda one: one.name)
 
 
