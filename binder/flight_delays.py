@@ -28,10 +28,10 @@ from sklearn.metrics import mean_absolute_error
 pd.set_option("display.max_columns", 25)
 
 # %% name="settings"
-TEST_MONTH = 10
+TEST_MONTH = 10  # first month to test on; those before it train
 LEARNING_RATE = 0.1
-MAX_ITER = 60
-ORIGIN = "JFK"
+MAX_ITER = 60  # trees at most
+ORIGIN = "JFK"  # airport: JFK, LGA or EWR
 rng = np.random.default_rng(0)
 
 # %% name="first-look"

@@ -99,18 +99,11 @@ def _on_a_cluster(client: Client, console: Console, folder: Path) -> None:
     with console.status("starting") as status:
         found = client.settle(CLUSTER, lambda one: status.update(f"{one.name}: {one.state}, waits for {one.waiting}"))
         console.print(cluster_view(found))
-        given = client.attach(CLUSTER, "demo").attachment
-        os.environ.update(given.environ)
-        try:
-            asked = publishing.request(client, folder / notebook, cell, name=job, execute=True)
-        finally:
-            for name in given.environ:
-                os.environ.pop(name, None)
+        asked = publishing.request(client, folder / notebook, cell, name=job, execute=True, cluster=CLUSTER)
         client.publish(publishing.registration(asked, cluster=CLUSTER))
-        client.detach(CLUSTER, "demo")
     console.print(views.run_view(client.wait(client.run(job).id)))
     figures = client.figures(CLUSTER)
-    console.print(f"{figures.done} tasks done by {figures.workers} workers of {CLUSTER}.\n", style="dim")
+    console.print(f"The workers of {CLUSTER} did {figures.done} tasks.\n", style="dim")
 
 
 def _open(console: Console, folder: Path) -> None:
