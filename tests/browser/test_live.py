@@ -105,6 +105,18 @@ def test_who_may_only_read_sees_the_typing_and_is_told(browser, together: LabSer
     vera.close()
 
 
+def test_a_shared_notebook_that_cannot_be_read_says_where_and_opens_as_text(browser, together: LabServer) -> None:
+    file = together.root / "broken.py"
+    file.write_text("# ---\n# jupyter:\n#   kernelspec: {a: b\n# ---\n\n" + TEXT)
+    ada = opened(browser, together, "ada", file)
+    dialog = ada.page.get_by_role("dialog", name="broken.py does not open as a notebook")
+    expect(dialog).to_contain_text("broken.py, line 3: its header cannot be read")
+    dialog.get_by_role("button", name="Open with Text Editor").click()
+    expect(ada.page.locator(".jp-FileEditor .cm-content")).to_contain_text("kernelspec: {a: b")
+    assert ada.page.locator(".jp-Dialog").count() == 0
+    ada.close()
+
+
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory):
     with lab_server(tmp_path_factory.mktemp("apart"), together=False) as server:

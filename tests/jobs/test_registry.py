@@ -100,6 +100,14 @@ def test_a_stored_version_keeps_its_digest(registry: Registry) -> None:
     assert digest(registry.version("churn-daily", 1)) == version.digest
 
 
+def test_choices_count_and_their_absence_changes_no_digest_of_before() -> None:
+    plain = a_version(parameters=(Parameter("month", "int", 1),))
+    chosen = a_version(parameters=(Parameter("month", "int", 1, choices=(1, 2)),))
+
+    assert digest(plain) == "5ad5b7d5dc3d8b78a2e784809d537baf693bdb5dd13f5bce50a98b726212306b"
+    assert digest(chosen) != digest(plain)
+
+
 def test_listeners_hear_of_a_published_version(store: str) -> None:
     database, events = Database(store), Events()
     database.create()

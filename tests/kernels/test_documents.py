@@ -210,14 +210,31 @@ async def test_what_a_page_puts_in_anew_while_the_cell_runs_takes_nothing_away()
     # As a page that somebody trusts writes it: what it had seen of the first, in the first's place.
     with ydoc.transaction():
         outputs[0] = Map({"output_type": "stream", "name": "stdout", "text": Text("std")})
-    assert run.id in writer._dirty
+    await soon(lambda: run.disturbed)
     writer._write_into(document, run)
     assert [str(one["text"]) for one in outputs] == ["stdout\n", "stderr\n"]
 
-    writer._dirty.clear()
     run.outputs.add({"output_type": "stream", "name": "stdout", "text": "more\n"})
     writer._write_into(document, run)
-    assert writer._dirty == {}, "What we write ourselves is no news"
+    assert writer._soon == set(), "What we write ourselves is no news"
+
+    # The same again in the first's place: other pages show it at the end, until all is written anew.
+    run.status, run.idle, run.closed = "ok", True, True
+    anew = []
+    outputs.observe(lambda event: anew.append(event.delta))
+    with ydoc.transaction():
+        outputs[0] = Map({"output_type": "stream", "name": "stdout", "text": Text("stdout\n")})
+        outputs.append(Map({"output_type": "stream", "name": "stderr", "text": Text("stderr\n")}))
+    await soon(lambda: run.disturbed)
+    writer._write_into(document, run)
+    assert [str(one["text"]) for one in outputs] == ["stdout\n", "stderr\n", "more\n"]
+    assert anew[-1][0] == {"delete": 4}
+    # What somebody clears afterwards stays cleared.
+    with ydoc.transaction():
+        outputs.clear()
+    await soon(lambda: run.disturbed)
+    writer._write_into(document, run)
+    assert len(outputs) == 0
     with suppress(asyncio.CancelledError):
         await writer.close()
 

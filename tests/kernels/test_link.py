@@ -219,6 +219,22 @@ async def test_what_waits_for_a_host_that_does_not_come_back_is_answered(tmp_pat
 
 
 @in_loop
+async def test_who_asks_before_the_host_has_said_who_may_do_what_waits_for_it(tmp_path: Path) -> None:
+    host = StandIn(greets=False)
+    link = Link(tmp_path, record(tmp_path, host.nonce))
+    async with listening(tmp_path, host):
+        waiting = asyncio.ensure_future(link.greeted())
+        await soon(lambda: host.calls)
+        assert not waiting.done()
+        host.greet()
+        await waiting
+        assert link.status["about"]["owner"] == "ada"
+    # Out of reach, what it said last is known.
+    await link.greeted()
+    await link.close()
+
+
+@in_loop
 async def test_a_page_that_comes_is_told_idle_only_when_nothing_was_asked_since(tmp_path: Path) -> None:
     host = StandIn()
     async with linked(tmp_path, host) as (link, _):

@@ -264,6 +264,32 @@ async def test_a_page_that_comes_back_is_told_that_the_kernel_is_idle(server: Se
     await ada.until(lambda: ada.states() == ["idle"])
 
 
+@in_loop
+async def test_what_a_page_asks_of_its_widgets_is_told_to_no_other(server: Server, kernel: str) -> None:
+    ada, bob = await Page.open(server, kernel), await Page.open(server, kernel, "bob")
+    # A kernel that knows of no widgets yet closes it.
+    early = bob.send("comm_open", {"comm_id": "early-of-bobs", "target_name": "jupyter.widget.control", "data": {}})
+    await bob.until(lambda: bob.of(early, "comm_close"))
+    await ada.run(
+        "import ipywidgets\nslider = ipywidgets.IntSlider()\n"
+        "def opened(comm, message):\n    comm.on_msg(lambda asked: comm.send({'method': 'update_states'}))\n"
+        "get_ipython().kernel.comm_manager.register_target('jupyter.widget.control', opened)"
+    )
+    comm = {"comm_id": "of-bobs-page"}
+    bob.send("comm_open", comm | {"target_name": "jupyter.widget.control", "data": {}})
+    asked = bob.send("comm_msg", comm | {"data": {"method": "request_states"}})
+    await bob.until(lambda: bob.of(asked, "comm_msg"))
+    moved = bob.execute("slider.value = 7")
+    await bob.reply(moved)
+
+    # Ada is told in the same order, and of the slider as before.
+    await ada.until(lambda: ada.idle(moved))
+    assert [
+        one.content["comm_id"] for one in ada.said if one.type == "comm_msg" and "of-bobs" in str(one.content)
+    ] == []
+    assert ada.of(moved, "comm_msg")
+
+
 def _last_status(page: Page) -> tuple[str, str]:
     last = [one for one in page.said if one.type == "status"][-1]
     return last.content["execution_state"], last.parent.get("msg_id", "")

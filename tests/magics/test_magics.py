@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import start_new_kernel
+from traitlets.config import Config
 
 from jupyter_slipway.client import Client
+from jupyter_slipway.kernels import startup
 from tests.builders import write_notebook
 
 Execute = Callable[[str], str]
@@ -87,3 +91,19 @@ def test_what_cannot_be_published_is_said(execute: Execute) -> None:
     execute("%load_ext jupyter_slipway")
 
     assert "not in the saved notebook" in execute("%%publish totals\n1 + 1")
+
+
+def test_where_slipway_is_not_installed_the_magics_say_what_there_is_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / startup.ATTACHMENT).write_text('{"cluster": "etl"}')
+    monkeypatch.setenv(startup.DIRECTORY, str(tmp_path))
+    monkeypatch.setitem(sys.modules, "jupyter_slipway", None)
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+
+    startup.load_ipython_extension(shell)
+    shell.run_cell("%cluster")
+
+    said = capsys.readouterr().err
+    assert "has no Slipway. It computes on etl: `client`." in said
+    assert "JupyterLab's panel" in said

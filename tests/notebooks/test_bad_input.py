@@ -265,12 +265,14 @@ def test_a_broken_configuration_is_said_and_the_folder_is_still_listed(server: S
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs to become another user")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
-def test_in_a_folder_of_somebody_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("of_folder", "of_file"), [(0o755, 0o644), (0o777, 0o444)], ids=["folder", "file"])
+def test_what_may_only_be_read_is_not_replaced(tmp_path: Path, of_folder: int, of_file: int) -> None:
     """As root nothing is forbidden, so a process gives its rights up, once all is imported."""
     folder = tmp_path / "theirs"
     folder.mkdir()
     (folder / "a.py").write_text(PERCENT)
-    folder.chmod(0o755)
+    (folder / "a.py").chmod(of_file)
+    folder.chmod(of_folder)
     for parent in folder.parents:
         if not parent.stat().st_mode & 0o001:
             parent.chmod(0o755)

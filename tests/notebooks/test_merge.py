@@ -28,6 +28,7 @@ from jupyter_slipway.notebooks.merge import (
     merge_values,
     text_edits,
 )
+from jupyter_slipway.notebooks.merge_percent import merge_texts_of
 from tests.notebooks.samples import Folder, code, markdown, notebook, percent, printed, sources, write
 
 ABC = (code("a = 1", "a"), code("b = 1", "b"), code("c = 1", "c"))
@@ -415,3 +416,18 @@ def test_a_hook_of_ones_own_stays(slipway, tmp_path: Path) -> None:
 def test_outside_of_a_repository_it_is_said(slipway) -> None:
     done = slipway("git", "install")
     assert (done.returncode, "in no git repository" in " ".join(done.stderr.split())) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "merged"),
+    [
+        # The last cell got a blank line when another was put after it.
+        ("# %%\nf(1) a\n\n# %%\nnew\n", "# %%\nf(1) b\n", "# %%\nf(1) a b\n\n# %%\nnew\n"),
+        ("# %%\nf(1)\n\n# %%\na\n", "# %%\nf(1)\n\n# %%\nb\n", "# %%\nf(1)\n\n# %%\na\n\n# %%\nb\n"),
+        ("# %%\nf(1) a", "# %%\nf(1) b\n", "# %%\nf(1) a b"),
+        ("# %%\nf(2)\n", "# %%\nf(3)\n", "# %%\n<<<<<<< here\nf(2)\n=======\nf(3)\n>>>>>>> on disk\n"),
+    ],
+    ids=["one adds a cell", "both add a cell", "no line end", "a conflict"],
+)
+def test_blank_lines_between_cells_are_in_nobodys_way(mine: str, theirs: str, merged: str) -> None:
+    assert merge_texts_of(".py", "# %%\nf(1)\n", mine, theirs)[0] == merged

@@ -17,6 +17,7 @@ from jupyter_slipway.publish.parameters import (
     apply_edits,
     find_parameters,
     from_text,
+    notebook_values,
     parse_setting,
     schema,
     validate,
@@ -370,3 +371,10 @@ def test_a_value_that_is_none_of_the_choices_is_refused_with_them() -> None:
     assert refused.value.hint == "It is one of 'fast', 'exact'; the default is 'fast'."
     assert schema([mode])["properties"]["mode"]["enum"] == ["fast", "exact"]
     assert validate([mode], {"mode": "exact"}) == {"mode": "exact"}
+
+
+def test_what_the_notebook_has_is_known_of_each_default_that_a_person_changed() -> None:
+    edits = [ParameterEdit("month", rename="until", default=7), ParameterEdit("rate", type="str", default="half")]
+
+    assert notebook_values(ALL, apply_edits(ALL, edits)) == {"until": 6}
+    assert notebook_values(ALL, ALL) == {}

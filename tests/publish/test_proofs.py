@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_slipway.errors import Conflict, NotFound
 from jupyter_slipway.publish.inside.fingerprints import report
-from jupyter_slipway.publish.model import Environment, Module, Plan
+from jupyter_slipway.publish.model import Environment, Module, Parameter, Plan
 from jupyter_slipway.publish.plan import Planned
 from jupyter_slipway.publish.proofs import ProofProgress, Proofs
 from jupyter_slipway.settings import Settings
@@ -73,3 +73,22 @@ def test_a_cancelled_proof_has_a_verdict_and_blocks_nothing(tmp_path: Path) -> N
 def test_an_unknown_proof_is_said() -> None:
     with pytest.raises(NotFound, match="no proof 'proof-0'"):
         Proofs(Settings.read()).progress("proof-0")
+
+
+def test_another_default_is_proved_with_what_the_notebook_has(tmp_path: Path) -> None:
+    source = "def main(*, month=7):\n    return {'x': month * 2}\n"
+    plan = Plan("job", "a.ipynb", "c0", (), (Parameter("month", "int", 7),), source, HERE)
+    planned = Planned(
+        plan,
+        Module(source, outputs=("x",)),
+        tmp_path,
+        report({"x": 12}),
+        tmp_path / "a.ipynb",
+        notebook_values={"month": 6},
+    )
+
+    progress = asyncio.run(prove(Proofs(Settings.read()), lambda widen: planned))
+
+    assert progress.plan is not None
+    assert progress.plan.proof is not None
+    assert (progress.plan.proof.verdict, progress.plan.proof.reason) == ("same", "Run with the notebook's month.")

@@ -1,6 +1,7 @@
 /** The dialog that makes a cluster: a profile, then the form made from the profile's schema. */
 import { Dialog } from '@jupyterlab/apputils';
 import { UseSignal } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 
@@ -23,7 +24,7 @@ export async function askNewCluster(
 ): Promise<Cluster | null> {
   const draft = new ClusterDraft(context.api, clusters, asked.notebook, context.trans);
   const dialog = new NewClusterDialog(context, draft);
-  void draft.load(asked.profile);
+  void draft.load(asked.profile).then(() => setTimeout(() => dialog.begin()));
   try {
     await dialog.launch();
     return dialog.created;
@@ -62,6 +63,28 @@ class NewClusterDialog extends Dialog<unknown> {
   }
 
   created: Cluster | null = null;
+
+  /** The form has come: what is first in it has the focus, unless the person is elsewhere in the dialog. */
+  begin(): void {
+    if (this.waits) {
+      this.node.querySelector<HTMLElement>('.slipway-NewCluster input')?.focus();
+    }
+  }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    // JupyterLab gives it to the default button, which can do nothing yet: keys would go to what is behind the dialog.
+    this.cancel?.focus();
+  }
+
+  private get cancel(): HTMLElement | null {
+    return this.node.querySelector<HTMLElement>('.jp-Dialog-footer .jp-mod-reject');
+  }
+
+  private get waits(): boolean {
+    const { activeElement } = document;
+    return activeElement === this.cancel || !this.node.contains(activeElement);
+  }
 
   resolve(index = 2): void {
     if (index === 0) {

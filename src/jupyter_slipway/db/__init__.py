@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from jupyter_slipway.db import postgresql, sqlite
 from jupyter_slipway.errors import BadRequest
@@ -67,8 +67,18 @@ class Database:
         """
         outer = self._writing
         if outer is not None:
-            with outer.begin_nested():
+            part = outer.begin_nested()
+            try:
                 yield outer
+            except BaseException as error:
+                try:
+                    part.rollback()
+                except OperationalError:
+                    # A full disk ends SQLite's whole transaction, parts and all: that it is full is what is said.
+                    if not isinstance(error, OperationalError):
+                        raise
+                raise
+            part.commit()
             return
         with self.engine.connect() as connection, connection.begin():
             self._thread.writing = connection

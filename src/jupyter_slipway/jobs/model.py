@@ -119,7 +119,7 @@ def digest(version: Version) -> str:
     decides = {
         "module": version.module,
         "own_modules": version.own_modules,
-        "parameters": msgspec.to_builtins(version.parameters),
+        "parameters": [_deciding(one) for one in version.parameters],
         "schema": version.schema,
         "lock": version.environment.lock,
         "packages": msgspec.to_builtins(version.environment.packages),
@@ -127,3 +127,10 @@ def digest(version: Version) -> str:
         "directory": version.directory,
     }
     return hashlib.sha256(msgspec.json.encode(decides, order="deterministic")).hexdigest()
+
+
+def _deciding(parameter: Parameter) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(parameter)
+    if not parameter.choices:  # versions from before there were choices keep their digest
+        del fields["choices"]
+    return fields

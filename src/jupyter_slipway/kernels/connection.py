@@ -45,6 +45,8 @@ AGAIN = frozenset(
     }
 )
 """What a page that comes back is told again: telling it twice changes nothing."""
+CONTROL = "jupyter.widget.control"
+"""Over which each page asks ipywidgets for the state of all widgets, by a comm of its own."""
 OPENING = frozenset({"comm_info_request", "kernel_info_request"})
 """What a page asks when it opens. Were all told that the kernel is busy with it, 50 pages would be told 2,450 times."""
 
@@ -167,9 +169,18 @@ class KernelConnection(BaseKernelWebsocketConnection):
         if message.parent.get("session") == self.session_id:
             return True
         if message.channel == "iopub":
-            return message.parent.get("msg_type") not in OPENING
+            return message.parent.get("msg_type") not in OPENING and not self._is_private(message)
         # Whoever runs the cell may answer its question on any page of theirs: also after a reload.
         return message.channel == "stdin" and message.parent.get("username") == self.person
+
+    def _is_private(self, message: Message) -> bool:
+        """Whether it answers another page alone: were all told what one that opens has asked of its widgets, JupyterLab
+        would call it an error in each of them."""
+        return (
+            message.type in ("comm_msg", "comm_close")
+            and message.parent.get("msg_type") in ("comm_open", "comm_msg")
+            and message.content.get("comm_id") in self.link.private
+        )
 
     def _send(self, message: Message) -> None:
         assert self._outlet is not None
@@ -281,6 +292,8 @@ class KernelConnection(BaseKernelWebsocketConnection):
         if len(incoming) > LARGEST:
             self._refuse(said, f"A message of {len(incoming) >> 20} MB is too large: {LARGEST >> 20} MB at most.")
             return
+        if said.type == "comm_open" and said.content.get("target_name") == CONTROL:
+            self.link.private.add(str(said.content.get("comm_id")))
         if said.type == "execute_request" and (why := too_long(len(said.part(3)))):
             self._refuse(said, why, name="TooLong")
             return

@@ -39,6 +39,8 @@ LOOK = 0.02
 LOOK_AGAIN = (2.0, 4.0, 7.0, 11.0, 16.0, 22.0, 30.0, 40.0, 60.0)
 """Seconds after a server's start at which what its predecessor's runs show is compared with the document: a page
 that comes back brings what it had seen, which may be there twice then."""
+QUIET = 0.5
+"""Seconds without another change by pages, after which what they have written is looked at."""
 KEPT = 300
 """Runs that are remembered after their end, for what changes a display later."""
 
@@ -68,6 +70,8 @@ class Run:
     """The text of its last output as it was written, when that is one that grows."""
     watched: Any = None
     """The document's outputs that are watched for what others do to them; with the subscription."""
+    disturbed: bool = False
+    """Somebody else has written into them."""
     closed: bool = False
     """Its end stands in the document."""
     done: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -242,6 +246,7 @@ class Writer:
     def _add(self, run: Run) -> None:
         before = self._shows.get((run.room, run.cell))
         if before is not None:
+            before.unwatch()
             self._displays.forget(before.outputs)
         self._shows[run.room, run.cell] = self._runs[run.id] = run
         for old in [one for one in self._runs.values() if one.closed][:-KEPT]:
@@ -249,6 +254,7 @@ class Writer:
 
     def _forget(self, run: Run) -> None:
         del self._runs[run.id]
+        run.unwatch()
         self._displays.forget(run.outputs)
         if self._shows.get((run.room, run.cell)) is run:
             del self._shows[run.room, run.cell]
@@ -357,7 +363,6 @@ class Writer:
         if run.ended and not run.closed:
             run.closed = True
             run.asks = None
-            run.unwatch()
             if not run.done.done():
                 run.done.set_result(run.status)
 
@@ -372,20 +377,40 @@ class Writer:
             self._writing = False
 
     def _watch(self, run: Run, document: Any, youtputs: Any) -> None:
-        """While it runs, the outputs are ours to write: pages put them in anew as they last saw them, as when somebody
-        trusts the notebook, and what has been written since would be lost."""
+        """Pages put outputs in anew as they last saw them, as when somebody trusts the notebook: what has been written
+        since would be lost, and other pages put what comes in between to the end."""
         if run.watched is not None and run.document is document:
             return
         run.unwatch()
 
+        loop = asyncio.get_running_loop()
+
+        def quiet() -> None:
+            self._soon.discard(timers.pop())
+            run.disturbed = True
+            self._touch(run)
+
+        timers: list[asyncio.TimerHandle] = []
+
         def changed(*_: Any) -> None:
-            if not self._writing:
-                run.written = -1
-                self._touch(run)
+            if self._writing:
+                return
+            # A page writes one output after the other: written anew in between, they would be there twice.
+            for timer in timers:
+                timer.cancel()
+                self._soon.discard(timer)
+            timers[:] = [loop.call_later(QUIET, quiet)]
+            self._soon.update(timers)
 
         run.watched = youtputs, youtputs.observe_deep(changed)
 
     def _write_cell(self, ycell: Any, document: Any, run: Run) -> None:
+        if run.disturbed:
+            run.disturbed = False
+            if run.closed and not _are_again(ycell["outputs"].to_py(), run.outputs.items):
+                run.unwatch()  # somebody has cleared or changed them, as they may
+                return
+            del ycell["outputs"][:]
         if run.document is not document or run.written != len(ycell["outputs"]):
             run.document, run.outputs.since = document, _differs(ycell["outputs"], run.outputs.items)
         items = run.outputs.items
@@ -477,6 +502,24 @@ def _differs(youtputs: Any, items: list[Output]) -> int:
         if cast_all(there, float, int) != cast_all(copy.deepcopy(wanted), float, int):
             return index
     return min(len(found), len(items))
+
+
+def _are_again(found: list[Output], items: list[Output]) -> bool:
+    """Whether what was found is `items` as pages bring them back: all, some twice, some as they were a while before."""
+
+    def known(one: Output) -> bool:
+        return any(
+            one == item
+            or (
+                one["output_type"] == item["output_type"] == "stream"
+                and one.get("name") == item.get("name")
+                and str(item["text"]).startswith(str(one["text"]))
+            )
+            for item in wanted
+        )
+
+    wanted = [cast_all(copy.deepcopy(one), float, int) for one in items]
+    return len(found) >= len(items) and all(known(cast_all(one, float, int)) for one in found)
 
 
 def _this_server() -> str:

@@ -99,7 +99,7 @@ class SharedKernels:
 
     async def get_kernel(self, asker: Asker, kernel: str) -> Kernel:
         """One kernel: its state, who is here, whose turn it is, what it died of."""
-        return await self._kernel(self._link(kernel, asker, "look"), asker)
+        return await self._kernel(await self._link(kernel, asker, "look"), asker)
 
     async def list_executions(self, asker: Asker, kernel: str, query: ExecutionQuery) -> ExecutionPage:
         """What was run in a kernel and by whom, newest first; also of one that has ended."""
@@ -109,7 +109,7 @@ class SharedKernels:
 
     async def cancel_execution(self, asker: Asker, kernel: str, execution: str) -> Done:
         """Take an execution out of the queue."""
-        link = self._link(kernel, asker, "look")
+        link = await self._link(kernel, asker, "look")
         turn = next((one for one in link.status["turns"] if one["id"] == execution), None)
         if turn is None:
             raise Conflict("It waits no longer.", hint="Look at the queue again.")
@@ -119,7 +119,7 @@ class SharedKernels:
 
     async def grant(self, asker: Asker, kernel: str, body: GrantRequest) -> Kernel:
         """Let somebody do more, or less."""
-        link = self._link(kernel, asker, "grant")
+        link = await self._link(kernel, asker, "grant")
         if not body.person.strip():
             raise Unprocessable("Nobody is named.", hint="Say a user's name, or '*' for everybody else.")
         await link.call("grant", person=body.person, role=body.role)
@@ -138,7 +138,7 @@ class SharedKernels:
         """Which execution, cell and person last bound or changed a name."""
         await self._derive(kernel, asker)
         ran = self.executions.page(kernel, limit=500).items
-        link = self._link(kernel, asker, "look")
+        link = await self._link(kernel, asker, "look")
         ran = tuple(one for one in ran if one.generation == link.status["generation"] and one.count)
         told = next((one for one in ran if binds(one.code, name)), None)
         try:
@@ -154,7 +154,7 @@ class SharedKernels:
 
     async def interrupt_kernel(self, asker: Asker, kernel: str, body: ActionRequest) -> Done:
         """Interrupt what runs."""
-        link = self._link(kernel, asker, "look")
+        link = await self._link(kernel, asker, "look")
         running = next(iter(link.status["turns"]), None)
         own = running is not None and running["person"] == asker.name
         self._must(link, asker, "interrupt", own=own)
@@ -167,14 +167,14 @@ class SharedKernels:
 
     async def restart_kernel(self, asker: Asker, kernel: str, body: ActionRequest) -> Done:
         """End the kernel's process and start a new one; all its variables are gone."""
-        link = self._link(kernel, asker, "restart")
+        link = await self._link(kernel, asker, "restart")
         self._nobody_else(link, asker, body, "restart")
         await link.restart(asker.name)
         return Done("It runs again; its variables are gone.")
 
     async def shutdown_kernel(self, asker: Asker, kernel: str, body: ActionRequest) -> Done:
         """End the kernel for good."""
-        link = self._link(kernel, asker, "shutdown")
+        link = await self._link(kernel, asker, "shutdown")
         self._nobody_else(link, asker, body, "shut it down")
         await self._derive(kernel, asker)
         await link.call("shutdown", person=asker.name)
@@ -193,17 +193,19 @@ class SharedKernels:
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _link(self, kernel: str, asker: Asker, action: Action) -> Link:
+    async def _link(self, kernel: str, asker: Asker, action: Action) -> Link:
         """
         Raises:
             NotFound: no such kernel lives
             Forbidden: the asker may not
+            Unavailable: its host has never answered
         """
         link = self._live.links().get(kernel)
         if link is None or link.over:
             directory = hosts.find(self._home, kernel)
             done = hosts.ended(directory) if directory else None
             raise _gone(kernel, done["reason"] if done else link.over if link else "")
+        await link.greeted()
         self._must(link, asker, action)
         return link
 

@@ -65,6 +65,8 @@ class Link:
         """As `Host.status` has it; {} before the first hello."""
         self.sessions: dict[str, dict[str, Any]] = {}
         """By session: whose it is, and how far its page had seen, as this server knows."""
+        self.private: set[str] = set()
+        """Comms of one page each, of which no other knows."""
         self.last = -1
         """The number of the last frame that came; -1 before the first hello."""
         self.over = ""
@@ -117,6 +119,15 @@ class Link:
             ) from None
         if self.over:
             raise Unavailable(f"The kernel has ended: {self.over}", hint="Start it again.")
+
+    async def greeted(self) -> None:
+        """Until it is known whose it is, what state it is in, and who may do what; also when it is out of reach again.
+
+        Raises:
+            Unavailable: the host has never answered, or has ended
+        """
+        if not self.status:
+            await self.ready()
 
     @property
     def up(self) -> bool:

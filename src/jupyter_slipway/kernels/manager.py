@@ -12,6 +12,7 @@ import re
 import sys
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -416,7 +417,7 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
 
     async def _async_interrupt_kernel(self, kernel_id: str) -> None:
         self._check_kernel_id(kernel_id)
-        self.must(kernel_id, "interrupt")
+        await self.must(kernel_id, "interrupt")
         await self._kernels[kernel_id].interrupt_kernel()
         self.log.info("Kernel interrupted: %s", kernel_id)
 
@@ -426,7 +427,7 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
         self._check_kernel_id(kernel_id)
         if not self._kernels[kernel_id].hosted:
             return await super()._async_restart_kernel(kernel_id, now=now)
-        self.must(kernel_id, "restart")
+        await self.must(kernel_id, "restart")
         await self._kernels[kernel_id].restart_kernel()
         return None
 
@@ -434,7 +435,7 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
 
     async def _async_shutdown_kernel(self, kernel_id: str, now: bool = False, restart: bool = False) -> Any:
         self._check_kernel_id(kernel_id)
-        self.must(kernel_id, "shutdown")
+        await self.must(kernel_id, "shutdown")
         return await super()._async_shutdown_kernel(kernel_id, now=now, restart=restart)
 
     shutdown_kernel = _async_shutdown_kernel
@@ -459,7 +460,7 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
 
     shutdown_all = _async_shutdown_all
 
-    def must(self, kernel_id: str, action: Action) -> None:
+    async def must(self, kernel_id: str, action: Action) -> None:
         """
         Raises:
             HTTPError: 403, when who asks may not
@@ -468,10 +469,14 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
         kernel = self._kernels[kernel_id]
         if person is None or kernel.link is None:
             return
-        role = role_in(kernel.link, person)
-        turns = kernel.link.status.get("turns", [])
+        link = kernel.link
+        with suppress(SlipwayError):  # its owner may end one that has never answered
+            await link.greeted()
+        role = role_in(link, person)
+        turns = link.status.get("turns", [])
         if not rights.decide(role, action, own=bool(turns) and turns[0]["person"] == person):
-            raise web.HTTPError(403, rights.refusal(role, action, kernel.link.status["about"]["owner"]))
+            owner = (link.status.get("about") or link.record.about)["owner"]
+            raise web.HTTPError(403, rights.refusal(role, action, owner))
 
     # ── activity ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,10 +10,12 @@ from typing import Any
 
 from jupyter_slipway.notebooks import recognise, text
 from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE
-from jupyter_slipway.notebooks.merge import MergedCell, mark, merge_cells, merge_texts
+from jupyter_slipway.notebooks.merge import MergedCell, mark, merge_cells, merge_texts, merge_values
 
 Cell = dict[str, Any]
-MARKER = "marker"
+MARKER, GAP = "marker", "gap"
+BETWEEN = "\n\n"
+"""How a cell usually ends when another follows."""
 
 
 def merge_texts_of(suffix: str, base: str, mine: str, theirs: str) -> tuple[str, int]:
@@ -29,20 +31,29 @@ def merge_texts_of(suffix: str, base: str, mine: str, theirs: str) -> tuple[str,
             merged = merge_cells(*_cells([side.cells for side in cut]), together=True)
             pieces = [_settled(one) for one in merged]
             clashes = len(header.clashes) + sum(1 for one in merged if one.conflict)
-            return header.marked(HERE, ELSEWHERE) + "".join(map(_ended, pieces[:-1])) + pieces[-1], clashes
+            end = merge_values(*(_gap(side.cells[-1]) for side in cut))
+            last = pieces[-1].rstrip("\n") + end if pieces else ""
+            return header.marked(HERE, ELSEWHERE) + "".join(map(_ended, pieces[:-1])) + last, clashes
     whole = merge_texts(base, mine, theirs, together=True)
     return whole.marked(HERE, ELSEWHERE), len(whole.clashes)
 
 
 def _cells(sides: Sequence[Sequence[str]]) -> list[list[Cell]]:
-    """Pieces as cells, their markers set aside, with the ids of the base's where they are the same."""
+    """Pieces as cells, with the ids of the base's where they are the same.
+
+    Their markers, and the lines that end them, are set aside: that a cell is no longer the last, and has a blank line
+    after it, is no change of what is written in it.
+    """
     made: list[list[Cell]] = []
     for side, pieces in enumerate(sides):
+        gaps = [_gap(piece) for piece in pieces]
+        gaps[-1] = gaps[-2] if len(gaps) > 1 else BETWEEN
         cells = []
-        for index, piece in enumerate(pieces):
-            marker, end, rest = piece.partition("\n")
-            cell = {"cell_type": "code", "id": f"{side}-{index}", "source": rest, "metadata": {MARKER: marker + end}}
-            cells.append(cell)
+        for index, (piece, gap) in enumerate(zip(pieces, gaps, strict=True)):
+            marker, _, rest = piece.partition("\n")
+            apart = {MARKER: marker, GAP: gap}
+            source = rest.rstrip("\n")
+            cells.append({"cell_type": "code", "id": f"{side}-{index}", "source": source, "metadata": apart})
         if made:
             recognise.name(cells, made[0])
         made.append(cells)
@@ -55,7 +66,13 @@ def _settled(one: MergedCell) -> str:
         source = one.text.marked(HERE, ELSEWHERE)
     elif conflict:
         source = mark(conflict.mine or "", conflict.theirs or "", HERE, ELSEWHERE)
-    return str(one.cell["metadata"][MARKER]) + source
+    apart = one.cell["metadata"]
+    return f"{apart[MARKER]}\n{source}".rstrip("\n") + str(apart[GAP])
+
+
+def _gap(piece: str) -> str:
+    """The line ends that a piece ends with."""
+    return piece[len(piece.rstrip("\n")) :]
 
 
 def _ended(piece: str) -> str:

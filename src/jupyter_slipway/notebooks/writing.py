@@ -7,6 +7,7 @@ mode, its attributes.
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import hashlib
 import os
@@ -61,8 +62,12 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
 
     Raises:
         Conflict: it is not what the writer was `expecting`; nothing was written
+        PermissionError: it may only be read
     """
     target = path.resolve() if path.is_symlink() else path
+    if target.exists() and not os.access(target, os.W_OK):
+        # Its name could be given to another file all the same, where its folder may be written.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     if target.exists() and not os.access(target.parent, os.W_OK):
         # Only the file itself may be written: no other way than in place.
         _check(target)

@@ -11,6 +11,7 @@ import keyword
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, get_args
@@ -398,6 +399,21 @@ def apply_edits(parameters: Sequence[Parameter], edits: Sequence[ParameterEdit])
             raise Unprocessable(f"Two parameters cannot both be called {changed.name!r}.", hint="Choose another name.")
         out[edit.name] = changed
     return tuple(out.values())
+
+
+def notebook_values(found: Sequence[Parameter], wanted: Sequence[Parameter]) -> dict[str, Any]:
+    """By name, what the notebook has for those of `wanted` that a person gave another default.
+
+    Args:
+        found: as the notebook has them
+        wanted: the same after `apply_edits`
+    """
+    values: dict[str, Any] = {}
+    for before, after in zip(found, wanted, strict=False):
+        if after.on and after.default != before.default:
+            with suppress(Unprocessable):  # of the type that is wanted now it cannot be
+                values[after.name] = checked(after, before.default)
+    return values
 
 
 def _added(edit: ParameterEdit) -> Parameter:

@@ -21,7 +21,7 @@ from jupyter_slipway.publish.kernel import Snapshot
 from jupyter_slipway.publish.model import CellSource, Environment, Module, Parameter, Plan, Warn
 from jupyter_slipway.publish.module import make_module
 from jupyter_slipway.publish.own_modules import own_modules
-from jupyter_slipway.publish.parameters import ParameterEdit, apply_edits, find_parameters
+from jupyter_slipway.publish.parameters import ParameterEdit, apply_edits, find_parameters, notebook_values
 from jupyter_slipway.publish.provided import with_provided
 from jupyter_slipway.publish.slice import Slice, fingerprint, slice_cells
 from jupyter_slipway.publish.source import lasting_ids
@@ -68,6 +68,8 @@ class Planned(Struct, frozen=True):
     """What was asked: a proof counts for this only."""
     title: Callable[[str], Module] | None = None
     """The same module under another job's name."""
+    notebook_values: dict[str, Any] = {}
+    """What the notebook has for parameters whose default is another: the proof runs with it."""
 
     def named(self, name: str) -> Planned:
         """The plan under another name: nothing of what it does changes, so that a proof still counts."""
@@ -150,7 +152,8 @@ def make_plan(
     lasting = dict(zip((cell.id for cell in cells), lasting_ids(notebook.name, cells), strict=True))
     ran = executions(cells, snapshot.executions, snapshot.plain, ids_last=True) if snapshot else ()
     chosen = with_provided(slice_cells(cells, request.cell, ran, widen=widen), provided)
-    parameters = apply_edits(_described(find_parameters(chosen), remembered), request.edits)
+    found = _described(find_parameters(chosen), remembered)
+    parameters = apply_edits(found, request.edits)
     name = request.name or suggested_name(request, cells)
     requires = _required(chosen)
     python = snapshot.python if snapshot else environments.this_python()
@@ -190,7 +193,16 @@ def make_plan(
         fingerprint=fingerprint(slice_cells(cells, request.cell)),
     )
     expected = snapshot.report if snapshot else None
-    return Planned(plan, module, notebook.parent, expected, notebook, tuple(request.outputs), title=titled)
+    return Planned(
+        plan,
+        module,
+        notebook.parent,
+        expected,
+        notebook,
+        tuple(request.outputs),
+        title=titled,
+        notebook_values=notebook_values(found, parameters),
+    )
 
 
 def _described(parameters: Sequence[Parameter], remembered: Mapping[str, str]) -> tuple[Parameter, ...]:

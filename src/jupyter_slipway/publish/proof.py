@@ -52,7 +52,7 @@ async def prove(
     environ: Mapping[str, str] = MappingProxyType({}),
     timeout: float = 600.0,
 ) -> Proof:
-    """Run the module with its default parameters in a process of its own, and compare its values.
+    """Run the module with the defaults of `parameters` in a process of its own, and compare its values.
 
     It runs in the notebook's folder, as each run of the job will: it reads the files there, and files that it
     writes stay there, as they would when its cells were run again. Other artifacts land in `scratch`. Of the

@@ -188,10 +188,14 @@ class Proofs:
         return _unrepeatable(first) if len(tried) > 1 else first
 
     async def _judge(self, planned: Planned, tell: Callable[[str, float], None], environ: Mapping[str, str]) -> Planned:
+        given = planned.notebook_values
+        parameters = tuple(
+            msgspec.structs.replace(one, default=given.get(one.name, one.default)) for one in planned.plan.parameters
+        )
         with tempfile.TemporaryDirectory(prefix="slipway-proof-") as scratch:
             proof = await prove(
                 planned.module,
-                planned.plan.parameters,
+                parameters,
                 planned.plan.environment,
                 planned.expected,
                 directory=planned.directory,
@@ -201,6 +205,9 @@ class Proofs:
                 shown=planned.shown,
                 environ=environ,
             )
+        if given:
+            reason = f"{proof.reason} Run with the notebook's {', '.join(given)}.".strip()
+            proof = msgspec.structs.replace(proof, reason=reason)
         return _judged(planned, proof)
 
     async def environment(self, described: Environment, tell: Callable[[str, float], None]) -> Environment:
