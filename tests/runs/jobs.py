@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_slipway.db import Database
+from jupyter_slipway.files import atomic_write
 from jupyter_slipway.runs.engine import Engine, Submission
 from jupyter_slipway.runs.model import ENDED, Policy, Run
 from jupyter_slipway.runs.prepared import Prepared
@@ -32,7 +33,8 @@ def submit(engine: Engine, source: str = "def main(): pass", policy: Policy = ON
     """Queue a run of this source: it is kept in a file, under what stands in the run's digest."""
     digest = hashlib.sha256(source.encode()).hexdigest()
     sources().mkdir(exist_ok=True)
-    (sources() / digest).write_text(source)
+    # Whole: a runner that is at work may be reading it for the run before.
+    atomic_write(sources() / digest, source.encode())
     fields = {"job": "churn", "version": 1, "parameters": {}, "digest": digest, "author": "ada"}
     fields |= {"policy": policy} | changes
     return engine.submit(Submission(**fields))

@@ -166,9 +166,10 @@ def main(*, folder):
     (home / "marks").mkdir()
     with a_runner(database, home, concurrency=2):
         runs = [submit(engine, source, parameters={"folder": str(home / "marks")}) for _ in range(6)]
-        seen = [ended(engine, run).value["result"] for run in runs]
+        done = [ended(engine, run) for run in runs]
 
-    assert max(seen) == 2
+    assert [run.error for run in done] == [None] * 6
+    assert max(run.value["result"] for run in done) == 2
 
 
 def test_progress_is_read_from_the_log(engine, runner):
