@@ -42,10 +42,10 @@ const status = (kernel, wanted) =>
   });
 
 /** Printed text, results, and how it ended. */
-async function run(kernel, code, { answer, stdin = true } = {}) {
+async function run(kernel, code, { answer, began = () => undefined } = {}) {
   const said = [];
   const future = kernel.requestExecute(
-    { code, allow_stdin: stdin, stop_on_error: false, store_history: true },
+    { code, allow_stdin: true, stop_on_error: false, store_history: true },
     false,
     {
       cellId: `vscode-notebook-cell:/notebook.ipynb#${crypto.randomUUID()}`
@@ -54,6 +54,7 @@ async function run(kernel, code, { answer, stdin = true } = {}) {
   future.onIOPub = ({ header, content }) => {
     if (header.msg_type === 'stream') {
       said.push(content.text);
+      began();
     } else if (header.msg_type === 'execute_result' || header.msg_type === 'display_data') {
       said.push(content.data['text/plain']);
     } else if (header.msg_type === 'error') {
@@ -105,8 +106,10 @@ async function main() {
   comm.send({ moved: 5 });
   seen.echoed = (await echoed).content.data;
 
-  const slow = run(kernel, 'import time\nprint("begun", flush=True)\ntime.sleep(600)');
-  await status(kernel, 'busy');
+  let began;
+  const begun = new Promise(resolve => (began = resolve));
+  const slow = run(kernel, 'import time\nprint("begun", flush=True)\ntime.sleep(600)', { began });
+  await begun; // Python passes over an interrupt that comes before the code itself runs
   await kernel.interrupt();
   seen.interrupted = (await slow).said.includes('KeyboardInterrupt');
 
