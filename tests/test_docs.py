@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_slipway.app import SlipwayApp
-from jupyter_slipway.cli import main
+from jupyter_slipway.cli import HOLDERS
 from jupyter_slipway.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ def test_every_trait_is_documented(name: str) -> None:
     assert f"`SlipwayApp.{name}`" in DOCS
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", sorted(HOLDERS))
 def test_every_command_is_documented(name: str) -> None:
     assert re.search(rf"jupyter slipway (\S+, )?{name}\b|`{name} ", DOCS)
 

@@ -79,8 +79,8 @@ class SlipwayMagics(Magics):
         from IPython.display import display
 
         from jupyter_slipway import publishing
-        from jupyter_slipway.cli import run
         from jupyter_slipway.client import Client
+        from jupyter_slipway.commands.runs import run
         from jupyter_slipway.widgets import RunWidget
 
         given = run.make_context("%slipway run", words).params
