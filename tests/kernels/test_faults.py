@@ -14,6 +14,8 @@ import pytest
 from jupyter_slipway import hosting
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts
+from jupyter_slipway.kernels.host.wire import Message, message, new_header
+from jupyter_slipway.kernels.link import Link
 from tests.kernels.servers import NO_POOL, Page, Server, in_loop, serving
 from tests.waiting import soon
 
@@ -145,11 +147,12 @@ async def test_a_host_that_is_killed_is_started_anew_and_nothing_lives_on_unseen
     assert reply["evalue"] == "The kernel's host was killed, and the kernel with it."
     assert "restarting" in page.states()
     assert "dead" not in page.states()
-    assert (await page.run("1"))["execution_count"] == 1
+    last = page.execute("1")
+    assert (await page.reply(last))["execution_count"] == 1
     await soon(lambda: not hosting.process_start(child))
     assert host_of(server, kernel)[1].pid != record.pid
     assert hosts.find(server.home, kernel) == directory
-    shown = server.ask("GET", f"slipway/api/kernels/{kernel}/executions")["items"]
+    shown = await soon(lambda: newest_that_ended(server, kernel, last))
     assert [one["status"] for one in shown] == ["ok", "error", "ok"]
     server.ask("DELETE", f"api/kernels/{kernel}")
 
@@ -233,6 +236,21 @@ def newest_that_ended(server: Server, kernel: str, execution: str) -> list[dict[
     """What a kernel was asked for, newest first, once `execution` is the newest and has ended."""
     ran: list[dict[str, Any]] = server.ask("GET", f"slipway/api/kernels/{kernel}/executions")["items"]
     return ran if ran and ran[0]["id"] == execution and ran[0]["ended_at"] else []
+
+
+@in_loop
+async def test_an_interrupt_at_the_very_start_of_a_cell_is_not_lost(server: Server, kernel: str) -> None:
+    ada = await Page.open(server, kernel)
+    link = Link(*host_of(server, kernel))
+    await link.ready()
+    for number in range(5):
+        header = new_header("execute_request", ada.session) | {"username": "ada"}
+        # In one go: the host has both before the kernel has the first.
+        link.send(Message(message("shell", header, {}, {"code": "import time; time.sleep(600)"})))
+        await link.call("interrupt", person="ada")
+
+        assert (await ada.reply(header["msg_id"])).get("ename") == "KeyboardInterrupt", number
+    await link.close()
 
 
 @pytest.mark.slow

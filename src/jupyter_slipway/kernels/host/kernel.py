@@ -33,6 +33,8 @@ LATE_IDLE = 1.0
 LATE_REPLY = 5.0
 """Seconds after it was idle again at which an execution has ended, even if the kernel never replied: one that is
 interrupted just when it is done does not, and the queue would wait for ever."""
+UNBEGUN = 1.0
+"""Seconds that an interrupt waits at most for the code to begin."""
 SILENT = 5.0
 """Seconds without a sign of life after which a kernel counts as frozen."""
 TRIES = 3
@@ -210,6 +212,25 @@ class Kernel:
 
     def interrupt(self, person: str) -> None:
         self._told.fact("interrupted", person=person)
+        if not self._ready.is_set():
+            # It would end a kernel that is about to start; what waits for it is interrupted when it begins.
+            for turn in self.turns.all()[:1]:
+                turn.to_interrupt = True
+            return
+        turn = self.turns.running
+        if turn is None or turn.begun:
+            self._interrupt()
+            return
+        # Python passes over an interrupt that comes before the code itself runs.
+        turn.to_interrupt = True
+        asyncio.get_running_loop().call_later(UNBEGUN, self._interrupt_unbegun, turn)
+
+    def _interrupt_unbegun(self, turn: Turn) -> None:
+        """Something else keeps the kernel from it: that is what is to stop."""
+        if self.turns.running is turn and not turn.begun:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
         if self._process is None:
             return
         if self._config.interrupt_mode == "message":
@@ -336,7 +357,9 @@ class Kernel:
             turn.asks = json.loads(parts[3])
             self._told.changed()
         elif kind == "execute_input":
-            turn.count = json.loads(parts[3]).get("execution_count")
+            turn.begun, turn.count = True, json.loads(parts[3]).get("execution_count")
+            if turn.to_interrupt:
+                self._interrupt()
         elif kind == "status" and _says_idle(parts):
             turn.idle = True
             if not turn.status:

@@ -32,6 +32,10 @@ class Turn:
     count: int | None = None
     asks: dict[str, Any] | None = None
     """The content of its `input_request`, while nobody has answered."""
+    begun: bool = False
+    """The kernel has said that it runs the code."""
+    to_interrupt: bool = False
+    """Somebody wanted it to stop before that."""
     idle: bool = False
 
     @property
