@@ -214,8 +214,8 @@ class Kernel:
         self._told.fact("interrupted", person=person)
         if not self._ready.is_set():
             # It would end a kernel that is about to start; what waits for it is interrupted when it begins.
-            for turn in self.turns.all()[:1]:
-                turn.to_interrupt = True
+            for first in self.turns.all()[:1]:
+                first.to_interrupt = True
             return
         turn = self.turns.running
         if turn is None or turn.begun:
