@@ -34,7 +34,7 @@ FRAME = pd.DataFrame({"row": range(5000), "half": [number / 2 for number in rang
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with Weighing(processes=False, **options) as client:
         yield client
 

@@ -60,7 +60,9 @@ def test_what_nobody_answers_at_says_so(address: str) -> None:
 def with_scheduler(security: Security, ask: Callable[[str], Awaitable[Any]]) -> None:
     async def run() -> None:
         protocol = "tls" if security.require_encryption else "tcp"
-        async with Scheduler(security=security, host=f"{protocol}://127.0.0.1:0", dashboard=False) as scheduler:
+        async with Scheduler(
+            security=security, host=f"{protocol}://127.0.0.1:0", dashboard=False, dashboard_address=":0"
+        ) as scheduler:
             await ask(scheduler.address)
 
     asyncio.run(run())

@@ -243,14 +243,16 @@ async def test_an_interrupt_at_the_very_start_of_a_cell_is_not_lost(server: Serv
     ada = await Page.open(server, kernel)
     link = Link(*host_of(server, kernel))
     await link.ready()
-    for number in range(5):
+    ended = []
+    for _ in range(5):
         header = new_header("execute_request", ada.session) | {"username": "ada"}
         # In one go: the host has both before the kernel has the first.
         link.send(Message(message("shell", header, {}, {"code": "import time; time.sleep(600)"})))
         await link.call("interrupt", person="ada")
-
-        assert (await ada.reply(header["msg_id"])).get("ename") == "KeyboardInterrupt", number
+        ended.append((await ada.reply(header["msg_id"])).get("ename"))
     await link.close()
+
+    assert ended == ["KeyboardInterrupt"] * 5
 
 
 @pytest.mark.slow

@@ -33,6 +33,8 @@ LATE_IDLE = 1.0
 LATE_REPLY = 5.0
 """Seconds after it was idle again at which an execution has ended, even if the kernel never replied: one that is
 interrupted just when it is done does not, and the queue would wait for ever."""
+SURE_LATE_REPLY = 0.5
+"""The same after an interrupt at the very start: Python most likely threw it between two of the kernel's own steps."""
 UNBEGUN = 1.0
 """Seconds that an interrupt waits at most for the code to begin."""
 SILENT = 5.0
@@ -363,7 +365,8 @@ class Kernel:
         elif kind == "status" and _says_idle(parts):
             turn.idle = True
             if not turn.status:
-                asyncio.get_running_loop().call_later(LATE_REPLY, self._unanswered, turn)
+                late = SURE_LATE_REPLY if turn.to_interrupt else LATE_REPLY
+                asyncio.get_running_loop().call_later(late, self._unanswered, turn)
         if turn.settled:
             self._settle()
 
@@ -390,7 +393,10 @@ class Kernel:
         if self.turns.running is turn and not turn.status:
             turn.status = "error"
             why = "The kernel never said how this cell ended. It may have been interrupted just when it was done."
-            error = {"ename": "NoReply", "evalue": why, "traceback": [why]}
+            name = "NoReply"
+            if turn.to_interrupt:
+                name, why = "KeyboardInterrupt", "It was interrupted before its code ran."
+            error = {"ename": name, "evalue": why, "traceback": [why]}
             content = {"status": "error", "execution_count": turn.count or 0, **error}
             self._say("shell", "execute_reply", content | {"user_expressions": {}, "payload": []}, turn.header)
             self._settle()
