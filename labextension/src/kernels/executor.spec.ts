@@ -13,15 +13,19 @@ vi.mock('@jupyterlab/notebook', () => ({ runCell }));
 
 type Options = Parameters<ServerExecutor['runCell']>[0];
 
-function aRun(options: { room?: string; cell?: string; shows?: number } = {}) {
+function aNotebook(room = 'json:notebook:1') {
+  return { sharedModel: { getState: () => room || undefined } };
+}
+
+function aRun(options: { notebook?: object; cell?: string; shows?: number } = {}) {
   const executed = vi.fn();
-  const { room = 'json:notebook:1', cell = 'c1' } = options;
+  const { notebook = aNotebook(), cell = 'c1' } = options;
   const outputs = { length: options.shows ?? 0, changed: new Signal<object, void>({}) };
   const asked = {
     cell: {
       model: { id: cell, type: 'code', trusted: false, outputs, sharedModel: { getSource: () => 'x = 1' } }
     },
-    notebook: { sharedModel: { getState: () => room || undefined } },
+    notebook,
     sessionContext: { session: { kernel: { id: 'k1' } } },
     onCellExecuted: executed,
     onCellExecutionScheduled: vi.fn()
@@ -29,7 +33,7 @@ function aRun(options: { room?: string; cell?: string; shows?: number } = {}) {
   return { asked: asked as unknown as Options, executed, outputs };
 }
 
-function anExecutor(hosted = true, role = 'runner') {
+function anExecutor(hosted = true, role = 'runner', found: Promise<void>[] = []) {
   const api = anApi({
     kernels: { get: async () => aKernel({ role }), executions: async () => ({ items: [], next: null }) }
   });
@@ -38,7 +42,14 @@ function anExecutor(hosted = true, role = 'runner') {
   const refused = vi.fn();
   const settings = ServerConnection.makeSettings({ baseUrl: 'http://test/' });
   return {
-    executor: new ServerExecutor(settings, async () => (hosted ? live : null), refused),
+    executor: new ServerExecutor(
+      settings,
+      async () => {
+        await found.shift();
+        return hosted ? live : null;
+      },
+      refused
+    ),
     fake,
     live,
     refused
@@ -85,7 +96,8 @@ describe('cells of shared notebooks', () => {
 
   it('are handed over in order, and told of when they have ended', async () => {
     const { executor, fake } = anExecutor();
-    const [first, second] = [aRun({ cell: 'c1' }), aRun({ cell: 'c2' })];
+    const notebook = aNotebook();
+    const [first, second] = [aRun({ notebook, cell: 'c1' }), aRun({ notebook, cell: 'c2' })];
     const both = Promise.all([executor.runCell(first.asked), executor.runCell(second.asked)]);
     await vi.waitFor(() => expect(bodies.map(one => one.cell_id)).toEqual(['c1', 'c2']));
     expect(bodies[0]).toMatchObject({ wait: false, source: 'x = 1', document_id: 'json:notebook:1' });
@@ -100,6 +112,25 @@ describe('cells of shared notebooks', () => {
     expect(await both).toEqual([true, false]);
     expect(first.executed).toHaveBeenCalledWith({ cell: first.asked.cell, success: true });
     expect(runCell).not.toHaveBeenCalled();
+  });
+
+  it('are handed over in order, too, when the kernel of the first is found last', async () => {
+    const later = new Promise<void>(done => setTimeout(done, 30));
+    const { executor } = anExecutor(true, 'runner', [later]);
+    const notebook = aNotebook();
+    for (const cell of ['c1', 'c2', 'c3']) {
+      void executor.runCell(aRun({ notebook, cell }).asked);
+    }
+
+    await vi.waitFor(() => expect(bodies.map(one => one.cell_id)).toEqual(['c1', 'c2', 'c3']));
+  });
+
+  it('wait for those of no other notebook', async () => {
+    const { executor } = anExecutor(true, 'runner', [new Promise<void>(() => {})]);
+    void executor.runCell(aRun({ cell: 'c1' }).asked);
+    void executor.runCell(aRun({ cell: 'd1' }).asked);
+
+    await vi.waitFor(() => expect(bodies.map(one => one.cell_id)).toEqual(['d1']));
   });
 
   it('are trusted by who runs them, from when they show nothing: else a widget would be text', async () => {
@@ -134,7 +165,7 @@ describe('cells of shared notebooks', () => {
 
   it('run as ever when the kernel has no host or the notebook is not shared', async () => {
     await anExecutor(false).executor.runCell(aRun().asked);
-    await anExecutor().executor.runCell(aRun({ room: '' }).asked);
+    await anExecutor().executor.runCell(aRun({ notebook: aNotebook('') }).asked);
     expect([runCell.mock.calls.length, bodies]).toEqual([2, []]);
   });
 });

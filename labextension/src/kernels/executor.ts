@@ -25,6 +25,25 @@ export class ServerExecutor {
   ) {}
 
   async runCell(options: Options): Promise<boolean> {
+    const { cell, notebook } = options;
+    if (cell.model.type !== 'code') {
+      return runCell(options);
+    }
+    // One after the other, from the first look at the kernel on: of cells that wait for it, any may go on first, and
+    // of requests that are sent at once, any may arrive first.
+    const begun = (this.order.get(notebook) ?? Promise.resolve()).then(() => this.begin(options));
+    this.order.set(
+      notebook,
+      begun.then(
+        () => undefined,
+        () => undefined
+      )
+    );
+    return (await begun).ended;
+  }
+
+  /** Hands it over; `ended` tells whether it went well. */
+  private async begin(options: Options): Promise<{ ended: Promise<boolean> }> {
     const { cell, notebook, sessionContext } = options;
     if (sessionContext && !sessionContext.session?.kernel && !sessionContext.hasNoKernel) {
       // One is on its way. JupyterLab would take away the outputs of a cell that is run now, and run nothing.
@@ -33,23 +52,27 @@ export class ServerExecutor {
     const kernel = sessionContext?.session?.kernel;
     const room = notebook.sharedModel.getState('document_id');
     const busy = sessionContext?.isTerminating || sessionContext?.pendingInput;
-    if (cell.model.type !== 'code' || !kernel || busy || typeof room !== 'string') {
-      return runCell(options);
+    if (!kernel || busy || typeof room !== 'string') {
+      return { ended: runCell(options) };
     }
     const live = await this.shared(kernel);
     if (!live) {
-      return runCell(options);
+      return { ended: runCell(options) };
     }
     options.onCellExecutionScheduled({ cell });
     const ends = this.endsOf(live);
-    // One after the other: of requests that are sent at once, any may arrive first.
-    const asked = this.order.then(() =>
-      this.ask(kernel.id, room, cell.model.id, cell.model.sharedModel.getSource())
-    );
-    this.order = asked.then(
-      () => undefined,
-      () => undefined
-    );
+    const asked = this.ask(kernel.id, room, cell.model.id, cell.model.sharedModel.getSource());
+    const ended = this.untilEnded(options, live, ends, asked);
+    await asked.catch(() => undefined);
+    return { ended };
+  }
+
+  private async untilEnded(
+    { cell, onCellExecuted }: Options,
+    live: LiveKernel,
+    ends: Ends,
+    asked: Promise<string>
+  ): Promise<boolean> {
     let success = false;
     const done = may(live.kernel?.role ?? null, 'runner')
       ? trustWhenEmpty(cell.model as ICodeCellModel)
@@ -60,7 +83,7 @@ export class ServerExecutor {
       this.refused((error as Error).message);
     }
     done?.();
-    options.onCellExecuted({ cell, success });
+    onCellExecuted({ cell, success });
     return success;
   }
 
@@ -80,7 +103,8 @@ export class ServerExecutor {
     return ends;
   }
 
-  private order: Promise<void> = Promise.resolve();
+  /** What the next cell of a notebook waits for. */
+  private readonly order = new WeakMap<Options['notebook'], Promise<void>>();
   private readonly ends = new WeakMap<LiveKernel, Ends>();
 }
 
