@@ -18,6 +18,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from jupyter_slipway.kernels import hosts
 from tests.browser.people import Person
 from tests.ports import free_port
 from tests.waiting import PATIENCE
@@ -87,7 +88,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-        # The runner outlives the server: that is what it is for.
+        # Kernels and the runner outlive the server: that is what they are for.
+        hosts.end_all(home / "slipway")
         subprocess.run([sys.executable, "-m", "jupyter_slipway.cli", "runner", "stop"], env=env, check=False)
 
 
