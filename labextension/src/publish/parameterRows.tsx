@@ -13,6 +13,19 @@ import { type ParameterRow, rowProblem } from './parameters';
 /** Fields that mind Enter and Escape themselves. */
 export const OWN_KEYS = 'slipway-mod-ownKeys';
 
+function TypeOptions(): JSX.Element {
+  const { trans } = useContext();
+  return (
+    <>
+      {PARAMETER_TYPES.map(type => (
+        <option key={type} value={type}>
+          {typeWords(type, trans)}
+        </option>
+      ))}
+    </>
+  );
+}
+
 export function Parameters({ model }: { model: PublishModel }): JSX.Element | null {
   const { trans } = useContext();
   const rows = model.parameters;
@@ -137,11 +150,7 @@ function AddParameter({ model }: { model: PublishModel }): JSX.Element {
                   value={type}
                   onChange={event => typed(() => setType(event.target.value as ParameterType))}
                 >
-                  {PARAMETER_TYPES.map(one => (
-                    <option key={one} value={one}>
-                      {typeWords(one, trans)}
-                    </option>
-                  ))}
+                  <TypeOptions />
                 </select>
               )}
             </Field>
@@ -216,11 +225,7 @@ function ParameterLine({ row, model }: { row: ParameterRow; model: PublishModel 
             aria-label={trans.__('Type of %1', row.name)}
             onChange={event => set({ type: event.target.value as ParameterType })}
           >
-            {PARAMETER_TYPES.map(type => (
-              <option key={type} value={type}>
-                {typeWords(type, trans)}
-              </option>
-            ))}
+            <TypeOptions />
           </select>
         </td>
         <td>
