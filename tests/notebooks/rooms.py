@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -202,6 +203,18 @@ async def until(holds: Callable[[], Any], told: Callable[[], Any] = lambda: "") 
     while not holds():
         assert time.monotonic() < ends, told()
         await asyncio.sleep(0.02)
+
+
+def is_kept(folder: Path, said: bytes) -> bool:
+    """Whether a history of rooms in the folder holds it for good: what is on its way may yet be rolled back."""
+    for path in folder.glob("*.db"):
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as history:
+            try:
+                if any(said in update for (update,) in history.execute("SELECT yupdate FROM yupdates")):
+                    return True
+            except sqlite3.OperationalError:  # being written, or not yet begun: the next look sees it
+                continue
+    return False
 
 
 def words(texts: Iterable[str]) -> set[str]:

@@ -15,7 +15,7 @@ from tornado.websocket import websocket_connect
 from jupyter_slipway.kernels import hosts
 from tests.kernels.servers import NO_POOL, Server, serving
 from tests.notebooks.builders import PERCENT
-from tests.notebooks.rooms import until
+from tests.notebooks.rooms import is_kept, until
 
 OPTIONS = (
     "--ServerApp.jpserver_extensions=jupyter_server_ydoc=True",
@@ -131,7 +131,7 @@ def test_what_is_typed_is_there_again_after_the_server_was_killed(server: Server
         for number in range(40):
             ada.type(0, f" w{number}")
             await asyncio.sleep(0)
-        await until(lambda: any(b"w39" in one.read_bytes() for one in (server.home / "documents").glob("*.db*")))
+        await until(lambda: is_kept(server.home / "documents", b"w39"))
         server.kill()
         return ada.sources[0]
 

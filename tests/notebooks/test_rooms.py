@@ -15,7 +15,7 @@ from jupyter_server_ydoc import rooms
 
 from jupyter_slipway.notebooks import openfile, room, writing
 from tests.notebooks.builders import PERCENT
-from tests.notebooks.rooms import Shared, in_loop, ipynb, until
+from tests.notebooks.rooms import Shared, in_loop, ipynb, is_kept, until
 
 FILES = {"a.py": PERCENT, "a.md": "# Title\n\n```python\nx = 1\n```\n\n```python\nprint(x)\n```\n"}
 
@@ -197,7 +197,7 @@ async def test_what_was_typed_before_a_crash_is_there_again(tmp_path: Path, home
     shared = Shared(tmp_path, home, delay=30.0)
     page = await shared.notebook("a.py")
     page.type(0, -1, "  # not saved")
-    await until(lambda: _is_written(home, b"not saved"))
+    await until(lambda: is_kept(home, b"not saved"))
     await shared.end(crash=True)
     assert file.read_text() == PERCENT
     file.write_text(PERCENT.replace("print(x)", "print(x, y)"))
@@ -379,11 +379,6 @@ async def _rests(look: Callable[[], object]) -> None:
         if look() == before:
             return
     raise AssertionError("It is written without an end.")
-
-
-def _is_written(home: Path, said: bytes) -> bool:
-    """Whether the history of the rooms holds it; also what is not in the file itself yet."""
-    return any(said in one.read_bytes() for one in home.glob("history.db*"))
 
 
 @in_loop
