@@ -20,6 +20,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Also of what passed at its second run, why it failed at its first."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.section(f"RERUN {report.nodeid}")
+        terminalreporter.line(str(report.longrepr))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """SLIPWAY_HOME of this test alone; jobs run in the kernel's environment, so that no index is needed.
