@@ -52,7 +52,7 @@ demo: .venv/installed ## publish and run a cell of a real notebook, then open Ju
 test: .venv/installed ## run the tests
 	$(call quiet,jlpm test)
 	@$(BIN)/python -m pytest -q -m 'not e2e' -n auto --dist loadfile --no-loadscope-reorder
-	@$(BIN)/python -m pytest -q -m e2e # a browser takes a core of its own
+	@$(BIN)/python -m pytest -q -m e2e -n auto --dist loadfile --no-loadscope-reorder
 check: .venv/installed ## everything that can be said without running it
 	@ruff check . && ruff format --check -q .
 	@mypy
