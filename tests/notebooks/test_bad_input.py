@@ -13,7 +13,8 @@ import pytest
 from tornado.web import HTTPError
 
 from jupyter_slipway.notebooks import documents, writing
-from jupyter_slipway.notebooks.conflicts import is_conflicted, sides
+from jupyter_slipway.notebooks.conflicts import is_conflicted
+from jupyter_slipway.notebooks.marks import sides
 from tests.notebooks.builders import PERCENT, Server, ids, show, shown
 
 HEADER = "# ---\n# jupyter:\n#   kernelspec: {a: b\n# ---\n\n"

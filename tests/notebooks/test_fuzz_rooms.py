@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_slipway.notebooks import writing
-from jupyter_slipway.notebooks.conflicts import sides
+from jupyter_slipway.notebooks.marks import sides
 from tests.notebooks.rooms import Page, Shared, in_loop, until
 
 SEEDS = range(int(os.environ.get("SLIPWAY_FUZZ", "2")))

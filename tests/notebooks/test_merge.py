@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_slipway.notebooks.conflicts import is_conflicted, open_conflicted, problem, settled, sides, with_marks
+from jupyter_slipway.notebooks.conflicts import is_conflicted, open_conflicted, problem, settled, with_marks
 from jupyter_slipway.notebooks.driver import merge_files, to_json
 from jupyter_slipway.notebooks.glance import read_notebook
+from jupyter_slipway.notebooks.marks import are_whole, mark, sides
 from jupyter_slipway.notebooks.merge import (
     Clash,
     decide,
@@ -104,6 +105,40 @@ def test_no_inserted_word_is_ever_lost() -> None:
             found = merge_texts("".join(base), mine, theirs, together=together)
             new = set(re.findall(r"[mt]\d+_\d+", mine + theirs))
             assert new <= set(re.findall(r"[mt]\d+_\d+", found.text))
+
+
+def in_conflict(mine: str, theirs: str) -> str:
+    return f"a\n{mark(mine, theirs, 'here', 'on disk')}b"
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "theirs", "both"),
+    [
+        ("a\nx = 5\nb", "a\nx = 52\nb", in_conflict("x = 8", "x = 5"), ("x = 8", "x = 52")),
+        ("a\nx = 5\nb", "a\nx = 52\nb", in_conflict("x = 8", "x = 9"), ("x = 52", "x = 8\nx = 9")),
+        ("a\nx = 3\nb", in_conflict("x = 5", "x = 8"), in_conflict("x = 8", "x = 5"), ("x = 5", "x = 8")),
+        (in_conflict("x = 5", "x = 8"), in_conflict("x = 50", "x = 8"), "a\nx = 8\nb", ("x = 50", "x = 8")),
+    ],
+    ids=["one goes on", "all differ", "both met it at once", "one settles it while the other goes on"],
+)
+def test_there_is_never_a_conflict_within_a_conflict(base: str, mine: str, theirs: str, both: tuple[str, str]) -> None:
+    assert merge_texts(base, mine, theirs, together=True).marked("here", "on disk") == in_conflict(*both)
+
+
+def test_a_conflicted_cell_that_is_removed_elsewhere_stays_as_it_is() -> None:
+    conflicted = in_conflict("x = 5", "x = 8") + "\n"
+    assert mark(conflicted, "", "here", "on disk") == mark("", conflicted, "here", "on disk") == conflicted
+
+
+@given(WORDS, WORDS, WORDS, WORDS, st.booleans())
+def test_sides_in_conflict_merge_into_one_conflict_that_has_all_words(
+    base: str, mine: str, one: str, other: str, together: bool
+) -> None:
+    theirs = mark(one, other, "here", "on disk")
+    for found in (merge_texts(base, mine, theirs, together=together), merge_texts(base, theirs, mine)):
+        marked = found.marked("here", "on disk")
+        assert are_whole(marked)
+        assert set(marked.split()) >= (set(mine.split()) | set(one.split()) | set(other.split())) - set(base.split())
 
 
 @given(WORDS, WORDS, WORDS)

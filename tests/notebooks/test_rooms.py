@@ -258,6 +258,34 @@ async def test_both_sides_of_a_conflict_are_kept_and_marked(tmp_path: Path, home
     assert "# %%\n<<<<<<< here\nx = 7\n=======\nx = 8\n>>>>>>> on disk\n" in file.read_text()
 
 
+@pytest.mark.parametrize("view", ["notebook", "text"])
+@pytest.mark.parametrize("settled", ["x = 123", "x = 9", "x = 123\nx = 9", "x = 123  # not 9"])
+@in_loop
+async def test_a_conflict_that_is_settled_elsewhere_is_settled(
+    tmp_path: Path, home: Path, settled: str, view: str
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await (shared.notebook("a.py") if view == "notebook" else shared.text("a.py"))
+    for before, typed in (("1", "12"), ("12", "123")):
+        # What was on disk before the conflict is nearly what it is settled to.
+        source = page.document.ycells[0]["source"] if view == "notebook" else page.document._ysource
+        at = str(source).index("x = ") + 4
+        del source[at : at + len(before)]
+        source.insert(at, typed)
+        if typed == "12":
+            await page.room._save_to_disc()
+    file.write_text(PERCENT.replace("x = 1", "x = 9"))
+    await page.room._save_to_disc()
+    assert "<<<<<<< here\nx = 123\n=======\nx = 9\n>>>>>>> on disk" in file.read_text()
+
+    file.write_text(PERCENT.replace("x = 1", settled))
+    await page.room._save_to_disc()
+
+    assert file.read_text() == PERCENT.replace("x = 1", settled)
+
+
 @pytest.mark.parametrize("is_beside_its_text", [False, True])
 @in_loop
 async def test_a_merge_in_conflict_is_taken_back_and_what_was_typed_since_stays(
@@ -400,14 +428,19 @@ async def test_what_cannot_be_read_replaces_nothing_and_is_not_saved_over(tmp_pa
     assert page.sources == ["x = 1  # typed", "Title", "print(x, y)"]
 
 
+@pytest.mark.parametrize("id_is_kept", [True, False], ids=["by another program", "in JupyterLab"])
 @in_loop
-async def test_a_file_that_was_deleted_comes_back_with_the_next_word(tmp_path: Path, home: Path) -> None:
+async def test_a_file_that_was_deleted_comes_back_with_the_next_word(
+    tmp_path: Path, home: Path, id_is_kept: bool
+) -> None:
     file = tmp_path / "a.py"
     file.write_text(PERCENT)
     shared = Shared(tmp_path, home)
     page = await shared.notebook("a.py")
 
     file.unlink()
+    if not id_is_kept:
+        shared.ids.places["a.py"] = ""
     await until(lambda: any("deleted" in one.get("msg", "") for one in shared.events.said))
     assert not file.exists()
     page.type(0, -1, "  # typed")

@@ -9,6 +9,7 @@ import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { FollowedFile } from './followedFile';
 import { tellOfRooms } from './rooms';
+import { saveUnasked } from './saving';
 import { explainUnreadable } from './unreadable';
 
 /** How a context ends lines when it saves; it has no public name. */
@@ -32,7 +33,12 @@ export async function followText(
   }
   followed.add(file);
   await file.ready;
-  if (!file.isDisposed && !file.model.collaborative) {
+  if (file.isDisposed) {
+    return;
+  }
+  if (file.model.collaborative) {
+    saveUnasked(file);
+  } else {
     new FollowedText(context, file, app.serviceManager.contents).watch();
   }
 }

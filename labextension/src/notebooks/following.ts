@@ -11,6 +11,7 @@ import type { Context } from '../ui/context';
 import { FollowedFile } from './followedFile';
 import { markReadOnly } from './rights';
 import { tellOfRooms } from './rooms';
+import { saveUnasked } from './saving';
 import { takeOver } from './takeOver';
 import { explainUnreadable } from './unreadable';
 
@@ -32,7 +33,12 @@ export function follow(
   async function watch(panel: NotebookPanel): Promise<void> {
     explainUnreadable(app, context, panel.context, true);
     await panel.context.ready;
-    if (!panel.isDisposed && !panel.context.model.collaborative) {
+    if (panel.isDisposed) {
+      return;
+    }
+    if (panel.context.model.collaborative) {
+      saveUnasked(panel.context);
+    } else {
       new FollowedPage(context, panel.context, contents).watch();
     }
   }

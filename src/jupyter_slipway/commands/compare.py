@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,7 +57,10 @@ def diff(what: tuple[str, ...], outputs: bool, tell: bool, color: str, as_json: 
     old, new = _sides(what)
     same = old.content == new.content
     if not same:
-        _show(old, new, outputs, color, as_json)
+        from jupyter_slipway.notebooks.diff import uncollected
+
+        with uncollected():
+            _show(old, new, outputs, color, as_json)
     elif as_json:
         click.echo("[]")
     if tell and not same:
@@ -103,6 +105,8 @@ def _sides(what: tuple[str, ...]) -> tuple[Side, Side]:
 
 
 def _revisions(notebook: str, base: str = "HEAD", other: str = "") -> tuple[Side, Side]:
+    from pathlib import Path
+
     from jupyter_slipway.notebooks.git import Repository
 
     path = Path(notebook)
@@ -127,12 +131,11 @@ def _bytes(path: str) -> bytes:
 
 
 def _show(old: Side, new: Side, outputs: bool, color: str, as_json: bool) -> None:
-    from jupyter_slipway.notebooks.diff import diff_notebooks, uncollected
+    from jupyter_slipway.notebooks.diff import diff_notebooks
     from jupyter_slipway.notebooks.glance import read_notebook
     from jupyter_slipway.notebooks.marked import marked
 
-    with uncollected():
-        a, b = read_notebook(old.name, old.content), read_notebook(new.name, new.content)
+    a, b = read_notebook(old.name, old.content), read_notebook(new.name, new.content)
     found = diff_notebooks(a, b)
     if as_json:
         import json

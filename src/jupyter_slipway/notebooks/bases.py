@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_slipway.notebooks.diff import RESULTS, WORD
+from jupyter_slipway.notebooks.marks import conflicts, sides
 
 Content = Any
 """A text, or a notebook of nbformat 4 as plain dicts with joined sources."""
@@ -38,9 +39,23 @@ class State:
         return [(cell["cell_type"], cell["source"]) for cell in self.inputs["cells"]]
 
     @cached_property
+    def text(self) -> str:
+        return self.said if isinstance(self.said, str) else "\n".join(source for _, source in self.said)
+
+    @cached_property
     def words(self) -> Counter[str]:
-        text = self.said if isinstance(self.said, str) else "\n".join(source for _, source in self.said)
-        return Counter(word for word in WORD.findall(text) if not word.isspace())
+        return _words(self.text)
+
+    def settled_like(self, words: Counter[str]) -> Counter[str]:
+        """Its words with each conflict settled as `words` have it: for a side, for both, or not."""
+        closest = self.words
+        for conflict in conflicts(self.text):
+            found = sides(conflict)
+            assert found is not None
+            without = closest - _words(conflict)
+            each = [without + _words(side) for side in (found.mine, found.theirs, found.mine + found.theirs)]
+            closest = min([closest, *each], key=lambda one: _distance(one, words))
+        return closest
 
 
 class Bases:
@@ -90,7 +105,8 @@ class Bases:
         """The state that whoever wrote `theirs` had begun with.
 
         The newest, unless an older one is closer: an editor that had not seen what was saved since, and puts its own
-        in its place. A state that was there before, and one that git knows, is meant as it is.
+        in its place. A state that was there before, one that git knows, and the newest with its conflicts settled are
+        meant as they are.
 
         Args:
             is_committed: whether git knows `theirs`; asked only when it matters
@@ -104,6 +120,9 @@ class Bases:
         best = min(reversed(known), key=lambda one: _distance(one.words, found.words))
         if best is known[-1] or is_committed():
             return self.newest
+        settled = known[-1].settled_like(found.words)
+        if settled is not known[-1].words and _distance(settled, found.words) <= _distance(best.words, found.words):
+            return self.newest
         return best.inputs
 
 
@@ -111,6 +130,10 @@ def without_results(notebook: Content) -> Content:
     """Its inputs: what a text of it could say, and ids."""
     cells = [{key: value for key, value in cell.items() if key not in RESULTS} for cell in notebook["cells"]]
     return {**notebook, "cells": cells}
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter(word for word in WORD.findall(text) if not word.isspace())
 
 
 def _distance(a: Counter[str], b: Counter[str]) -> int:

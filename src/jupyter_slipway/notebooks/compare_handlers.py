@@ -17,11 +17,12 @@ from jupyter_slipway.errors import BadRequest, Forbidden, NotFound, SlipwayError
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.files import atomic_write
 from jupyter_slipway.notebooks import radar, snapshots
-from jupyter_slipway.notebooks.conflicts import sides, with_marks
+from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import Cell, diff_notebooks
 from jupyter_slipway.notebooks.git import FileRevision, Repository
 from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.history import Blame, CellChange, CellHistory, cell_changes
+from jupyter_slipway.notebooks.marks import sides
 from jupyter_slipway.notebooks.merge import decide, merge_notebooks
 from jupyter_slipway.notebooks.radar import Choices, Seen, Sharing
 from jupyter_slipway.notebooks.resolving import CellConflict, cell_conflicts, settled_file

@@ -8,58 +8,17 @@ header; `open_conflicted` turns those into conflicts of whole cells.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from jupyter_slipway.errors import Unprocessable
 from jupyter_slipway.notebooks.diff import Cell, Json, same_cells
 from jupyter_slipway.notebooks.glance import read_notebook
-from jupyter_slipway.notebooks.merge import BASE, MINE, SPLIT, THEIRS, Clash, Merged, MergedText, mark
+from jupyter_slipway.notebooks.marks import MINE, Sides, mark, sides
+from jupyter_slipway.notebooks.merge import Clash, Merged, MergedText, apart
 
 Side = Literal["mine", "theirs", "both"]
 HERE, ELSEWHERE = "here", "on disk"
 """How the two sides are called, when an open notebook and its file changed against each other."""
-
-
-@dataclass(frozen=True)
-class Sides:
-    """A text with git's marks, as each side had it."""
-
-    mine: str
-    theirs: str
-    mine_label: str
-    theirs_label: str
-
-
-def sides(text: str) -> Sides | None:
-    """The two texts that `text` with git's marks was made of; None when it has no complete conflict."""
-    kept: dict[str, list[str]] = {"mine": [], "theirs": []}
-    labels = {"mine": "", "theirs": ""}
-    within = ""
-    found = False
-    for line in text.splitlines(True):
-        word, _, label = line.rstrip("\r\n").partition(" ")
-        if not within and word == MINE:
-            within, labels["mine"] = "mine", label
-        elif within == "mine" and word == BASE:
-            within = "base"
-        elif within in ("mine", "base") and line.rstrip("\r\n") == SPLIT:
-            within = "theirs"
-        elif within == "theirs" and word == THEIRS:
-            within, labels["theirs"], found = "", label, True
-        elif within in kept:
-            kept[within].append(line)
-        elif not within:
-            kept["mine"].append(line)
-            kept["theirs"].append(line)
-    if within or not found:
-        return None
-    return Sides("".join(kept["mine"]), "".join(kept["theirs"]), labels["mine"], labels["theirs"])
-
-
-def has_marks(text: str) -> bool:
-    """Whether a line of it may begin or end a conflict."""
-    return any(f"\n{word} " in f"\n{text}" for word in (MINE, THEIRS))
 
 
 def open_conflicted(text: str, read: Callable[[str], Json]) -> Json | None:
@@ -131,28 +90,15 @@ def _conflicted(mine: list[Cell], theirs: list[Cell], labels: Sides) -> Iterator
 def _marked(cell: Cell, mine: str, theirs: str, labels: Sides) -> Cell:
     """With what both share outside of the marks."""
     names = (labels.mine_label or "mine", labels.theirs_label or "theirs")
-    text = _unshared(mine, theirs) if mine and theirs else MergedText((Clash("", mine, theirs),))
+    text = apart(mine, theirs) if mine and theirs else MergedText((Clash("", mine, theirs),))
     source = text.marked(*names)
     made = cell | {"source": source.removesuffix("\n")}
     return made | {"outputs": [], "execution_count": None} if "outputs" in made else made
 
 
-def _unshared(mine: str, theirs: str) -> MergedText:
-    """Two texts as one in which each stretch that differs is a clash."""
-    from jupyter_slipway.notebooks.diff import runs
-
-    a, b = (f"{text}\n".splitlines(True) for text in (mine, theirs))
-    pieces: list[str | Clash] = []
-    done = 0
-    for start, end, low, high in runs(a, b):
-        pieces += ["".join(a[done:start]), Clash("", "".join(a[start:end]), "".join(b[low:high]))]
-        done = end
-    return MergedText((*pieces, "".join(a[done:])))
-
-
 def _both(found: Sides) -> str:
     """Without the marks, mine first."""
-    return _unshared(found.mine, found.theirs).text if found.mine and found.theirs else found.mine + found.theirs
+    return apart(found.mine, found.theirs).text if found.mine and found.theirs else found.mine + found.theirs
 
 
 def problem(name: str, content: bytes) -> str:

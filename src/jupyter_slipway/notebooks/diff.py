@@ -14,7 +14,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import Any
 
 Json = Any
@@ -25,6 +25,7 @@ Run = tuple[int, int, int, int]
 """A stretch that differs: `a[start:end]` became `b[start:end]`, as (a start, a end, b start, b end)."""
 
 _key = itemgetter("key")
+_type_and_id = itemgetter("cell_type", "id")
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
 MISSING: Any = object()
 LIKENESS = 0.5
@@ -46,11 +47,9 @@ def diff_notebooks(a: Json, b: Json, *, outputs: bool = True) -> Diff:
         outputs: False leaves outputs and execution counts of paired cells out
     """
 
-    def differ(key: str, old: Json, new: Json) -> Diff | None:
-        return _diff_cells(old, new, outputs) if key == "cells" else diff_values(old, new)
-
+    differs = _Differs(cells=lambda old, new: _diff_cells(old, new, outputs))
     with uncollected():
-        return [entry for entry in _diff_members(a, b, differ) if entry["op"] != "patch" or entry["diff"]]
+        return [entry for entry in _diff_members(a, b, differs) if entry["op"] != "patch" or entry["diff"]]
 
 
 def pair_cells(a: Sequence[Cell], b: Sequence[Cell]) -> list[tuple[int, int]]:
@@ -65,7 +64,7 @@ def same_cells(a: Sequence[Cell], b: Sequence[Cell]) -> list[tuple[int, int]]:
     since an unknown id is a new cell then, else by `identity`: equal source, equal code, likeness. What has no partner
     was removed or added.
     """
-    pairs = equal_keys([_id_of(cell) for cell in a], [_id_of(cell) for cell in b])
+    pairs = equal_keys(_ids(a), _ids(b))
     if len(pairs) == len(a) or len(pairs) == len(b):
         return pairs
     known_a, known_b = {i for i, _ in pairs}, {j for _, j in pairs}
@@ -80,8 +79,11 @@ def same_cells(a: Sequence[Cell], b: Sequence[Cell]) -> list[tuple[int, int]]:
     return pairs
 
 
-def _id_of(cell: Cell) -> Any:
-    return (cell["cell_type"], cell["id"]) if "id" in cell else None
+def _ids(cells: Sequence[Cell]) -> list[Any]:
+    try:
+        return list(map(_type_and_id, cells))
+    except KeyError:
+        return [_type_and_id(cell) if "id" in cell else None for cell in cells]
 
 
 def _source_of(cell: Cell) -> Any:
@@ -98,6 +100,9 @@ def _alike_cells(a: Sequence[Cell], b: Sequence[Cell]) -> list[tuple[int, int]]:
 
 def longest_rise(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The longest run of `pairs`, which rise in their first number, that rises in the second too."""
+    places = [j for _, j in pairs]
+    if all(map(lt, places, places[1:])):
+        return list(pairs)
     ends: list[int] = []
     at: list[int] = []
     before: list[int] = []
@@ -123,7 +128,7 @@ def runs(a: Sequence[Any], b: Sequence[Any]) -> list[Run]:
     Equal ends are set aside, then items that stand once on either side hold the rest together. What is left between
     two of those is compared all with all when it is small, and taken as replaced when it is not.
     """
-    return list(_runs(a, 0, len(a), b, 0, len(b)))
+    return _runs(a, 0, len(a), b, 0, len(b))
 
 
 def diff_text(a: str, b: str, *, words: bool = False) -> Diff:
@@ -152,7 +157,7 @@ def diff_words(a: str, b: str) -> list[Run]:
 def diff_values(a: Json, b: Json) -> Diff | None:
     """The diff of two JSON values that differ; None when one can only take the other's place."""
     if isinstance(a, dict) and isinstance(b, dict):
-        return _diff_members(a, b, lambda _, old, new: diff_values(old, new))
+        return _diff_members(a, b, VALUES)
     if isinstance(a, list) and isinstance(b, list) and all(isinstance(item, str) for item in [*a, *b]):
         made: Diff = []
         for start_a, end_a, start_b, end_b in runs(a, b):
@@ -181,37 +186,36 @@ def diff_cell(a: Cell, b: Cell, *, outputs: bool = True) -> Diff:
     if not outputs:
         a = {key: value for key, value in a.items() if key not in RESULTS}
         b = {key: value for key, value in b.items() if key not in RESULTS}
-    return _diff_members(a, b, _diff_part)
+    return _diff_members(a, b, IN_CELL)
 
 
-def _diff_part(key: str, old: Json, new: Json) -> Diff | None:
-    if key == "source":
-        return diff_text(old, new, words=True)
-    return _diff_outputs(old, new) if key == "outputs" else diff_values(old, new)
+def _diff_source(old: str, new: str) -> Diff:
+    return diff_text(old, new, words=True)
 
 
 def _diff_cells(a: Sequence[Cell], b: Sequence[Cell], outputs: bool) -> Diff:
     made: Diff = []
     done_a = done_b = 0
     for i, j in [*pair_cells(a, b), (len(a), len(b))]:
-        _replaced(made, done_a, i, list(b[done_b:j]))
-        if i < len(a) and a[i] != b[j]:
-            _patch(made, i, diff_cell(a[i], b[j], outputs=outputs))
+        if done_a < i or done_b < j:
+            _replaced(made, done_a, i, list(b[done_b:j]))
+        if i < len(a) and a[i] != b[j] and (inner := diff_cell(a[i], b[j], outputs=outputs)):
+            made.append({"op": "patch", "key": i, "diff": inner})
         done_a, done_b = i + 1, j + 1
     return made
 
 
 def _diff_outputs(a: Sequence[Json], b: Sequence[Json]) -> Diff:
     made: Diff = []
-    if len(a) == 1 == len(b) and _kind(a[0]) == _kind(b[0]):
-        return [{"op": "patch", "key": 0, "diff": _diff_members(a[0], b[0], _diff_in_output)}]
+    if len(a) == 1 == len(b) and _alike_outputs(a[0], b[0]):
+        return [{"op": "patch", "key": 0, "diff": _diff_members(a[0], b[0], IN_OUTPUT)}]
     kinds_a, kinds_b = [_kind(output) for output in a], [_kind(output) for output in b]
     differing = runs(kinds_a, kinds_b) if kinds_a != kinds_b else []
     done_a = done_b = 0
     for start_a, end_a, start_b, end_b in [*differing, (len(a), len(a), len(b), len(b))]:
         for i, j in zip(range(done_a, start_a), range(done_b, start_b), strict=True):
             if a[i] != b[j]:
-                made.append({"op": "patch", "key": i, "diff": _diff_members(a[i], b[j], _diff_in_output)})
+                made.append({"op": "patch", "key": i, "diff": _diff_members(a[i], b[j], IN_OUTPUT)})
         _replaced(made, start_a, end_a, list(b[start_b:end_b]))
         done_a, done_b = end_a, end_b
     return made
@@ -221,47 +225,63 @@ def _kind(output: Json) -> tuple[Any, ...]:
     return (output["output_type"], output.get("name"), *output.get("data", ()))
 
 
-def _diff_in_output(key: str, old: Json, new: Json) -> Diff | None:
-    if key == "data":
-        return _diff_members(old, new, _diff_in_data)
-    return _diff_texts(old, new) if key == "text" else diff_values(old, new)
+def _alike_outputs(a: Json, b: Json) -> bool:
+    """Whether they are of one kind."""
+    return bool(
+        a["output_type"] == b["output_type"]
+        and a.get("name") == b.get("name")
+        and [*a.get("data", ())] == [*b.get("data", ())]
+    )
 
 
-def _diff_in_data(mime: str, old: Json, new: Json) -> Diff | None:
-    return _diff_texts(old, new) if mime.startswith(TEXTS) else diff_values(old, new)
+def _diff_bundle(old: Json, new: Json) -> Diff:
+    return _diff_members(old, new, IN_DATA)
 
 
 def _diff_texts(old: Json, new: Json) -> Diff | None:
     return diff_text(old, new) if isinstance(old, str) and isinstance(new, str) else diff_values(old, new)
 
 
-def _diff_members(a: Json, b: Json, differ: Callable[[str, Json, Json], Diff | None]) -> Diff:
-    """The diff of two dicts; `differ` says of a key and its two values how one becomes the other, None: replaced."""
+class _Differs(dict[str, Callable[[Json, Json], Diff | None]]):
+    """By key, what tells how a member becomes another; of one that gives None it is replaced."""
+
+    def __missing__(self, key: str) -> Callable[[Json, Json], Diff | None]:
+        return diff_values
+
+
+class _DiffersByType(_Differs):
+    def __missing__(self, key: str) -> Callable[[Json, Json], Diff | None]:
+        return _diff_texts if key.startswith(TEXTS) else diff_values
+
+
+VALUES = _Differs()
+IN_CELL = _Differs(source=_diff_source, outputs=_diff_outputs)
+IN_OUTPUT = _Differs(data=_diff_bundle, text=_diff_texts)
+IN_DATA = _DiffersByType()
+
+
+def _diff_members(a: Json, b: Json, differs: _Differs) -> Diff:
     made: Diff = []
-    shared = 0
+    removed = 0
     for key, old in a.items():
-        new = b.get(key, MISSING)
-        if new is MISSING:
+        try:
+            new = b[key]
+        except KeyError:
+            removed += 1
             made.append({"op": "remove", "key": key})
             continue
-        shared += 1
-        if old != new:
-            # A number never becomes another in parts: the most frequent change, counts of executions, is quick.
-            inner = None if type(new) is int else differ(key, old, new)
-            if inner is None:
-                made.append({"op": "replace", "key": key, "value": new})
-            else:
-                made.append({"op": "patch", "key": key, "diff": inner})
-    if shared < len(b):
+        if new == old:
+            continue
+        # A number never becomes another in parts: the most frequent change, counts of executions, is quick.
+        if type(new) is int or (inner := differs[key](old, new)) is None:
+            made.append({"op": "replace", "key": key, "value": new})
+        else:
+            made.append({"op": "patch", "key": key, "diff": inner})
+    if len(a) - removed < len(b):
         made += [{"op": "add", "key": key, "value": value} for key, value in b.items() if key not in a]
     if len(made) > 1:
         made.sort(key=_key)
     return made
-
-
-def _patch(made: Diff, key: str | int, diff: Diff) -> None:
-    if diff:
-        made.append({"op": "patch", "key": key, "diff": diff})
 
 
 def _replaced(made: Diff, start: int, end: int, items: Any) -> None:
@@ -285,17 +305,21 @@ def _diff_lines(
             inner: Diff = []
             for low_a, high_a, low_b, high_b in diff_words(a[i], b[j]):
                 _replaced(inner, low_a, high_a, b[j][low_b:high_b])
-            _patch(made, i, inner)
+            if inner:
+                made.append({"op": "patch", "key": i, "diff": inner})
         done_a, done_b = i + 1, j + 1
 
 
 def equal_keys(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[int, int]]:
     """Pairs of equal keys, the nth of a key with its nth; None is no key."""
+    # What both begin with pairs by itself.
+    begin = next((i for i, (one, other) in enumerate(zip(a, b, strict=False)) if one != other), min(len(a), len(b)))
+    pairs = [(i, i) for i in range(begin) if a[i] is not None]
     places: dict[Any, list[int]] = {}
-    for j in range(len(b) - 1, -1, -1):
+    for j in range(len(b) - 1, begin - 1, -1):
         if b[j] is not None:
             places.setdefault(b[j], []).append(j)
-    return [(i, found.pop()) for i, key in enumerate(a) if (found := places.get(key))]
+    return pairs + [(i, found.pop()) for i in range(begin, len(a)) if (found := places.get(a[i]))]
 
 
 def _alike(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
@@ -367,26 +391,26 @@ def _offsets(words: Sequence[str]) -> list[int]:
     return at
 
 
-def _runs(a: Sequence[Any], low_a: int, high_a: int, b: Sequence[Any], low_b: int, high_b: int) -> Iterator[Run]:
+def _runs(a: Sequence[Any], low_a: int, high_a: int, b: Sequence[Any], low_b: int, high_b: int) -> list[Run]:
     while low_a < high_a and low_b < high_b and a[low_a] == b[low_b]:
         low_a, low_b = low_a + 1, low_b + 1
     while low_a < high_a and low_b < high_b and a[high_a - 1] == b[high_b - 1]:
         high_a, high_b = high_a - 1, high_b - 1
     rows, columns = high_a - low_a, high_b - low_b
     if not rows and not columns:
-        return
-    if (rows == 1 and columns == 1) or set(a[low_a:high_a]).isdisjoint(b[low_b:high_b]):
-        yield low_a, high_a, low_b, high_b
-        return
+        return []
+    if rows * columns <= 1 or set(a[low_a:high_a]).isdisjoint(b[low_b:high_b]):
+        return [(low_a, high_a, low_b, high_b)]
     anchors = _once(a, low_a, high_a, b, low_b, high_b)
-    if anchors:
-        for i, j in [*anchors, (high_a, high_b)]:
-            yield from _runs(a, low_a, i, b, low_b, j)
-            low_a, low_b = i + 1, j + 1
-    elif rows * columns <= CLOSE:
-        yield from _all_with_all(a, low_a, high_a, b, low_b, high_b)
-    else:
-        yield low_a, high_a, low_b, high_b
+    if not anchors:
+        if rows * columns <= CLOSE:
+            return _all_with_all(a, low_a, high_a, b, low_b, high_b)
+        return [(low_a, high_a, low_b, high_b)]
+    found: list[Run] = []
+    for i, j in [*anchors, (high_a, high_b)]:
+        found += _runs(a, low_a, i, b, low_b, j)
+        low_a, low_b = i + 1, j + 1
+    return found
 
 
 def _once(

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
 from jupyter_slipway.notebooks import layout, text, writing
-from jupyter_slipway.notebooks.conflicts import has_marks, open_conflicted, sides
+from jupyter_slipway.notebooks.conflicts import open_conflicted
 from jupyter_slipway.notebooks.identity import CellText, How, Match, trace
 from jupyter_slipway.notebooks.manifests import Record
+from jupyter_slipway.notebooks.marks import has_marks, sides
 from jupyter_slipway.notebooks.store import Store, Version, key_of
 from jupyter_slipway.notebooks.text import OURS, Before, Decoded, Notebook, Past, joined
 

@@ -6,10 +6,11 @@ cuts it; magics stay commented, headers stay text. Whatever is written goes thro
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 import re
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Any
 
 from jupyter_slipway.errors import Unprocessable
@@ -37,7 +38,11 @@ CONFLICT = "<<<<<<< "
 
 def is_notebook(name: str) -> bool:
     """Whether files of this name can be compared cell by cell."""
-    return PurePath(name).suffix.lower() in SUFFIXES
+    return _suffix(name) in SUFFIXES
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
 
 
 def read_notebook(name: str, content: bytes) -> dict[str, Any]:
@@ -46,9 +51,9 @@ def read_notebook(name: str, content: bytes) -> dict[str, Any]:
     Raises:
         Unprocessable: it is no notebook; the message says where it ends to be one
     """
-    suffix = PurePath(name).suffix.lower()
+    suffix = _suffix(name)
     try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        text = content.removeprefix(codecs.BOM_UTF8).decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise Unprocessable(
             f"{name} is not text: byte {error.start} is not UTF-8.", hint="Save it as UTF-8, then compare again."

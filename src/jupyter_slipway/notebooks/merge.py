@@ -14,10 +14,9 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from jupyter_slipway.notebooks.diff import RESULTS, WORD, Cell, Json, diff_notebooks, equal_keys, runs, same_cells
+from jupyter_slipway.notebooks.marks import are_whole, ended, has_marks, mark, sides
 
 T = TypeVar("T")
-MINE, BASE, SPLIT, THEIRS = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
-"""git's marks of a conflict, each at the start of a line."""
 ABSENT: Any = object()
 CHUNK = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")
 
@@ -129,14 +128,14 @@ def merge_texts(base: str, mine: str, theirs: str, *, together: bool = False) ->
     Args:
         together: what both inserted at one place is no clash: mine, then theirs
     """
-    pieces: list[str | Clash] = []
-    # A last line without its end is no other line than one with it: whoever appends changes what is appended only.
-    for piece in _merge_sequences(*(_ended(side).splitlines(True) for side in (base, mine, theirs))):
-        if isinstance(piece, list):
-            pieces.append("".join(piece))
-        else:
-            pieces.append(_by_words(Clash(*("".join(side) for side in piece)), together))
-    pieces = [piece for piece in pieces if piece]
+    pieces = _by_lines(base, mine, theirs, together)
+    if any(map(has_marks, (mine, theirs))) and all(map(are_whole, (base, mine, theirs))):
+        merged = MergedText(tuple(pieces))
+        if merged.clashes or not are_whole(merged.text):
+            pieces = _by_sides(base, mine, theirs, together)
+        elif (found := sides(merged.text)) and found.mine == found.theirs:
+            # What one side still had to be told of the other came meanwhile.
+            pieces = [found.mine]
     ends = theirs if mine.endswith("\n") == base.endswith("\n") else mine
     if pieces and not ends.endswith("\n"):
         last = pieces[-1]
@@ -144,6 +143,22 @@ def merge_texts(base: str, mine: str, theirs: str, *, together: bool = False) ->
             Clash(*map(_unended, (last.base, last.mine, last.theirs))) if isinstance(last, Clash) else _unended(last)
         )
     return MergedText(tuple(pieces))
+
+
+def _by_lines(base: str, mine: str, theirs: str, together: bool) -> list[str | Clash]:
+    pieces: list[str | Clash] = []
+    # A last line without its end is no other line than one with it: whoever appends changes what is appended only.
+    for piece in _merge_sequences(*(ended(side).splitlines(True) for side in (base, mine, theirs))):
+        if isinstance(piece, list):
+            pieces.append("".join(piece))
+        else:
+            pieces.append(_by_words(Clash(*("".join(side) for side in piece)), together))
+    return [piece for piece in pieces if piece]
+
+
+def apart(mine: str, theirs: str) -> MergedText:
+    """Two texts as one in which each stretch that differs is a clash."""
+    return MergedText(tuple(_pieces_apart(f"{mine}\n", f"{theirs}\n")))
 
 
 def merge_values(base: Json, mine: Json, theirs: Json) -> Json:
@@ -165,11 +180,6 @@ def merge_values(base: Json, mine: Json, theirs: Json) -> Json:
             made_list += piece if isinstance(piece, list) else [*piece[1], *piece[2]]
         return list(dict.fromkeys(made_list))
     return mine
-
-
-def mark(mine: str, theirs: str, mine_label: str, theirs_label: str) -> str:
-    """Both sides of a clash between git's marks."""
-    return f"{MINE} {mine_label}\n{_ended(mine)}{SPLIT}\n{_ended(theirs)}{THEIRS} {theirs_label}\n"
 
 
 def text_edits(old: str, new: str) -> list[tuple[int, int, str]]:
@@ -412,6 +422,52 @@ def _by_words(clash: Clash, together: bool) -> str | Clash:
     return settled
 
 
+def _by_sides(base: str, mine: str, theirs: str, together: bool) -> list[str | Clash]:
+    """Texts that are in conflict themselves: one conflict of two sides again, never one within another.
+
+    Each text stands for both sides of its own conflict; one without is the same on either. What goes on from one of
+    two sides is merged into that one. Two servers that met the same conflict each call it the other way round.
+    """
+    bases, ours, others = map(_two_sides, (base, mine, theirs))
+    merged = _merged_sides(bases, ours, others, together)
+    if bases[0] == bases[1]:
+        crossed = _merged_sides(bases, ours, others[::-1], together)
+        merged = min(merged, crossed, key=lambda pair: sum(len(one.clashes) for one in pair))
+    texts = [one.text for one in merged]
+    for plain, block in ((ours, others), (others, ours)):
+        if plain[0] == plain[1] and block[0] != block[1]:
+            clashing = [bool(one.clashes) for one in merged]
+            if all(clashing):
+                both = MergedText(tuple(_pieces_apart(*block))).text
+                texts = [plain[0], both] if plain is ours else [both, plain[0]]
+            elif any(clashing):
+                # Its change is in the other side already.
+                texts[clashing.index(True)] = block[clashing.index(True)]
+    return [piece for piece in _pieces_apart(*map(ended, texts)) if piece]
+
+
+def _two_sides(text: str) -> tuple[str, str]:
+    found = sides(ended(text))
+    return (found.mine, found.theirs) if found else (ended(text), ended(text))
+
+
+def _merged_sides(
+    bases: Sequence[str], ours: Sequence[str], others: Sequence[str], together: bool
+) -> tuple[MergedText, ...]:
+    three = zip(bases, ours, others, strict=True)
+    return tuple(merge_texts(*sides, together=together) for sides in three)
+
+
+def _pieces_apart(a: str, b: str) -> list[str | Clash]:
+    lines_a, lines_b = a.splitlines(True), b.splitlines(True)
+    pieces: list[str | Clash] = []
+    done = 0
+    for start, end, low, high in runs(lines_a, lines_b):
+        pieces += ["".join(lines_a[done:start]), Clash("", "".join(lines_a[start:end]), "".join(lines_b[low:high]))]
+        done = end
+    return [*pieces, "".join(lines_a[done:])]
+
+
 def _union(mine: str, theirs: str) -> str:
     """What both inserted at one place: mine, then theirs. What one side had from the other already is not made twice:
     all of it, or the words within a line that both begin or end with.
@@ -421,14 +477,14 @@ def _union(mine: str, theirs: str) -> str:
         if short and any(long[at : at + len(short)] == short for at in range(len(long) - len(short) + 1)):
             return "".join(long)
     if "\n" in mine or "\n" in theirs:
-        return _apart(mine, theirs)
+        return _one_after_the_other(mine, theirs)
     shortest = min(len(a), len(b))
     head = next((i for i in range(shortest) if a[i] != b[i]), shortest)
     tail = next((i for i in range(shortest - head) if a[-1 - i] != b[-1 - i]), shortest - head)
-    return _apart("".join(a[: len(a) - tail]), "".join(b[head:]))
+    return _one_after_the_other("".join(a[: len(a) - tail]), "".join(b[head:]))
 
 
-def _apart(before: str, after: str) -> str:
+def _one_after_the_other(before: str, after: str) -> str:
     """One after the other, and no word of the two."""
     joint = before[-1:] + after[:1]
     return f"{before} {after}" if re.fullmatch(r"\w\w", joint) else before + after
@@ -442,13 +498,9 @@ def _common(a: str, b: str) -> str:
     return shared + "".join(words_a[done:])
 
 
-def _ended(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}\n"
-
-
 def _unended(text: str) -> str:
     return text.removesuffix("\n")
 
 
 def _lined(mine: str, theirs: str) -> str:
-    return _ended(mine) + theirs if theirs else mine
+    return ended(mine) + theirs if theirs else mine

@@ -17,7 +17,8 @@ from pycrdt import Array, Doc
 from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, is_conflicted
 from jupyter_slipway.notebooks.diff import RESULTS, Cell
 from jupyter_slipway.notebooks.live import put_text
-from jupyter_slipway.notebooks.merge import mark, merge_texts
+from jupyter_slipway.notebooks.marks import mark
+from jupyter_slipway.notebooks.merge import merge_texts
 
 AWAITED = 30.0
 """Seconds that what was sent before a page heard of a removal may take to arrive."""

@@ -21,7 +21,7 @@ from jupyter_server.auth import authorized
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import ensure_async
 from jupyter_server_ydoc import app, handlers, rooms
-from jupyter_server_ydoc.utils import SERVER_SESSION, LogLevel, MessageType
+from jupyter_server_ydoc.utils import JUPYTER_COLLABORATION_EVENTS_URI, SERVER_SESSION, LogLevel, MessageType
 from pycrdt import read_message
 from pycrdt.store import YDocNotFound
 from tornado import web
@@ -223,6 +223,15 @@ class MergingRoom(rooms.DocumentRoom):
         if self._open is None:
             return super()._save_to_disc()  # type: ignore[no-any-return]
         return self._open.sync()
+
+    def _emit(self, level: LogLevel, action: str | None = None, msg: str | None = None) -> None:
+        if self._open is None:
+            super()._emit(level, action, msg)
+            return
+        # Of a file that was deleted the loader knows no path any more.
+        data = {"level": level.value, "room": self._room_id, "path": self._open.disk.path}
+        data |= {key: value for key, value in (("action", action), ("msg", msg)) if value}
+        self._logger.emit(schema_id=JUPYTER_COLLABORATION_EVENTS_URI, data=data)
 
     def _say(self, level: str, said: str) -> None:
         # A warning would be a dialog that nobody can do anything about.

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from jupyter_slipway.errors import BadRequest
-from jupyter_slipway.notebooks.conflicts import has_marks
+from jupyter_slipway.notebooks.marks import has_marks
 from jupyter_slipway.notebooks.text import decode
 
 MEND = (

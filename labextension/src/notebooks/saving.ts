@@ -1,0 +1,23 @@
+/**
+ * Whoever saves a shared document is not asked whether to overwrite what changed on disk or to load it: the server has
+ * merged both, and writes only over what it has seen. The page knows what is on disk a moment later, or not at all.
+ */
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { Contents } from '@jupyterlab/services';
+
+/** What of a document's context has no public name: without it, JupyterLab asks as it always did. */
+interface Inner {
+  _updateContentsModel?: (model: Contents.IModel) => void;
+  _maybeSave?: (options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
+  _raiseConflict?: (model: Contents.IModel, options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
+}
+
+export function saveUnasked(file: DocumentRegistry.Context): void {
+  const inner = file as unknown as Inner;
+  if (inner._updateContentsModel && inner._maybeSave && inner._raiseConflict) {
+    inner._raiseConflict = (onDisk, options) => {
+      inner._updateContentsModel!(onDisk);
+      return inner._maybeSave!(options);
+    };
+  }
+}
