@@ -12,18 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_slipway import units
+from jupyter_slipway import service, units
 from jupyter_slipway.db import Database, tables
 from jupyter_slipway.errors import Conflict, Unavailable
 from jupyter_slipway.events import Events
 from jupyter_slipway.jobs.registry import Registry
 from jupyter_slipway.jobs.schedules import Schedules
 from jupyter_slipway.publish.model import Environment, Parameter
+from jupyter_slipway.runs import runner
 from jupyter_slipway.runs.engine import Engine, Submission
 from jupyter_slipway.runs.model import Run
 from jupyter_slipway.service import Carrier
 from jupyter_slipway.settings import Settings
 from tests.builders import a_version
+from tests.waiting import eventually
 
 HERE = Environment(python="3.11", locked=False, executable=sys.executable)
 
@@ -71,6 +73,18 @@ def test_a_version_that_was_changed_in_the_store_does_not_run(bench: Bench) -> N
     assert refused.value.code == "digest"
 
 
+def test_a_digest_of_a_later_release_is_not_taken_for_tampering(bench: Bench) -> None:
+    run = bench.run()
+    with bench.database.write() as connection:
+        data = connection.execute(tables.version.select()).one().data
+        later = data.replace('"digest_format":1', '"digest_format":2,"more":1')
+        connection.execute(tables.version.update().values(data=later))
+
+    with pytest.raises(Conflict, match="published with a later Slipway") as refused:
+        bench.carrier.prepare(run)
+    assert refused.value.code == "release"
+
+
 def test_an_environment_that_is_gone_is_said(bench: Bench) -> None:
     run = bench.run(Environment(python="3.11", locked=False, executable="/gone/python"))
 
@@ -95,6 +109,18 @@ def test_the_unit_names_this_python_and_home(home: Path) -> None:
     assert f'ExecStart="{sys.executable}" "-m" "jupyter_slipway.service" --stay' in unit
     assert f'Environment="SLIPWAY_HOME={home}"' in unit
     assert "KillMode=process" in unit
+
+
+def test_a_service_takes_the_place_of_a_runner_that_was_there(home: Path) -> None:
+    settings = Settings.read()
+    there = service.start(settings)
+    with subprocess.Popen([*service.ENTRY, "--stay"]) as staying:
+        try:
+            eventually(lambda: runner.status(home).pid == staying.pid)
+            assert service.start(settings).pid == staying.pid != there.pid
+        finally:
+            runner.stop(home)
+    assert staying.returncode == 0
 
 
 def test_whatever_stands_in_a_setting_reaches_the_service_as_it_is(

@@ -198,7 +198,7 @@ class Slipway:
             workspace,
             jobs,
             publish,
-            Runs(self.engine, self.events),
+            Runs(self.engine, self.events, job=self.registry.job),
             Clusters(self.clusters, kernels),
             self.shared,
             Notebooks(root, settings.home, self.events, shared_documents),

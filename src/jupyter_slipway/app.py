@@ -24,12 +24,13 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import JupyterServerAuthWarning
 from tornado import web
 from tornado.ioloop import IOLoop, PeriodicCallback
+from tornado.iostream import StreamClosedError
 from traitlets import Bool, Enum, Float, Integer, Unicode
 from traitlets.config import Config
 
 from jupyter_slipway import __version__
 from jupyter_slipway.clusters import proxy
-from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError
+from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError, Unavailable
 from jupyter_slipway.events import Changed
 from jupyter_slipway.kernels import classes, collaboration
 from jupyter_slipway.kernels.actions import PATH as KERNEL_ACTIONS
@@ -56,6 +57,8 @@ WATCH = 1000
 ATTACH = 3.0
 """Seconds to wait for a kernel that is told of its cluster; a busy one hears of it later."""
 LONG = 3600.0
+PIECE = 1 << 20
+"""Bytes of a file that are sent at a time."""
 UNAUTHENTICATED = "JUPYTER_SERVER_ALLOW_UNAUTHENTICATED_ACCESS"
 """The server's own variable."""
 FORGOTTEN = r"(?s)(?!.*slipway)Extension endpoints without"
@@ -64,6 +67,13 @@ NOT_SHARED = (
     "and nobody sees who runs what."
 )
 HINT = "https://events.jupyter.org/slipway/changed/v1"
+
+
+async def imported() -> None:
+    """Half a second of imports, once: not on the loop that serves everybody."""
+    # A page asks several things at once: what another thread still imports is in `sys.modules` already.
+    if not hasattr(sys.modules.get(API), "Slipway"):
+        await asyncio.to_thread(importlib.import_module, API)
 
 
 class ApiHandler(APIHandler):
@@ -95,9 +105,7 @@ class ApiHandler(APIHandler):
         await self._serve()
 
     async def _serve(self) -> None:
-        if API not in sys.modules:
-            # Half a second of imports, once: not on the loop that serves everybody.
-            await asyncio.to_thread(importlib.import_module, API)
+        await imported()
         try:
             # Not `path`, which Tornado has unquoted: a quoted '/' in a file's name is no '/' of the path.
             await self._answer(self.request.path.partition(f"/{PREFIX}")[2])
@@ -123,15 +131,26 @@ class ApiHandler(APIHandler):
         answer = await self._opened().table.answer(endpoint, self._asker(), params, query, self.request.body)
         self.set_status(answer.status)
         if isinstance(answer.value, Raw):
-            self.set_header("Content-Type", answer.value.media_type)
-            # What a run wrote is data: never a page of this origin.
-            self.set_header("X-Content-Type-Options", "nosniff")
-            name = quote(answer.value.filename, safe="")
-            self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
-            await self.finish(answer.value.content)
+            await self._send(answer.value)
             return
         self.set_header("Content-Type", "application/json")
         await self.finish(encode(answer.value))
+
+    async def _send(self, raw: Raw) -> None:
+        self.set_header("Content-Type", raw.media_type)
+        # What a run wrote is data: never a page of this origin.
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(raw.path.name, safe='')}")
+        try:
+            opened = raw.path.open("rb")
+        except OSError as error:
+            raise Unavailable(f"{raw.path.name} cannot be read: {error.strerror}.") from error
+        with opened as file, suppress(StreamClosedError):  # who asked may go while it is sent
+            # It may be larger than memory: piece by piece.
+            while piece := await asyncio.to_thread(file.read, PIECE):
+                self.write(piece)
+                await self.flush()
+            await self.finish(set_content_type=raw.media_type)
 
     async def _may(self, action: str) -> bool:
         allowed = self.authorizer.is_authorized(self, self.current_user, action, self.auth_resource)
@@ -296,6 +315,7 @@ class SlipwayApp(ExtensionApp):
     def slipway(self) -> Slipway:
         """Opened by the first request: a server on which nobody publishes pays neither its import nor a database."""
         from jupyter_slipway.api import Slipway
+        from jupyter_slipway.runs.runner import status
 
         slipway = Slipway(
             self._chosen,
@@ -312,7 +332,8 @@ class SlipwayApp(ExtensionApp):
         self._live = slipway.engine.live()
         self._revisions = slipway.clusters.revisions()
         self._watch.start()
-        if self._live or slipway.clusters.unsettled() or any(one.enabled for one in slipway.schedules.all()):
+        work = self._live or slipway.clusters.unsettled() or any(one.enabled for one in slipway.schedules.all())
+        if work or status(self._chosen.home).alive:  # one that lives may have outlived an upgrade
             self._start_runner()
         return slipway
 
@@ -363,7 +384,7 @@ class SlipwayApp(ExtensionApp):
         return Documents(collaboration.extension(self.serverapp), self.log)
 
     async def _clusters(self) -> Manager:
-        await asyncio.to_thread(importlib.import_module, API)
+        await imported()
         return self.slipway.clusters
 
     async def _dashboard(self, cluster: str) -> str:
@@ -400,7 +421,7 @@ class SlipwayApp(ExtensionApp):
     def _start_runner(self) -> None:
         from jupyter_slipway.runs.runner import status
 
-        if (self._starting is None or self._starting.done()) and not status(self._chosen.home).alive:
+        if (self._starting is None or self._starting.done()) and not status(self._chosen.home).serves(__version__):
             # It takes a second to come up: not on the loop that serves everybody.
             self._starting = IOLoop.current().run_in_executor(None, self._started_runner)
 

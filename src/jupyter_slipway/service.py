@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jupyter_slipway import __version__
 from jupyter_slipway.clusters.borrower import Borrower, Lent
 from jupyter_slipway.clusters.hosts import without_cluster
 from jupyter_slipway.clusters.keeper import Keeper
@@ -20,7 +21,7 @@ from jupyter_slipway.db import Database
 from jupyter_slipway.errors import Conflict, NotFound, SlipwayError
 from jupyter_slipway.events import Events
 from jupyter_slipway.files import private_directory
-from jupyter_slipway.jobs.model import digest
+from jupyter_slipway.jobs.model import DIGEST_FORMAT, digest
 from jupyter_slipway.jobs.registry import Production, Registry
 from jupyter_slipway.jobs.schedules import Due, Schedules
 from jupyter_slipway.publish import environment as environments
@@ -39,14 +40,21 @@ LOOK = 60.0
 
 
 def start(settings: Settings) -> RunnerStatus:
-    """Make sure that a runner of this home lives."""
-    return runner.start(settings.home, ENTRY, environ=without_cluster(os.environ) | settings.environ())
+    """Make sure that a runner of this home lives, and is of no earlier release."""
+    environ = without_cluster(os.environ) | settings.environ()
+    return runner.start(settings.home, ENTRY, release=__version__, environ=environ)
 
 
 class Tampered(Conflict):
     """What is stored is not what was registered."""
 
     code = "digest"
+
+
+class Later(Conflict):
+    """A later release registered it, and covers more by its digest than this one knows."""
+
+    code = "release"
 
 
 class Carrier:
@@ -68,10 +76,17 @@ class Carrier:
     def prepare(self, run: Run) -> Prepared:
         """
         Raises:
+            Later: the version is of a later release
             Tampered: the version is not what was registered
             SlipwayError: its environment cannot be had
         """
         version = self._registry.version(run.job, run.version)
+        if version.digest_format > DIGEST_FORMAT:
+            raise Later(
+                f"Version {run.version} of {run.job} was published with a later Slipway than {__version__}, "
+                "which carries the runs here.",
+                hint="Upgrade it, or say where the later one is installed: jupyter slipway runner start.",
+            )
         if not digest(version) == version.digest == run.digest:
             raise Tampered(
                 f"Version {run.version} of {run.job} is not what was registered: its digest differs.",
@@ -141,6 +156,9 @@ class Carrier:
 def main() -> None:
     settings = Settings.read()
     private_directory(settings.home)
+    stays = "--stay" in sys.argv
+    if stays:
+        runner.stop(settings.home)  # one that JupyterLab or a command started: a service takes its place
     database = Database(settings.database)
     database.create()
     engine = Engine(database, settings.home)
@@ -154,7 +172,7 @@ def main() -> None:
         prepare=carrier.prepare,
         fire=carrier.fire,
         concurrency=settings.concurrency or os.cpu_count() or 1,
-        idle_after=None if "--stay" in sys.argv else IDLE_AFTER,
+        idle_after=None if stays else IDLE_AFTER,
     )
     signal.signal(signal.SIGTERM, lambda *_: carrying.stop())
     keeper.start()
@@ -164,6 +182,8 @@ def main() -> None:
         carrying.stop()
     finally:
         keeper.stop()
+    if carrying.replaced:
+        sys.exit(os.EX_TEMPFAIL)  # a service manager that restarts it on failure starts the later one
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def job_view(job: Job, versions: Sequence[Version]) -> RenderableType:
 
 
 def schedule_view(schedule: Schedule) -> RenderableType:
-    words = f"{schedule.words} ({schedule.cron}, {schedule.tz})"
+    words = f"{schedule.words}: {schedule.cron}"  # the words name the time zone
     if not schedule.enabled:
         return Text(f"{words}, paused")
     next_times = ", ".join(moment.strftime("%a %d %b %H:%M %Z") for moment in schedule.upcoming[:5])
@@ -133,6 +133,8 @@ def runs_table(runs: Sequence[Run]) -> RenderableType:
     if not runs:
         return Text("No runs. Start one: jupyter slipway run JOB")
     table = _table("Run", "Job", "State", "When", "Took", "Parameters", "By")
+    for column in (0, 2):  # an id is to be copied, a state to be found
+        table.columns[column].no_wrap = True
     for run in runs:
         table.add_row(
             run.id,

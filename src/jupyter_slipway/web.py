@@ -10,6 +10,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import unquote
 
@@ -40,11 +41,10 @@ class Asker(Struct, frozen=True):
 
 
 class Raw(Struct, frozen=True):
-    """An answer that is not JSON."""
+    """An answer that is not JSON: a file as it is, however large."""
 
-    content: bytes
+    path: Path
     media_type: str = "application/octet-stream"
-    filename: str = ""
 
 
 class Answer(Struct, Generic[T], frozen=True):

@@ -133,6 +133,7 @@ def test_the_whole_path(slipway: Slipway, notebook: Path) -> None:
         ("publish totals.ipynb --cell 0 --name A", 2, "cannot be a job's name"),
         ("publish totals.ipynb --cell 3 --name a --run", 2, "ZeroDivisionError"),
         ("run nothing", 3, "There is no job 'nothing'"),
+        ("runs --job nothing", 3, "There is no job 'nothing'"),
         ("show run-0", 3, "run-0"),
         ("job nothing --owner bo", 3, "There is no job"),
         ("diff nothing 1 2", 3, "There is no job"),

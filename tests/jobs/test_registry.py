@@ -11,7 +11,7 @@ from jupyter_slipway.db import Database
 from jupyter_slipway.errors import BadRequest, Conflict, NotFound
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.jobs.compare import Change, compare
-from jupyter_slipway.jobs.model import digest
+from jupyter_slipway.jobs.model import DIGEST_FORMAT, digest
 from jupyter_slipway.jobs.registry import Registry
 from jupyter_slipway.publish.model import CellPlan, Difference, Environment, Package, Parameter, Proof
 from tests.builders import a_version
@@ -63,6 +63,14 @@ def test_roll_back_moves_production(registry: Registry) -> None:
         registry.roll_back("churn-daily", 7)
 
 
+def test_a_digest_stays_what_it_was_in_earlier_releases() -> None:
+    month = Parameter("month", "int", 6, description="of the flights", cell="c0")
+    version = a_version(parameters=(month,), own_modules={"own.py": "x = 1"}, schema={"type": "object"})
+
+    # Another digest for the same version is another DIGEST_FORMAT.
+    assert (DIGEST_FORMAT, digest(version)[:16]) == (1, "97b3263ce3283cb7")
+
+
 @pytest.mark.parametrize("name", ["", "Churn", "churn daily", "a" * 300, "../etc", "a--b", "1a", "a-", "é"])
 def test_a_name_that_cannot_be_is_refused(registry: Registry, name: str) -> None:
     with pytest.raises(BadRequest, match="cannot be a job's name"):
@@ -71,12 +79,17 @@ def test_a_name_that_cannot_be_is_refused(registry: Registry, name: str) -> None
     assert registry.jobs() == []
 
 
-def test_an_unknown_job_names_those_there_are(registry: Registry) -> None:
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("churn-dayly", "Did you mean churn-daily?"), ("sums", "There are: churn-daily, totals.")],
+)
+def test_an_unknown_job_names_the_closest_else_those_there_are(registry: Registry, name: str, hint: str) -> None:
     registry.publish(a_version())
+    registry.publish(a_version(job="totals"))
     with pytest.raises(NotFound) as refused:
-        registry.job("churn")
+        registry.job(name)
 
-    assert refused.value.hint == "There are: churn-daily."
+    assert refused.value.hint == hint
 
 
 def test_many_publishing_one_name_at_once_each_get_a_number(registry: Registry) -> None:

@@ -442,6 +442,24 @@ def test_the_background_runner_starts_once_and_stops(home, engine):
     assert runner.stop(home) == stopped
 
 
+def test_a_runner_that_outlived_an_upgrade_makes_room_and_its_run_goes_on(home, engine, tmp_path):
+    def entry(release: str) -> list[str]:
+        return [sys.executable, "-c", WORKER, str(home), repr({"release": release})]
+
+    old = runner.start(home, entry("0.9.1"), release="0.9.1")
+    try:
+        run = submit(engine, COUNTED, parameters={"marks": str(tmp_path / "m"), "seconds": 2.0})
+        eventually(lambda: logged(engine, run.id))
+        new = runner.start(home, entry("0.10.0"), release="0.10.0")
+        # The later one stays, also when the earlier is asked for again, in an environment of its own.
+        asked = [runner.start(home, entry(one), release=one) for one in ("0.10.0", "0.9.1")]
+
+        assert (old.release, new.release, [one.pid for one in asked]) == ("0.9.1", "0.10.0", [new.pid, new.pid])
+        assert ended(engine, run).value == {"result": 1}
+    finally:
+        runner.stop(home)
+
+
 def test_a_runner_that_does_not_come_up_tells_why(home):
     with pytest.raises(Unavailable, match="no such database"):
         runner.start(home, [sys.executable, "-c", "raise SystemExit('no such database')"])

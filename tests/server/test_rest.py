@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 import time
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +14,7 @@ import pytest
 from sqlalchemy import event
 from tornado.httpclient import HTTPClientError
 
+from jupyter_slipway import app
 from jupyter_slipway.api import ENDPOINTS
 from tests.server.conftest import Api
 from tests.waiting import PATIENCE
@@ -77,7 +81,7 @@ folder.mkdir()
     named = quote("größe 数.txt")
     folder = f"{jp_base_url}slipway/api/runs/{run['id']}/artifacts/"
     answer = await http_server_client.fetch(f"{folder}plots%20100%25%2F{named}", headers=jp_auth_header)
-    assert answer.body == b"made"
+    assert (answer.body, answer.headers["Content-Type"]) == (b"made", "application/octet-stream")
     assert answer.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{named}"
     with pytest.raises(HTTPClientError) as refused:
         await http_server_client.fetch(f"{folder}..%2F..%2Frequest.json", headers=jp_auth_header)
@@ -89,6 +93,42 @@ async def test_publishing_the_same_again_makes_no_version(api: Api) -> None:
     status, again = await api("POST", "publish/versions", REQUEST)
 
     assert (status, again["created"], again["version"]["number"]) == (200, False, 1)
+    assert again["message"] == "Nothing changed: this is version 1 of totals."
+
+
+async def test_publishing_the_same_says_what_it_set_all_the_same(api: Api) -> None:
+    await api("POST", "publish/versions", REQUEST)
+    beside = {"cluster": "lab", "description": "Sums it up.", "schedule": {"cron": "0 3 * * *"}}
+    _, again = await api("POST", "publish/versions", REQUEST | beside)
+
+    assert again["message"] == (
+        "The code is unchanged: this is version 1 of totals. Its runs compute on lab now. "
+        "Its schedule is set: At 03:00 (UTC). Its description is set."
+    )
+    job = again["job"]
+    assert (job["policy"]["cluster"], job["description"], job["schedule"]["cron"]) == (
+        "lab",
+        "Sums it up.",
+        "0 3 * * *",
+    )
+
+
+async def test_what_another_request_still_imports_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    monkeypatch.setitem(sys.modules, app.API, ModuleType(app.API))
+    monkeypatch.setattr("importlib.import_module", lambda name: threads.append(threading.current_thread()))
+    await app.imported()
+
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
+
+
+async def test_runs_of_no_job_are_no_empty_list(api: Api) -> None:
+    await api("POST", "publish/versions", REQUEST)
+
+    assert await api("GET", "runs", job="totals") == (200, {"items": [], "next": None})
+    status, problem = await api("GET", "runs", job="total")
+    assert (status, problem["code"], problem["hint"]) == (404, "not_found", "Did you mean totals?")
 
 
 async def test_a_text_notebook_opened_anew_is_not_another_version(api: Api) -> None:

@@ -2386,6 +2386,8 @@ export interface components {
             pid: number | null;
             /** @default 0 */
             queued: number;
+            /** @default  */
+            release: string;
             /** @default 0 */
             running: number;
             /** @default null */
@@ -2524,6 +2526,8 @@ export interface components {
             cells: components["schemas"]["CellPlan"][];
             created_at: string;
             digest: string;
+            /** @default 1 */
+            digest_format: number;
             /** @default  */
             directory: string;
             environment: components["schemas"]["Environment"];

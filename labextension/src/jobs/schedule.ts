@@ -42,8 +42,25 @@ export class ScheduleDraft implements IDisposable {
   preview: Preview | null = null;
   /** Why the cron line cannot be. */
   problem: ApiError | null = null;
+  /** How often it was made what the server has: fields that keep what is typed begin anew with it. */
+  epoch = 0;
+
+  /** What the server has now, which somebody else may have changed; what a person is at work on stays. */
+  follow(schedule: Schedule | null): void {
+    if (!this.touched) {
+      this.reset(schedule);
+      this.changedSignal.emit();
+    }
+  }
+
+  /** The server has what is in it. */
+  saved(): void {
+    this.touched = false;
+  }
 
   reset(schedule: Schedule | null): void {
+    this.touched = false;
+    this.epoch += 1;
     this.on = schedule !== null;
     this.cron = schedule?.cron ?? '0 3 * * *';
     this.tz = schedule?.tz ?? Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC';
@@ -55,6 +72,12 @@ export class ScheduleDraft implements IDisposable {
   }
 
   set(change: Partial<Pick<ScheduleDraft, Settable>>): void {
+    this.touched = true;
+    this.put(change);
+  }
+
+  /** As `set`, when it is no person that changes it. */
+  put(change: Partial<Pick<ScheduleDraft, Settable>>): void {
     Object.assign(this, change);
     if (this.on && ('on' in change || 'cron' in change || 'tz' in change)) {
       this.preview = null;
@@ -112,6 +135,7 @@ export class ScheduleDraft implements IDisposable {
     this.changedSignal.emit();
   }
 
+  private touched = false;
   private readonly changedSignal = new Signal<this, void>(this);
   private readonly looking = new Debouncer(() => this.look(), DELAY);
 }

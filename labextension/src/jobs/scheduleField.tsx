@@ -118,7 +118,7 @@ export function ScheduleFields(props: {
               )}
             </div>
             {version && version.parameters.length > 0 && (
-              <ScheduledValues key={version.number} draft={draft} version={version} />
+              <ScheduledValues key={`${version.number}-${draft.epoch}`} draft={draft} version={version} />
             )}
             {!problem && (
               <p className="slipway-Dim" role="status" aria-live="polite">
@@ -149,8 +149,14 @@ function ScheduledValues({ draft, version }: { draft: ScheduleDraft; version: Ve
   const { trans } = useContext();
   const filling = useFilling(version.parameters, draft.parameters);
   const typed = JSON.stringify(filling.texts);
+  const before = React.useRef(typed);
   React.useEffect(() => {
-    draft.set({ filled: filling.sound, ...(filling.sound ? { parameters: filling.values } : {}) });
+    const change = { filled: filling.sound, ...(filling.sound ? { parameters: filling.values } : {}) };
+    if (typed === before.current) {
+      draft.put(change);
+    } else {
+      draft.set(change);
+    }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `typed` stands for what was computed from it
   }, [draft, typed]);
   return (

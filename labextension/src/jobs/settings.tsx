@@ -176,11 +176,20 @@ function ScheduleSettings({ model, job }: { model: JobModel; job: Job }): JSX.El
   const { schedule } = job;
   const [draft] = React.useState(() => new ScheduleDraft(api, schedule));
   React.useEffect(() => () => draft.dispose(), [draft]);
-  const save = (event: React.FormEvent) => {
+  const { cron, tz, catch_up, cap, parameters } = schedule ?? {};
+  const stored = JSON.stringify([cron, tz, catch_up, cap, parameters]);
+  React.useEffect(() => {
+    draft.follow(schedule);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- a schedule is new at each look; `stored` says what changed
+  }, [draft, stored]);
+  const save = async (event: React.FormEvent) => {
     event.preventDefault();
     if (draft.request && draft.sound) {
       // What is paused stays so: resuming has its own button.
-      void model.setSchedule({ ...draft.request, enabled: schedule?.enabled ?? true });
+      const set = await model.setSchedule({ ...draft.request, enabled: schedule?.enabled ?? true });
+      if (set !== null) {
+        draft.saved();
+      }
     }
   };
   const remove = async () => {
@@ -199,7 +208,7 @@ function ScheduleSettings({ model, job }: { model: JobModel; job: Job }): JSX.El
     }
   };
   return (
-    <form aria-label={trans.__('Schedule')} onSubmit={save}>
+    <form aria-label={trans.__('Schedule')} onSubmit={event => void save(event)}>
       <h3>{trans.__('Schedule')}</h3>
       <UseSignal signal={draft.changed}>
         {() =>

@@ -8,7 +8,7 @@ import { Button, Skeleton } from '../ui/parts';
 import { PARAMETER_TYPES, parsed } from '../ui/values';
 import { typeWords } from '../ui/words';
 import type { PublishModel } from './model';
-import { type ParameterRow, rowProblem } from './parameters';
+import { type ParameterRow, type RowProblem, rowProblem } from './parameters';
 
 /** Fields that mind Enter and Escape themselves. */
 export const OWN_KEYS = 'slipway-mod-ownKeys';
@@ -190,12 +190,9 @@ function ParameterLine({ row, model }: { row: ParameterRow; model: PublishModel 
   const set = (change: Partial<ParameterRow>) => model.setParameter(row.found.name, change);
   const problem = rowProblem(row, model.parameters, trans);
   const told = `slipway-parameter-${row.found.name}`;
-  const common = {
-    className: 'slipway-Input',
-    disabled: !row.on,
-    'aria-invalid': problem ? (true as const) : undefined,
-    'aria-describedby': problem ? told : undefined
-  };
+  const common = { className: 'slipway-Input', disabled: !row.on };
+  const mark = (field: RowProblem['field']) =>
+    problem?.field === field ? { 'aria-invalid': true as const, 'aria-describedby': told } : {};
   return (
     <>
       <tr data-off={!row.on}>
@@ -211,6 +208,7 @@ function ParameterLine({ row, model }: { row: ParameterRow; model: PublishModel 
         <td>
           <input
             {...common}
+            {...mark('name')}
             dir="ltr"
             spellCheck={false}
             value={row.name}
@@ -229,7 +227,7 @@ function ParameterLine({ row, model }: { row: ParameterRow; model: PublishModel 
           </select>
         </td>
         <td>
-          <Default row={row} common={common} set={set} />
+          <Default row={row} common={{ ...common, ...mark('default') }} set={set} />
         </td>
       </tr>
       {(row.on || problem) && (
@@ -245,7 +243,7 @@ function ParameterLine({ row, model }: { row: ParameterRow; model: PublishModel 
             />
             {problem && (
               <small id={told} className="slipway-Field-problem" role="alert">
-                {problem}
+                {problem.text}
               </small>
             )}
           </td>

@@ -33,13 +33,13 @@ it('keeps edited rows when a later plan finds more', () => {
   expect(merged([edited], [aParameter({ name: 'm' }), rate])).toEqual([edited, rowOf(rate)]);
 });
 
-it('says what is wrong with a row', () => {
+it('says what is wrong with a row, and which of its fields', () => {
   const row = rowOf(aParameter());
   const other = rowOf(aParameter({ name: 'rate' }));
   const problem = (change: Partial<typeof row>) => rowProblem({ ...row, ...change }, [row, other], trans);
 
-  expect(problem({ name: '2x' })).toContain('begins with no digit');
-  expect(problem({ name: 'rate' })).toBe('Two parameters are named ‘rate’.');
-  expect(problem({ text: 'six' })).toBe('‘six’ is not a whole number.');
+  expect(problem({ name: '2x' })?.text).toContain('begins with no digit');
+  expect(problem({ name: 'rate' })).toEqual({ field: 'name', text: 'Two parameters are named ‘rate’.' });
+  expect(problem({ text: 'six' })).toEqual({ field: 'default', text: '‘six’ is not a whole number.' });
   expect(problem({ text: 'six', on: false })).toBeNull();
 });

@@ -45,23 +45,30 @@ export function merged(rows: readonly ParameterRow[], found: readonly Parameter[
   return [...rows, ...found.filter(one => !known.has(one.name)).map(rowOf)];
 }
 
+/** What of a row cannot be as it is, and why. */
+export interface RowProblem {
+  readonly field: 'name' | 'default';
+  readonly text: string;
+}
+
 /** Why a row cannot be as it is; null when it can. */
 export function rowProblem(
   row: ParameterRow,
   rows: readonly ParameterRow[],
   trans: TranslationBundle
-): string | null {
+): RowProblem | null {
   if (!row.on) {
     return null;
   }
   if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(row.name)) {
-    return trans.__('A name is letters, digits and underscores, and begins with no digit.');
+    const text = trans.__('A name is letters, digits and underscores, and begins with no digit.');
+    return { field: 'name', text };
   }
   if (rows.some(other => other.found.name !== row.found.name && other.on && other.name === row.name)) {
-    return trans.__('Two parameters are named ‘%1’.', row.name);
+    return { field: 'name', text: trans.__('Two parameters are named ‘%1’.', row.name) };
   }
   const value = parsed(row.text, typeOf(row), trans);
-  return value.ok ? null : value.problem;
+  return value.ok ? null : { field: 'default', text: value.problem };
 }
 
 /** What the person changed of a parameter; null when nothing. */

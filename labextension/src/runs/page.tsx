@@ -222,7 +222,11 @@ function Failure(props: {
       )}
       {error.traceback && (
         <details>
-          <summary>{trans.__('Whole traceback')}</summary>
+          <summary>
+            {/^Traceback/m.test(error.traceback)
+              ? trans.__('Whole traceback')
+              : trans.__('The end of its log')}
+          </summary>
           <pre>{withoutEscapes(error.traceback)}</pre>
         </details>
       )}

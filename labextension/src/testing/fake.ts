@@ -110,6 +110,7 @@ export function aVersion(change: Partial<Version> = {}): Version {
     author: 'ana',
     created_at: '2026-11-25T10:00:00Z',
     digest: '',
+    digest_format: 1,
     cells: [],
     lines: [],
     outputs: [],

@@ -16,6 +16,8 @@ from jupyter_slipway.runs.model import Policy
 
 NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 CatchUp = Literal["skip", "latest", "all"]
+DIGEST_FORMAT = 1
+"""Of `digest`: raised when it covers what an earlier release does not know, and would take for tampering."""
 
 
 class Revision(Struct, frozen=True):
@@ -39,6 +41,7 @@ class Version(Struct, frozen=True):
     author: str
     created_at: datetime
     digest: str
+    digest_format: int = 1
     cells: tuple[CellPlan, ...] = ()
     lines: tuple[LineMapping, ...] = ()
     outputs: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Row, func, select
 from jupyter_slipway.db import Database, tables
 from jupyter_slipway.errors import Conflict, NotFound
 from jupyter_slipway.events import Changed, Events
-from jupyter_slipway.jobs.model import Job, Version, digest, job_name
+from jupyter_slipway.jobs.model import DIGEST_FORMAT, Job, Version, digest, job_name
 from jupyter_slipway.publish.model import Parameter
 from jupyter_slipway.runs.model import Policy
 
@@ -66,7 +67,7 @@ class Registry:
             BadRequest: its job's name cannot be one
         """
         name = job_name(draft.job)
-        draft = msgspec.structs.replace(draft, digest=digest(draft))
+        draft = msgspec.structs.replace(draft, digest=digest(draft), digest_format=DIGEST_FORMAT)
         now = self._clock()
         with self._database.write() as connection:
             known = connection.execute(
@@ -234,8 +235,13 @@ class Registry:
 
     def _unknown(self, name: str) -> NotFound:
         names = [job.name for job in self.jobs()]
-        known = f"There are: {', '.join(names[:10])}{' …' if len(names) > 10 else ''}." if names else ""
-        return NotFound(f"There is no job {name!r}.", hint=known or "No job was published yet.")
+        if close := get_close_matches(name[:100], names):
+            hint = f"Did you mean {', '.join(close)}?"
+        elif names:
+            hint = f"There are: {', '.join(names[:10])}{' …' if len(names) > 10 else ''}."
+        else:
+            hint = "No job was published yet."
+        return NotFound(f"There is no job {name!r}.", hint=hint)
 
 
 class _Parametrised(Struct):

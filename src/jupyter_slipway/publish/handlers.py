@@ -154,18 +154,22 @@ class Publish:
         job_name(body.name)
         planned = await self._settled(body)
         draft = _draft(planned, body, asker, await asyncio.to_thread(revision, planned.notebook))
+        before = self._job(body.name)
         with self._database.write():  # a version whose schedule is refused is not registered either
             registered = self._registry.publish(draft, description=body.description)
             version = registered.version
+            if not registered.created and body.description is not None:
+                self._registry.change(version.job, description=body.description)
             if (cluster := self._cluster(body)) is not None:
                 policy = msgspec.structs.replace(self._registry.job(version.job).policy, cluster=cluster)
                 self._registry.change(version.job, policy=policy)
             if body.schedule is not None:
                 self._jobs.set_schedule(asker, version.job, body.schedule)
+        self._wake()  # before there is a run: a runner of an earlier release could not carry it
         run = self._jobs.start_run(asker, RunRequest(version.job, version.number)) if body.run else None
-        self._wake()
         job = self._jobs.get_job(asker, version.job)
-        published = Published(job, version, registered.created, _message(job, version, registered.created), run)
+        message = _message(job, version, registered.created, _also_set(body, before, job))
+        published = Published(job, version, registered.created, message, run)
         return Answer(published, 201 if registered.created else 200)
 
     async def badges(self, asker: Asker, body: BadgeRequest) -> BadgeList:
@@ -225,8 +229,12 @@ class Publish:
             return request.cluster
         if request.kernel and (used := self._clusters.used_by(request.kernel)):
             return used
+        job = self._job(request.name)
+        return None if job is None else job.policy.cluster
+
+    def _job(self, name: str) -> Job | None:
         with suppress(NotFound):
-            return self._registry.job(request.name).policy.cluster
+            return self._registry.job(name)
         return None
 
     def _remembered(self, job: str) -> dict[str, str]:
@@ -301,12 +309,26 @@ def _draft(planned: Planned, body: PublishRequest, asker: Asker, found: Any) -> 
     )
 
 
-def _message(job: Job, version: Version, created: bool) -> str:
-    if not created:
-        return f"Nothing changed: this is version {version.number} of {job.name}."
+def _also_set(body: PublishRequest, before: Job | None, job: Job) -> str:
+    """What publishing set of the job, beside the version."""
+    told = []
+    if job.policy.cluster != (before.policy.cluster if before else ""):
+        told.append(f"Its runs compute on {job.policy.cluster or 'this machine'} now.")
+    if body.schedule is not None and job.schedule is not None:
+        told.append(f"Its schedule is set: {job.schedule.words}.")
+    if before and before.description != job.description:
+        told.append("Its description is set.")
+    return " ".join(told)
+
+
+def _message(job: Job, version: Version, created: bool, also: str) -> str:
+    name = f"version {version.number} of {job.name}."
+    if created:
+        said = f"Registered {name}"
+    else:
+        said = f"The code is unchanged: this is {name}" if also else f"Nothing changed: this is {name}"
     if job.production != version.number:
-        return (
-            f"Registered version {version.number} of {job.name}. Version {job.production} stays in production, "
-            "since the proof found that this one differs from the notebook."
-        )
-    return f"Registered version {version.number} of {job.name}."
+        said += f" Version {job.production} stays in production"
+        differs = created and version.proof is not None and version.proof.verdict == "differs"
+        said += ", since the proof found that this one differs from the notebook." if differs else "."
+    return f"{said} {also}".rstrip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -39,6 +40,12 @@ class RunnerStatus(Struct, frozen=True):
     beating: bool = False
     queued: int = 0
     running: int = 0
+    release: str = ""
+    """Of Slipway, when it started."""
+
+    def serves(self, release: str) -> bool:
+        """Whether it lives, and knows all that this release of Slipway writes."""
+        return self.alive and (self.pid is None or _ordered(self.release) >= _ordered(release))
 
 
 def status(home: Path, counts: dict[str, int] | None = None) -> RunnerStatus:
@@ -62,17 +69,26 @@ def status(home: Path, counts: dict[str, int] | None = None) -> RunnerStatus:
         abs(time.time() - beat) < SILENT_AFTER,
         queued,
         running,
+        about.get("release", ""),
     )
 
 
-def start(home: Path, entry: Sequence[str], *, environ: Mapping[str, str] | None = None) -> RunnerStatus:
+def start(
+    home: Path, entry: Sequence[str], *, release: str = "", environ: Mapping[str, str] | None = None
+) -> RunnerStatus:
     """The running runner of this home, started by the command `entry` when there is none.
+
+    Args:
+        release: of Slipway, that `entry` starts; a runner of an earlier one, which has outlived an upgrade, makes room
 
     Raises:
         Unavailable: it ended again or did not come up; the end of its log says why
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     now = status(home)
+    if not now.serves(release):
+        _make_room(home, now)
+        now = status(home)
     if now.alive:
         return now
     with open(home / LOG, "ab") as log:
@@ -118,6 +134,22 @@ def stop(home: Path) -> RunnerStatus:
                 os.kill(now.pid, signal.SIGTERM)
         time.sleep(0.05)
     return status(home)
+
+
+def _make_room(home: Path, old: RunnerStatus) -> None:
+    """Let a runner of an earlier release end, as `stop` does it; a service starts it anew, as what is installed now."""
+    if not old.alive or old.pid is None or old.host != socket.gethostname():
+        return
+    with suppress(ProcessLookupError):
+        os.kill(old.pid, signal.SIGHUP)
+    until = time.monotonic() + STOP_WITHIN
+    while time.monotonic() < until and (now := status(home)).alive and now.pid == old.pid:
+        time.sleep(0.05)
+
+
+def _ordered(release: str) -> tuple[int, ...]:
+    """'0.10.2' -> (0, 10, 2): later releases are greater."""
+    return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
 
 
 def _fresh(home: Path, process: subprocess.Popen[bytes]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,16 @@ class ArtifactList(Struct, frozen=True):
 class Runs:
     """The service behind the rows of `api.ENDPOINTS` that speak of runs."""
 
-    def __init__(self, engine: Engine, events: Events) -> None:
-        self._engine, self._events = engine, events
+    def __init__(self, engine: Engine, events: Events, *, job: Callable[[str], object]) -> None:
+        """`job` gives the job of a name, and raises NotFound when nobody published under it."""
+        self._engine, self._events, self._job = engine, events, job
 
     def list_runs(self, asker: Asker, query: RunQuery) -> RunPage:
         """Runs, newest first, a page at a time."""
-        return self._engine.list(job=query.job, state=query.state, after=query.after, limit=min(query.limit, 200))
+        page = self._engine.list(job=query.job, state=query.state, after=query.after, limit=min(query.limit, 200))
+        if not page.items and query.job is not None:
+            self._job(query.job)  # no runs yet, or a name that is no job's
+        return page
 
     def get_run(self, asker: Asker, run: str) -> Run:
         """One run."""
@@ -80,8 +85,7 @@ class Runs:
 
     def read_artifact(self, asker: Asker, run: str, name: str) -> Raw:
         """One of them."""
-        path = outputs.artifact(self._directory(run), name)
-        return Raw(path.read_bytes(), filename=path.name)
+        return Raw(outputs.artifact(self._directory(run), name))
 
     def cancel_run(self, asker: Asker, run: str) -> Run:
         """End a run and all the processes it started."""

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
+from jupyter_slipway import __version__
 from jupyter_slipway.db import Database
 from jupyter_slipway.errors import Conflict, SlipwayError
 from jupyter_slipway.ids import new_id
@@ -93,6 +94,8 @@ class Runner:
     lease: float = LEASE
     idle_after: float | None = 600.0
     clock: Callable[[], float] = time.time
+    release: str = __version__
+    """Of Slipway: what is installed may be a later one by the time it is asked."""
 
     def __post_init__(self) -> None:
         self.id = new_id("runner")
@@ -102,6 +105,8 @@ class Runner:
         self.host = f"{machine}:{self.home.resolve()}"[-255:]
         self.live: dict[str, Live] = {}
         self.stopping = threading.Event()
+        self.replaced = False
+        """It ended to make room for a later release."""
         self._seen: dict[str, Seen] = {}
         self._beat_at = -1e9
         self._away = False
@@ -114,13 +119,14 @@ class Runner:
     # ── its life ────────────────────────────────────────────────────────────────────────────────────────────
 
     def run(self) -> None:
-        """Carry runs until stopped, by SIGTERM too, or idle.
+        """Carry runs until stopped, by SIGTERM too, replaced by a later release (SIGHUP), or idle.
 
         Raises:
             Conflict: another runner has this home
         """
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: self.stop())
+            signal.signal(signal.SIGHUP, lambda *_: self.make_room())
         try:
             while self._with_the_lock():
                 pass
@@ -135,6 +141,11 @@ class Runner:
         """Claim nothing more and end; guards and their runs go on. May be called from a signal handler."""
         self.stopping.set()
         self._bell.ring()
+
+    def make_room(self) -> None:
+        """Likewise, because a later release wants to carry on."""
+        self.replaced = True
+        self.stop()
 
     def _with_the_lock(self) -> bool:
         """Work until there is a reason to end; whether to go on all the same, with what came in just then."""
@@ -164,7 +175,13 @@ class Runner:
         self._busy_at = time.monotonic()
         attempt.write_json(
             self.home / "runner.json",
-            {"id": self.id, "pid": os.getpid(), "host": socket.gethostname(), "started_at": time.time()},
+            {
+                "id": self.id,
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "started_at": time.time(),
+                "release": self.release,
+            },
         )
 
     def _idle(self) -> bool:

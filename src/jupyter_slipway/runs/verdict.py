@@ -79,7 +79,7 @@ def _without_a_word(directory: Path, end: Exit) -> RunError:
         return RunError(
             "killed",
             "The run's process was killed by the system or by somebody (SIGKILL). Most often memory ran out: "
-            f"its peak was {end.peak_memory / 1e6:,.0f} MB.",
+            f"its peak was {end.peak_memory / 2**20:,.0f} MiB.",
             traceback=last,
         )
     if end.reason == "killed" and end.code >= 0:

@@ -1,0 +1,29 @@
+"""What people read, at the width of a terminal."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from jupyter_slipway import views
+from jupyter_slipway.runs.model import Run, RunState
+
+
+def test_a_runs_id_and_state_stay_whole_in_a_narrow_terminal() -> None:
+    run = Run(
+        "run-01m8d3mext4j3y1834x9mvm5as",
+        "delay-model",
+        12,
+        RunState.SUCCEEDED,
+        datetime(2026, 1, 1, tzinfo=UTC),
+        parameters={"month": 7, "airports": ["JFK", "LGA"]},
+        author="schedule of delay-model",
+    )
+    console = Console(width=80, file=io.StringIO())
+    console.print(views.runs_table([run]))
+
+    shown = console.file.getvalue()
+    assert run.id in shown
+    assert "succeeded" in shown
