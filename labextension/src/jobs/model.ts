@@ -136,13 +136,15 @@ export class JobModel implements IDisposable {
 
   private async fetch(): Promise<void> {
     try {
-      const [job, versions, runs] = await Promise.all([
+      const [job, runs] = await Promise.all([
         this.api.jobs.get(this.name),
-        this.api.jobs.versions(this.name),
         this.api.runs.list({ job: this.name, limit: PAGE })
       ]);
+      // They never change, and two hundred are many megabytes: asked for when there is another one.
+      if (this.versions[0]?.number !== job.latest) {
+        this.versions = (await this.api.jobs.versions(this.name)).items;
+      }
       this.job = job;
-      this.versions = versions.items;
       if (!this.older.length) {
         this.next = runs.next;
         this.more = runs.next !== null;
