@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import logging
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +17,19 @@ from urllib.parse import urlsplit
 
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httpserver import HTTPServer
+from tornado.iostream import StreamClosedError
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
 from tornado.websocket import websocket_connect
 
 from jupyter_slipway.clusters import spark_server
-from jupyter_slipway.clusters.proxy import Tickets, moved
+from jupyter_slipway.clusters.proxy import Tickets, _Forwarded, moved
 from jupyter_slipway.errors import Forbidden, Unavailable
 from jupyter_slipway.runs import runner
 from tests.clusters.spark import SparkCluster
 from tests.serving import Server, serving
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 FRONT = "/user/ada/slipway/clusters"
 
@@ -90,6 +96,15 @@ def dask(visitor: Visitor) -> Iterator[str]:
     eventually(lambda: visitor.state("tiny") == "stopped")
 
 
+@contextmanager
+def listening(handler: type[RequestHandler]) -> Iterator[int]:
+    """The port at which this handler answers everything."""
+    sockets, server = bind_sockets(0, "127.0.0.1"), HTTPServer(Application([(".*", handler)]))
+    server.add_sockets(sockets)
+    yield int(sockets[0].getsockname()[1])
+    server.stop()
+
+
 # ── who gets in ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -128,6 +143,38 @@ def test_a_redirect_stays_with_the_dashboard() -> None:
     for elsewhere in ("http://127.0.0.1:22/", "//evil.example/x"):
         with pytest.raises(Unavailable, match="sends to"):
             moved(elsewhere, "http://127.0.0.1:4040", prefix)
+
+
+def test_who_leaves_in_the_middle_of_an_answer_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Endless(RequestHandler):
+        ended: asyncio.Event
+
+        async def get(self) -> None:
+            with suppress(StreamClosedError):
+                while True:
+                    self.write(b"x" * 65536)
+                    await self.flush()
+            self.ended.set()
+
+    class Between(RequestHandler):
+        address = ""
+
+        async def get(self) -> None:
+            await _Forwarded(self, self.address, "/front").run()  # type: ignore[arg-type]  # it is no page of Jupyter's
+
+    async def leave() -> None:
+        Endless.ended = asyncio.Event()
+        with listening(Endless) as dashboard, listening(Between) as front:
+            Between.address = f"http://127.0.0.1:{dashboard}"
+            reader, writer = await asyncio.open_connection("127.0.0.1", front)
+            writer.write(b"GET /front/page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await reader.read(65536)).startswith(b"HTTP/1.1 200")
+            writer.transport.abort()
+            await asyncio.wait_for(Endless.ended.wait(), PATIENCE)
+
+    asyncio.run(leave())
+
+    assert [one for one in caplog.records if one.levelno > logging.INFO] == []
 
 
 # ── Dask ────────────────────────────────────────────────────────────────────────────────────────────────────────

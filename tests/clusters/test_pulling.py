@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import dask
 import dask.array as da
 import dask.bag as db
 import dask.dataframe as dd
+import distributed
 import pandas as pd
 import pytest
 from distributed import Client, Future
 
 from jupyter_slipway.clusters import pulling, spark_pulling
+from jupyter_slipway.clusters.dask_joining import join_where_there_is_room
 from jupyter_slipway.clusters.dask_pulling import weigh_results
 from jupyter_slipway.clusters.pulling import PULL, TooMuch, ask_or_refuse
 from jupyter_slipway.clusters.shipped import shipped
@@ -27,6 +30,7 @@ class Result(Future):  # type: ignore[misc]  # untyped
     pass
 
 
+join_where_there_is_room(Weighing)
 weigh_results(Weighing, Result)
 
 FRAME = pd.DataFrame({"row": range(5000), "half": [number / 2 for number in range(5000)]})
@@ -91,6 +95,40 @@ def test_a_large_result_is_refused_and_no_worker_joins_it(client: Client, limit:
         client.gather(client.compute(grid))
 
 
+def test_what_repeats_one_value_counts_as_large_as_it_will_be(client: Client, limit: int) -> None:
+    ones = da.ones((100, 1000), chunks=(10, 1000))
+
+    with pytest.raises(TooMuch, match=r"This result has 0\.8 MiB when its repeated values are written out"):
+        ones.compute()
+    assert ones.sum().compute() == 100_000
+
+
+def test_a_future_of_a_result_is_what_dask_gives(client: Client) -> None:
+    grid, frame = da.arange(20, chunks=3), dd.from_pandas(FRAME, npartitions=7)
+
+    made = client.compute([grid, grid + 1, db.from_sequence(range(4), npartitions=2), dask.delayed(sum)([1, 2])])
+    whole, total = client.compute([frame, frame.row.sum()])
+
+    assert [list(one.result()) for one in made[:3]] == [list(range(20)), list(range(1, 21)), [0, 1, 2, 3]]
+    assert made[3].result() == 3
+    pd.testing.assert_frame_equal(whole.result(), FRAME)
+    assert total.result() == FRAME.row.sum()
+    assert client.submit(len, whole).result() == len(FRAME)
+    assert client.compute([frame, frame.row.sum()])[0].key == whole.key
+
+
+def test_no_worker_joins_what_it_has_not_the_memory_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = SimpleNamespace(memory_manager=SimpleNamespace(memory_limit=40_000))
+    monkeypatch.setattr(distributed, "get_worker", lambda: small)
+    grid, frame = da.arange(10_000, chunks=1000), dd.from_pandas(FRAME, npartitions=4)
+
+    for large in (grid, da.ones((10, 1000), chunks=(1, 1000)), frame):
+        with pytest.raises(MemoryError, match=r"To join the parts .* and a worker has 39\.06 kiB\. compute\(\)"):
+            client.compute(large).result()
+    assert client.compute(grid[:2000]).result().sum() == sum(range(2000))
+    assert len(grid.compute()) == 10_000, "in the notebook there is room"
+
+
 def test_who_is_asked_may_have_all_a_sample_or_a_summary(
     client: Client, limit: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +152,7 @@ def test_what_cannot_be_had_whole_is_not_offered(limit: int, monkeypatch: pytest
     assert ask_or_refuse("9.0 GiB", 0, {"sample": "some"}, "Take some") == "sample"
     assert "bring it all" not in asked[0]
     answering(monkeypatch, "")
-    with pytest.raises(TooMuch, match=r"unasked\. Take some\.$"):
+    with pytest.raises(TooMuch, match=r"^This result has 9\.0 GiB\. Take some\.$"):
         ask_or_refuse("9.0 GiB", 0, {"sample": "some"}, "Take some")
 
 

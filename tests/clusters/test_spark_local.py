@@ -105,13 +105,24 @@ def test_a_large_result_is_weighed_on_the_server_and_asked_about(notebook: Noteb
         assert "TooMuch: This result has 30.5 MiB in 4,000,000 rows; more than 8.0 MiB is not brought" in said
         assert "%cluster --pull '31 MiB'" in said
         # What Spark thinks small, and is not, is counted as it comes.
-        said = notebook.run("spark.range(20_000).selectExpr('repeat(uuid(), 30) as text').collect()")
+        said = notebook.run("spark.range(500).selectExpr('repeat(uuid(), 1000) as text').collect()")
         assert "TooMuch: This result has more than 8.0 MiB" in said
         # Sending it would end the server, and everybody's work with it.
         notebook.run("os.environ['SLIPWAY_PULL_LIMIT'] = str(8 << 30)")
         said = notebook.run("spark.range(100_000_000).toPandas()")
-        assert "and the Spark server, with 844.0 MiB, cannot send it" in said
+        assert "and the Spark server, with 844.0 MiB, cannot send it." in said
         assert "--pull" not in said
+        # Nor these, which Spark takes for 5 MiB; and of these it would make too much at once.
+        said = notebook.run(
+            "spark.range(200_000, numPartitions=1).selectExpr('repeat(uuid(), 100) as text').toPandas()"
+        )
+        assert "MiB in 200,000 rows, and the Spark server, with 844.0 MiB, cannot send it." in said
+        said = notebook.run("spark.range(40_000_000, numPartitions=2).toPandas()")
+        assert "cannot send it in 2 partitions. Take a sample" in said
+        # What is not weighed beforehand, the server itself refuses.
+        many = "spark.range(12_000, numPartitions=40).selectExpr('repeat(uuid(), 1500) as text')"
+        said = notebook.run(f"{many}.collect()")
+        assert "TooMuch: This result is larger than what the Spark server, with 844.0 MiB, can send." in said
         assert notebook.run("print(spark.range(5).count())") == "5\n"
     finally:
         notebook.run("del os.environ['SLIPWAY_PULL_LIMIT']")

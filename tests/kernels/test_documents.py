@@ -110,13 +110,15 @@ def test_a_cell_changes_what_another_shows(server):
     assert [one["output_type"] for one in outputs] == ["display_data", "stream"]
 
 
-def test_who_runs_a_cell_answers_what_it_asks(server):
-    shared = Shared(server, "name = input('Name? ')\nprint('hello', name)")
+def test_who_runs_a_cell_answers_what_it_asks_also_when_it_goes_on_printing(server):
+    prints = "import threading\nthreading.Timer(0.5, print, ['still here']).start()\n"
+    shared = Shared(server, prints + "name = input('Name? ')\nprint('hello', name)")
     run = shared.run(0, wait=False)["execution"]
     ask = f"api/kernels/{shared.kernel}/execute/{run}/input"
     ends = time.monotonic() + PATIENCE
     while (refused := server.refused("POST", ask, {"value": "me"}, "bob"))[0] != 403:
         assert time.monotonic() < ends, refused
+    shared.until(0, lambda cell: "still here" in text(cell))
     while True:
         assert time.monotonic() < ends
         try:
@@ -125,7 +127,7 @@ def test_who_runs_a_cell_answers_what_it_asks(server):
         except OSError:
             time.sleep(0.1)
 
-    assert text(shared.until(0, lambda cell: cell["execution_count"])) == "Name? Ada\nhello Ada\n"
+    assert text(shared.until(0, lambda cell: cell["execution_count"])) == "still here\nName? Ada\nhello Ada\n"
 
 
 def test_a_viewer_is_told_that_they_may_not(server):

@@ -255,6 +255,28 @@ async def test_an_interrupt_at_the_very_start_of_a_cell_is_not_lost(server: Serv
     assert ended == ["KeyboardInterrupt"] * 5
 
 
+@in_loop
+async def test_an_interrupt_that_python_has_overslept_is_not_lost(server: Server, kernel: str) -> None:
+    """As when the signal comes between Python's last look for one and the sleep itself."""
+    ada = await Page.open(server, kernel)
+    asked = ada.execute(OVERSLEPT)
+    await ada.until(lambda: "asleep" in ada.text(asked))
+    await asyncio.sleep(0.2)
+    os.kill(pid_of(server, kernel), signal.SIGURG)
+
+    assert (await ada.reply(asked))["ename"] == "KeyboardInterrupt"
+
+
+OVERSLEPT = """
+import signal, threading, time
+def interrupt():
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    print("asleep", flush=True)
+threading.Timer(0.2, interrupt).start()
+time.sleep(600)
+"""
+
+
 @pytest.mark.slow
 @in_loop
 async def test_a_page_that_does_not_read_costs_no_memory_and_is_told_of_the_gap(own_home: Path) -> None:
@@ -277,6 +299,29 @@ async def test_a_page_that_does_not_read_costs_no_memory_and_is_told_of_the_gap(
         assert len(slow.text(asked)) < 100 * 1_000_001
         assert [one for one in slow.said if one.type == "stream" and "no longer kept" in one.content["text"]]
         server.ask("POST", f"slipway/api/kernels/{kernel}/shutdown", {"force": True})
+
+
+@pytest.mark.slow
+@in_loop
+async def test_a_page_that_was_behind_when_the_host_was_killed_still_gets_all(server: Server) -> None:
+    kernel = server.start_kernel()
+    slow, quick = await Page.open(server, kernel, "bob"), await Page.open(server, kernel)
+    await quick.run("1")
+    slow.pause()
+    asked = quick.execute(LONG_LINES)
+    await quick.until(lambda: f"line {MANY} " in quick.text(asked))
+    _, record = host_of(server, kernel)
+    os.kill(record.pid, signal.SIGKILL)
+    slow.resume()
+    assert (await quick.reply(asked))["status"] == "error"
+    await slow.until(lambda: slow.idle(asked))
+
+    assert slow.text(asked) == quick.text(asked)
+    server.ask("POST", f"slipway/api/kernels/{kernel}/shutdown", {"force": True})
+
+
+MANY = 300
+LONG_LINES = f"for number in range({MANY + 1}):\n    print('line', number, 'x' * 100_000, flush=True)\ninput()"
 
 
 MEGABYTES = "import time\nfor _ in range(100):\n    print('x' * 1_000_000, flush=True)\n    time.sleep(0.04)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from jupyter_slipway.clusters.dask_parts import Parts, apart
 from jupyter_slipway.clusters.pulling import ALL, ask_or_refuse, pull_limit, size
 
 WEIGH_EVERY = 0.5
@@ -23,17 +24,19 @@ def weigh_results(client: Any, future: Any) -> None:
     get, gather, result = client.get, client.gather, future.result
 
     def _get(self: Any, dsk: Any, keys: Any, *args: Any, sync: bool = True, **kwargs: Any) -> Any:
-        parts = None if args or not sync or self.asynchronous or kwargs.get("asynchronous") else _apart(dsk, keys)
+        parts = None if args or not sync or self.asynchronous or kwargs.get("asynchronous") else apart(dsk, keys)
         if parts is None:
             return get(self, dsk, keys, *args, sync=sync, **kwargs)
         futures = get(self, parts.graph, parts.keys, sync=False, **kwargs)
         try:
-            asked = _ask(self, futures, parts)
+            choice = _Choice(parts)
+            asked = _ask(self, futures, choice)
             if asked == ALL:
                 found = gather(self, futures, direct=kwargs.get("direct"))
+                _ask_unfolded(found)
                 return [join(one) for join, one in zip(parts.joins, found, strict=True)]
             self._slipway_asked = True
-            return [parts.instead(self, asked, number, one) for number, one in enumerate(futures)]
+            return [choice.instead(self, asked, number, one) for number, one in enumerate(futures)]
         finally:
             self._slipway_asked = False
             _release(futures)
@@ -51,17 +54,13 @@ def weigh_results(client: Any, future: Any) -> None:
     client.get, client.gather, future.result = _get, _gather, _result
 
 
-class _Parts:
-    """A computation whose results are joined here.
+class _Choice:
+    """What may be had of a large result in place of all of it."""
 
-    Dask would have a worker join each: one that has not the memory for it is killed, and all that it held with it,
-    before anybody knows how large the result is.
-    """
-
-    def __init__(self, graph: Any, keys: list[Any], joins: list[Any], frames: list[Any]) -> None:
-        self.graph, self.keys, self.joins, self.frames = graph, keys, joins, frames
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self.offers = {}
-        if all(hasattr(one, "sample") for one in frames):
+        if all(hasattr(one, "sample") for one in parts.frames):
             self.offers = {
                 "sample": "as many rows, at random, as half of the limit holds",
                 "describe": "count, mean, spread and quantiles of each column",
@@ -75,83 +74,11 @@ class _Parts:
         if asked == "describe":
             import dask.dataframe
 
-            frame = dask.dataframe.from_delayed(futures, meta=self.frames[number], verify_meta=False)
-            return frame.describe().compute()
+            meta = self._parts.frames[number]
+            return dask.dataframe.from_delayed(futures, meta=meta, verify_meta=False).describe().compute()
         print(f"[slipway] {self.fraction:.2%} of the rows, at random.", file=sys.stderr)
         rows = client.map(operator.methodcaller("sample", frac=self.fraction), futures, pure=False)
-        return self.joins[number](client.gather(rows))
-
-
-def _apart(graph: Any, keys: list[Any]) -> _Parts | None:
-    """What Dask made of one or more collections, without its last step; None when there is nothing to join."""
-    try:
-        from dask._expr import HLGExpr, HLGFinalizeCompute, _ExprSequence, _HLGExprGroup, _HLGExprSequence
-    except ImportError:  # a Dask that joins its results otherwise
-        return None
-    if type(graph) not in (_ExprSequence, _HLGExprSequence):
-        return None
-    operands, names, joins, frames = [], [], [], []
-    for one in graph.operands:
-        inner, join, frame = one, _only, None
-        if isinstance(one, _HLGExprGroup):
-            inner, several = _group_apart(one)
-            operands.append(inner)
-            names += inner.output_keys
-            joins += several
-            frames += [None] * len(several)
-            continue
-        if isinstance(one, HLGFinalizeCompute) and isinstance(one.operand("dsk"), HLGExpr) and one.postcompute:
-            inner, join = one.operand("dsk"), _joined(*one.postcompute)
-        elif type(one).__name__ == "RepartitionToFewer" and one.npartitions == 1:
-            from dask.dataframe.dask_expr._repartition import _concat
-
-            inner, join, frame = one.frame, _concat, one.frame._meta
-        operands.append(inner)
-        names.append(list(inner.__dask_keys__()))
-        joins.append(join)
-        frames.append(frame)
-    if len(names) != len(keys) or all(join is _only for join in joins):
-        return None
-    return _Parts(type(graph)(*operands), names, joins, frames)
-
-
-def _group_apart(group: Any) -> tuple[Any, list[Any]]:
-    """Several collections of one kind, which Dask has merged; and how each of them is joined."""
-    from dask.highlevelgraph import HighLevelGraph
-
-    graph, finals, names, joins = group.operand("dsk"), set(), [], []
-    for key in group.output_keys:
-        layer = graph.layers.get(key[0])
-        last = layer[key[0]] if layer is not None and str(key[0]).startswith("finalize-") else None
-        if last is None:
-            names.append(key)
-            joins.append(_only)
-        else:
-            finals.add(key[0])
-            names.append(_keys(last.args[0]))
-            joins.append(_joined(last.func, last.args[1:]))
-    layers = {name: layer for name, layer in graph.layers.items() if name not in finals}
-    needs = {name: found - finals for name, found in graph.dependencies.items() if name not in finals}
-    return type(group)(
-        dsk=HighLevelGraph(layers, needs),
-        low_level_optimizer=group.low_level_optimizer,
-        output_keys=names,
-        postcompute=[None] * len(names),
-    ), joins
-
-
-def _keys(task: Any) -> Any:
-    """Nested as the results are: lists of keys."""
-    return task.key if hasattr(task, "key") and not hasattr(task, "args") else [_keys(one) for one in task.args]
-
-
-def _only(found: list[Any]) -> Any:
-    (one,) = found
-    return one
-
-
-def _joined(function: Any, more: Any) -> Any:
-    return lambda found: function(found, *more)
+        return self._parts.joins[number](client.gather(rows))
 
 
 def _release(futures: Any) -> None:
@@ -162,7 +89,7 @@ def _release(futures: Any) -> None:
             one.release()
 
 
-def _ask(client: Any, futures: Any, parts: _Parts | None = None, *, within: Any = None) -> str:
+def _ask(client: Any, futures: Any, choice: _Choice | None = None, *, within: Any = None) -> str:
     """What is wanted of a result: 'all' when it is within the limit.
 
     Raises:
@@ -176,14 +103,40 @@ def _ask(client: Any, futures: Any, parts: _Parts | None = None, *, within: Any 
         return ALL
     likely = found * of // max(there, 1)
     so_far = "" if there == of else f" in {there} of its {of} parts, and about {size(likely)} in all"
-    if parts is not None:
-        parts.fraction = min(1.0, limit / 2 / likely)
+    if choice is not None:
+        choice.fraction = min(1.0, limit / 2 / likely)
     return ask_or_refuse(
         f"{size(found)}{so_far}",
         likely,
-        parts.offers if parts is not None else {},
+        choice.offers if choice is not None else {},
         "Take a sample or an aggregate of it on the cluster (.head(), .sample(), .mean()), keep it there (.persist())",
     )
+
+
+def _ask_unfolded(found: list[Any]) -> None:
+    """Of arrays that repeat one value, as those of `ones`: that is all their parts hold until they are joined.
+
+    Args:
+        found: of each result its parts, nested
+
+    Raises:
+        TooMuch: what they are together is larger than the limit, and unwanted
+    """
+    likely = sum(_unfolded(one) for one in found)
+    if likely > pull_limit():
+        ask_or_refuse(
+            f"{size(likely)} when its repeated values are written out",
+            likely,
+            {},
+            "Take a part or an aggregate of it on the cluster (x[:1000], x.mean()), keep it there (.persist())",
+        )
+
+
+def _unfolded(part: Any) -> int:
+    """Bytes."""
+    if isinstance(part, list):
+        return sum(_unfolded(one) for one in part)
+    return int(part.nbytes) if 0 in getattr(part, "strides", ()) else 0
 
 
 async def _weigh(client: Any, futures: Any, limit: int) -> tuple[int, int, int]:

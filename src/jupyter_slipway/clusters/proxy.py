@@ -25,8 +25,9 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httputil import HTTPHeaders
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.tcpclient import TCPClient
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, WebSocketHandler, websocket_connect
 
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError, Unavailable
@@ -240,12 +241,26 @@ class DashboardHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         super().on_close()
 
 
+class _Connection(TCPClient):
+    """The connection of one answer, which can be ended half-way."""
+
+    _stream: IOStream | None = None
+
+    async def connect(self, *args: Any, **kwargs: Any) -> IOStream:
+        self._stream = await super().connect(*args, **kwargs)
+        return self._stream
+
+    def hang_up(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+
 class _Forwarded:
     """One page or file on its way from the dashboard to the browser."""
 
     def __init__(self, handler: DashboardHandler, address: str, prefix: str) -> None:
         self._handler, self._address, self._prefix = handler, address, prefix
-        self._is_page = self._begun = False
+        self._is_page = self._begun = self._left = False
 
     async def run(self) -> None:
         """
@@ -268,14 +283,15 @@ class _Forwarded:
             header_callback=self._line,
         )
         client = SimpleAsyncHTTPClient(force_instance=True, max_body_size=LONGEST)
+        client.tcp_client = self._connection = _Connection()
         self._lines: list[str] = []
         try:
             answer = await client.fetch(request, raise_error=False)
             self._begin(answer)
             await self._handler.finish()
-        except StreamClosedError:  # who asked has left
-            return
         except (OSError, HTTPClientError) as error:
+            if self._left or isinstance(error, StreamClosedError):
+                return
             raise Unavailable(f"The dashboard does not answer: {error}.", hint="Is the cluster running?") from error
         finally:
             client.close()
@@ -289,8 +305,13 @@ class _Forwarded:
             if self._is_page:
                 chunk = chunk.replace(HEAD, HEAD + STORAGE, 1)
         self._handler.write(chunk)
-        # The browser's pace is the dashboard's.
-        await self._handler.flush()
+        try:
+            # The browser's pace is the dashboard's.
+            await self._handler.flush()
+        except StreamClosedError:
+            # Raised here it would stand in the server's log; and nobody wants the rest.
+            self._left = True
+            self._connection.hang_up()
 
     def _begin(self, answer: HTTPResponse | None) -> None:
         """Status and headers: of the `answer`, or of the lines that came before its body."""

@@ -41,7 +41,8 @@ def ask_or_refuse(found: str, likely: int, offers: Mapping[str, str], instead: s
         TooMuch: they want none of it, or nobody can be asked: in a run, in a thread, where nobody sits at a page
     """
     limit = pull_limit()
-    why = f"This result has {found}; more than {size(limit)} is not brought into the notebook unasked."
+    why = f"This result has {found}"
+    why += f"; more than {size(limit)} is not brought into the notebook unasked." if likely else "."
     if _somebody_sits_there():
         print(why, file=sys.stderr)
         offered = {**offers, ALL: "bring it all"} if likely else dict(offers)

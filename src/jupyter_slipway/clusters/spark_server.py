@@ -213,6 +213,8 @@ class Host:
             "spark.app.name": launch.name,
             # Java has it already; kernels ask for it before they bring a large result.
             "spark.driver.memory": f"{launch.heap // 2**20}m",
+            # More than it could send: refused with words, where it would end for want of memory.
+            "spark.driver.maxResultSize": f"{launch.heap // 2**20 // 2}m",
             "spark.local.dir": str(directory / "scratch"),
             "spark.sql.warehouse.dir": str(directory / "warehouse"),
             # Spark's own default, 200, is for hundreds of cores.

@@ -11,6 +11,8 @@ import json
 import struct
 import uuid
 import weakref
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -20,7 +22,7 @@ from tornado import web
 
 from jupyter_slipway.errors import SlipwayError, Unavailable
 from jupyter_slipway.kernels import rights
-from jupyter_slipway.kernels.host.wire import MESSAGE, Message, encode, pack
+from jupyter_slipway.kernels.host.wire import MESSAGE, Frame, Message, encode, pack
 from jupyter_slipway.kernels.link import Link
 from jupyter_slipway.kernels.model import too_long
 from jupyter_slipway.kernels.outlet import Outlet
@@ -205,7 +207,8 @@ class KernelConnection(BaseKernelWebsocketConnection):
         begun = {one["id"]: one["header"] for one in unseen}
         if begun:
             first = min(one["first"] for one in unseen)
-            await self._replay(link, first - 1, begun)
+            with suppress(Unavailable):  # it has ended
+                await self._replay(link, first - 1, begun)
         await self._catch_up(link)
         await self._tell_idle(link)
 
@@ -226,7 +229,7 @@ class KernelConnection(BaseKernelWebsocketConnection):
     async def _replay(self, link: Link, since: int, begun: dict[str, dict[str, Any]]) -> None:
         assert self._outlet is not None
         cleared: set[str] = set()
-        async for frame in link.history(since, self._place):
+        async for frame in self._past(link, since, self._place):
             if frame.kind != MESSAGE:
                 continue
             said = Message(frame.payload, frame.number)
@@ -250,7 +253,7 @@ class KernelConnection(BaseKernelWebsocketConnection):
             await self._outlet.room()
             while self._place < link.last and not self._outlet.closed:
                 end = link.last
-                async for frame in link.history(self._place, end):
+                async for frame in self._past(link, self._place, end):
                     self._place = frame.number
                     if frame.kind != MESSAGE:
                         fact = json.loads(frame.payload)
@@ -263,10 +266,25 @@ class KernelConnection(BaseKernelWebsocketConnection):
                         await self._outlet.room()
                 self._place = end
                 await self._outlet.room()
-        except Unavailable:
-            # The host was lost meanwhile: what it said last is in no journal.
+        except Unavailable:  # it has ended
             self._place = link.last
         self._catching_up = None
+
+    async def _past(self, link: Link, since: int, until: int) -> AsyncIterator[Frame]:
+        """As `Link.history`; when the host is lost meanwhile, the rest comes from the next, which has its journal.
+
+        Raises:
+            Unavailable: there is no next
+        """
+        while True:
+            try:
+                async for frame in link.history(since, until):
+                    since = frame.number
+                    yield frame
+                return
+            except Unavailable:
+                await asyncio.sleep(ASK_AGAIN)
+                await link.ready()
 
     def _tell_gap(self, fact: dict[str, Any]) -> None:
         lost = fact["last"] - fact["first"] + 1

@@ -26,7 +26,7 @@ from jupyter_slipway.errors import Conflict, Forbidden, NotFound, SlipwayError, 
 from jupyter_slipway.kernels.host.wire import MESSAGE, Message, message, new_header
 from jupyter_slipway.kernels.link import SERVER, Link
 from jupyter_slipway.kernels.model import too_long
-from jupyter_slipway.kernels.outputs import SHOWN, Displays, Output, Outputs, take
+from jupyter_slipway.kernels.outputs import Displays, Output, Outputs, take
 
 SESSION = "document/"
 """What sessions of such runs begin with; the room's id follows, so that a server that comes after us finds it."""
@@ -335,7 +335,6 @@ class Writer:
             run.asks, run.header = content, said.header
             return
         if said.channel == "iopub":
-            run.asks = None if said.type in SHOWN or said.type == "stream" else run.asks
             for outputs in take(said.type, content, run.outputs, self._displays):
                 self._dirty |= {one.id: one for one in self._runs.values() if one.outputs is outputs}
         if said.type == "execute_input":

@@ -346,7 +346,7 @@ class Link:
         """What was said after number `since`, up to `until` (or to now), on a stream of its own.
 
         Raises:
-            Unavailable: the host does not answer, or says nothing for long
+            Unavailable: the host does not answer, says nothing for long, or is lost before all was told
         """
         frames: asyncio.Queue[Frame | None] = asyncio.Queue()
         waiting = 0
@@ -364,7 +364,7 @@ class Link:
         except OSError as error:
             raise _silent() from error
         stream.when_lost = lambda: frames.put_nowait(None)
-        until = self.last if until is None else until
+        reached, until = since, self.last if until is None else until
         stream.write(call(token=self.record.token, since=max(since, 0), until=until, server=SERVER))
         try:
             while (frame := await asyncio.wait_for(frames.get(), PATIENCE)) is not None:
@@ -372,7 +372,13 @@ class Link:
                 if waiting < QUEUE:
                     stream.flow(True)
                 if frame.kind != CALL:
+                    reached = frame.number
                     yield frame
+                elif "hello" in (notice := _decoded(frame.payload)):
+                    # One whose disk was full has not all that its last life has told.
+                    until = min(until, notice["state"]["last"])
+            if reached < until:
+                raise _silent()
         except TimeoutError:  # frozen: it takes the connection, and says nothing
             raise _silent() from None
         finally:

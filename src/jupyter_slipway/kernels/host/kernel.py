@@ -35,6 +35,8 @@ LATE_REPLY = 5.0
 interrupted just when it is done does not, and the queue would wait for ever."""
 SURE_LATE_REPLY = 0.5
 """The same after an interrupt at the very start: Python most likely threw it between two of the kernel's own steps."""
+WAKE = 0.3
+"""Seconds after an interrupt."""
 UNBEGUN = 1.0
 """Seconds that an interrupt waits at most for the code to begin."""
 SILENT = 5.0
@@ -237,8 +239,11 @@ class Kernel:
             return
         if self._config.interrupt_mode == "message":
             self._process.send("control", [encode(new_header("interrupt_request", OURS)), b"{}", b"{}", b"{}"])
-        else:
-            self._process.signal(signal.SIGINT)
+            return
+        self._process.signal(signal.SIGINT)
+        # Python sleeps on when the signal came just before it fell asleep: another wakes it, and it sees the first.
+        # Who has no handler for this one, as `startup` gives it, does not notice.
+        asyncio.get_running_loop().call_later(WAKE, self._process.signal, signal.SIGURG)
 
     async def ask(self, kind: str, content: dict[str, Any], *, channel: str = "shell", within: float = 10.0) -> Any:
         """Ask the kernel something that nobody else hears of; the reply's content.
