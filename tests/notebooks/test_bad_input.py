@@ -6,6 +6,8 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -264,20 +266,25 @@ def test_a_broken_configuration_is_said_and_the_folder_is_still_listed(server: S
     assert {entry["name"] for entry in server.ask("get", "")["content"]} == {"a.py", "jupytext.toml"}
 
 
+@pytest.fixture
+def for_all() -> Iterator[Path]:
+    """A folder that other users can reach: pytest closes its own to them, anew each time that it starts anywhere."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs to become another user")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
 @pytest.mark.parametrize(("of_folder", "of_file"), [(0o755, 0o644), (0o777, 0o444)], ids=["folder", "file"])
-def test_what_may_only_be_read_is_not_replaced(tmp_path: Path, of_folder: int, of_file: int) -> None:
+def test_what_may_only_be_read_is_not_replaced(for_all: Path, of_folder: int, of_file: int) -> None:
     """As root nothing is forbidden, so a process gives its rights up, once all is imported."""
-    folder = tmp_path / "theirs"
+    folder = for_all / "theirs"
     folder.mkdir()
     (folder / "a.py").write_text(PERCENT)
     (folder / "a.py").chmod(of_file)
     folder.chmod(of_folder)
-    for parent in folder.parents:
-        if not parent.stat().st_mode & 0o001:
-            parent.chmod(0o755)
-    home = tmp_path / "home"
+    home = for_all / "home"
     home.mkdir()
     home.chmod(0o777)
     code = f"""
@@ -285,7 +292,7 @@ import os, sys
 from pathlib import Path
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.notebooks.documents import Documents
-Documents(Path({str(folder)!r}), Path({str(tmp_path / "first")!r})).open(Path({str(folder / "a.py")!r}))
+Documents(Path({str(folder)!r}), Path({str(for_all / "first")!r})).open(Path({str(folder / "a.py")!r}))
 os.setgid(65534); os.setuid(65534)
 documents = Documents(Path({str(folder)!r}), Path({str(home / "own")!r}))
 opened = documents.open(Path({str(folder / "a.py")!r}))

@@ -258,6 +258,31 @@ async def test_both_sides_of_a_conflict_are_kept_and_marked(tmp_path: Path, home
     assert "# %%\n<<<<<<< here\nx = 7\n=======\nx = 8\n>>>>>>> on disk\n" in file.read_text()
 
 
+@pytest.mark.parametrize("is_beside_its_text", [False, True])
+@in_loop
+async def test_outputs_of_a_cell_that_changed_on_disk_are_marked_as_old_until_that_is_taken_back(
+    tmp_path: Path, home: Path, is_beside_its_text: bool
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await shared.notebook("a.py")
+    if is_beside_its_text:
+        await shared.text("a.py")
+    page.document.ycells[2]["outputs"].append({"output_type": "stream", "name": "stdout", "text": "1\n"})
+    page.document.ycells[2]["execution_count"] = 1.0
+    await page.room._save_to_disc()
+
+    said = []
+    for text in (PERCENT.replace("print(x)", "print(x, 2)"), PERCENT):
+        file.write_text(text)
+        await page.room._save_to_disc()
+        cell = page.document.get()["cells"][2]
+        said.append((cell["source"], cell["outputs"][0]["text"], "stale" in cell["metadata"].get("slipway", {})))
+
+    assert said == [("print(x, 2)", "1\n", True), ("print(x)", "1\n", False)]
+
+
 @pytest.mark.parametrize("view", ["notebook", "text"])
 @pytest.mark.parametrize("settled", ["x = 123", "x = 9", "x = 123\nx = 9", "x = 123  # not 9"])
 @in_loop

@@ -15,6 +15,7 @@ from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, with_marks
 from jupyter_slipway.notebooks.diff import RESULTS, Cell, Json, longest_rise, same_cells
 from jupyter_slipway.notebooks.merge import MergedCell, merge_notebooks, text_edits
 from jupyter_slipway.notebooks.merge_percent import merge_texts_of
+from jupyter_slipway.notebooks.text import OURS
 
 Removing = Callable[[Sequence[int], Sequence[Cell]], None]
 """(places, cells): which of all the document's cells."""
@@ -75,8 +76,8 @@ def merge_notebook(
 
 
 def take_results(document: Any, base: Json, theirs: Json) -> None:
-    """Let a shared notebook have the outputs of `theirs`, where it has the source that they are of, and no others since
-    `base`.
+    """Let a shared notebook have the outputs of `theirs`, and what is said of their age, where it has the source that
+    they are of, and no others since `base`.
     """
     mine = document.get()["cells"]
     was = {cell.get("id"): cell for cell in base["cells"]}
@@ -86,6 +87,9 @@ def take_results(document: Any, base: Json, theirs: Json) -> None:
             before = was.get(here.get("id"), {})
             if here["source"] == there["source"] and here.get("outputs") == before.get("outputs"):
                 shown = {key: there[key] for key in RESULTS if key in there}
+                shown["metadata"] = {key: value for key, value in here["metadata"].items() if key != OURS}
+                if OURS in there["metadata"]:
+                    shown["metadata"][OURS] = there["metadata"][OURS]
                 _put_cell(document, document.ycells[i], here, here | shown)
 
 
