@@ -71,11 +71,16 @@ async def test_kernels_are_listed_shown_and_shut_down(server: Server) -> None:
     code, text = said(server.home, "who", "answer", "--kernel", kernel[:6])
     assert code == 0
     assert "answer was last bound by ada in [1] at " in " ".join(text.split())
-    # Also from a cell, which keeps the kernel from being asked: then it is read from what was run.
-    asked = page.execute("%load_ext jupyter_slipway\n%slipway who answer", cell="c2")
+    # Also from a cell, which keeps the kernel from being asked: it tells what it saw by itself.
+    await page.run("%load_ext jupyter_slipway\nseen = [answer]", cell="c2")
+    await page.run("(lambda known: known.append(answer))(seen)", cell="c3")
+    asked = page.execute("%slipway who answer\n%slipway who seen", cell="c4")
     await page.until(lambda: page.idle(asked))
     shown = [one.content["data"]["text/plain"] for one in page.of(asked, "display_data")]
-    assert "answer was last bound by ada in [1] at " in " ".join("".join(shown).split())
+    told = " ".join("".join(shown).split())
+    assert "answer was last bound by ada in [1] at " in told
+    assert "seen was last changed by ada in [3] at " in told
+    assert "busy" not in told
     assert said(server.home, "kernel", kernel, "restart", **through(server, "eve"))[0] == 4
     assert said(server.home, "kernel", "nothing")[0] == 3
     assert said(server.home, "kernel", kernel, "shutdown")[0] == 0

@@ -3758,7 +3758,10 @@ export interface operations {
     };
     who: {
         parameters: {
-            query?: never;
+            query?: {
+                count?: number | null;
+                new?: boolean;
+            };
             header?: never;
             path: {
                 kernel: string;

@@ -13,6 +13,7 @@ from jupyter_slipway.console import console as terminal
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from jupyter_slipway.kernels.handlers import BindingQuery
     from jupyter_slipway.kernels.model import Binding, Kernel
 
 
@@ -68,12 +69,28 @@ def console(kernel: str, code: str | None) -> None:
 def who(name: str, kernel: str | None, as_json: bool) -> None:
     """Say which execution, cell and person last bound or changed NAME."""
     from jupyter_slipway.commands.attach import kernel_id
+    from jupyter_slipway.kernels.handlers import BindingQuery
     from jupyter_slipway.kernels.model import Binding
 
     with connect() as client:
         known = _whole(client, kernel) if kernel else kernel_id()
-        found = client.call(Binding, "who", kernel=known, name=name)
+        query = BindingQuery() if kernel else _seen_here(name)
+        found = client.call(Binding, "who", query=query, kernel=known, name=name)
         present(found, _binding(found), as_json)
+
+
+def _seen_here(name: str) -> BindingQuery:
+    """What the observer of this kernel noted of a name, when it has one."""
+    from IPython import get_ipython
+
+    from jupyter_slipway.kernels.handlers import BindingQuery
+
+    observer = getattr(get_ipython(), "_slipway_observer", None)
+    for record in reversed(getattr(observer, "records", ())):
+        new = name in (record["new"] or ())
+        if new or name in (record["changed"] or ()):
+            return BindingQuery(record["count"], new)
+    return BindingQuery(0)
 
 
 def _binding(found: Binding) -> str:

@@ -63,6 +63,15 @@ class ExecutionQuery(Struct, frozen=True):
     limit: int = 50
 
 
+class BindingQuery(Struct, frozen=True):
+    """What the kernel itself saw, when it is the one that asks: it cannot be asked while it runs the cell that does."""
+
+    count: int | None = None
+    """Of the last execution that bound or changed the name; 0: it saw none. None: the kernel is to be asked."""
+    new: bool = False
+    """That one bound it."""
+
+
 class FrameQuery(Struct, frozen=True):
     execution: str
     after: int = 0
@@ -134,17 +143,19 @@ class SharedKernels:
         after = max(query.after, execution.first - 1)
         return await _page(self._frames(kernel, directory, after, execution), execution, after)
 
-    async def who(self, asker: Asker, kernel: str, name: str) -> Binding:
+    async def who(self, asker: Asker, kernel: str, name: str, query: BindingQuery) -> Binding:
         """Which execution, cell and person last bound or changed a name."""
         await self._derive(kernel, asker)
         ran = self.executions.page(kernel, limit=500).items
         link = await self._link(kernel, asker, "look")
         ran = tuple(one for one in ran if one.generation == link.status["generation"] and one.count)
         told = next((one for one in ran if binds(one.code, name)), None)
-        try:
-            seen, note = await _observed(link, name), ""
-        except Unavailable as error:
-            seen, note = None, f"{error.message} This is read from the code alone."
+        seen, note = ({"count": query.count, "new": query.new} if query.count else None), ""
+        if query.count is None:
+            try:
+                seen = await _observed(link, name)
+            except Unavailable as error:
+                note = f"{error.message} This is read from the code alone."
         if seen is not None and (told is None or seen["count"] > (told.count or 0)):
             by = next((one for one in ran if one.count == seen["count"]), None)
             return Binding(name, by, "bound" if seen["new"] else "changed", True, note)
