@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tornado.httpclient import HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.host.wire import Message, message
 from jupyter_slipway.kernels.link import Link
+from tests import sockets
 from tests.ports import free_port
+from tests.sockets import Socket
 from tests.waiting import PATIENCE
 
 PEOPLE = "--ServerApp.identity_provider_class=tests.kernels.identity.TokenPeople"
@@ -43,7 +44,7 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 
     @functools.wraps(test)
     def run(*arguments: Any, **named: Any) -> None:
-        asyncio.run(whole(*arguments, **named))
+        sockets.run(whole(*arguments, **named))
 
     return run
 
@@ -172,7 +173,7 @@ class Page:
 
     opened: ClassVar[list[Page]] = []
 
-    def __init__(self, socket: WebSocketClientConnection, session: str, *, legacy: bool) -> None:
+    def __init__(self, socket: Socket, session: str, *, legacy: bool) -> None:
         self.socket, self.session, self.legacy = socket, session, legacy
         self.said: list[Message] = []
         self._news = asyncio.Event()
@@ -197,7 +198,7 @@ class Page:
         url = server.url.replace("http", "ws")
         url += f"/api/kernels/{kernel}/channels?session_id={session}" + (f"&token={person}-token" if person else "")
         request = HTTPRequest(url, headers=headers)
-        socket = await websocket_connect(request, subprotocols=None if legacy else [V1], max_message_size=1 << 30)
+        socket = await Socket.open(request, subprotocols=None if legacy else [V1], max_message_size=1 << 30)
         return cls(socket, session, legacy=legacy)
 
     async def _read(self) -> None:

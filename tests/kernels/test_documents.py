@@ -15,12 +15,12 @@ from typing import Any, cast
 import nbformat
 import pytest
 from pycrdt import Array, Doc, Map, Text
-from tornado.websocket import websocket_connect
 
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.documents import Documents, Run, Writer, _show
 from jupyter_slipway.kernels.link import Link
 from tests.kernels.servers import NO_POOL, Server, in_loop, serving
+from tests.sockets import Socket
 from tests.waiting import PATIENCE, soon
 
 TOGETHER = "--ServerApp.jpserver_extensions=jupyter_server_ydoc=True"
@@ -245,7 +245,7 @@ async def test_what_a_page_puts_in_anew_while_the_cell_runs_takes_nothing_away()
 async def test_what_shared_documents_leave_behind_lies_in_the_home_and_not_in_the_root(server):
     shared = Shared(server, "print('a')")
     room = f"{server.url.replace('http', 'ws')}/api/collaboration/room/{shared.room}"
-    page = await websocket_connect(f"{room}?sessionId={shared.session}&token=ada-token")
+    page = await Socket.open(f"{room}?sessionId={shared.session}&token=ada-token")
     await page.read_message()
 
     await soon(lambda: {one.suffix for one in (server.home / "documents").iterdir()} >= {".db", ".json"})

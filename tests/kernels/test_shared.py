@@ -140,7 +140,8 @@ async def test_nonsense_ends_the_page_with_words_and_nobody_else(server: Server,
     bob.socket.write_message(b"nonsense", binary=True)
     await bob._reading
 
-    assert (bob.socket.close_code, bob.socket.close_reason[:24]) == (1003, "Not a message of Jupyter")
+    code, reason = bob.socket.closed_with
+    assert (code, str(reason)[:24]) == (1003, "Not a message of Jupyter")
     assert (await ada.run("1"))["status"] == "ok"
 
 

@@ -10,12 +10,12 @@ import pytest
 from jupyter_ydoc import YNotebook
 from pycrdt import Doc, create_sync_message, create_update_message, handle_sync_message
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
 
 from jupyter_slipway.kernels import hosts
 from tests.kernels.servers import NO_POOL, Server, serving
 from tests.notebooks.builders import PERCENT
 from tests.notebooks.rooms import is_kept, until
+from tests.sockets import Socket, run
 
 OPTIONS = (
     "--ServerApp.jpserver_extensions=jupyter_server_ydoc=True",
@@ -43,7 +43,7 @@ class Client:
         told = await asyncio.to_thread(server.ask, "PUT", f"api/collaboration/session/{path}", asked, person)
         url = f"{server.url}/api/collaboration/room/json:notebook:{told['fileId']}".replace("http", "ws")
         url += f"?sessionId={told['sessionId']}" + ("" if headers else f"&token={person}-token")
-        client = cls(await websocket_connect(HTTPRequest(url, headers=headers)))
+        client = cls(await Socket.open(HTTPRequest(url, headers=headers)))
         await until(lambda: client.sources)
         return client
 
@@ -95,7 +95,7 @@ def test_who_may_only_read_sees_what_others_type_and_writes_nothing(server: Serv
         await ada.close()
         await vera.close()
 
-    asyncio.run(asked())
+    run(asked())
 
 
 def test_another_sites_page_does_not_connect(server: Server) -> None:
@@ -103,9 +103,9 @@ def test_another_sites_page_does_not_connect(server: Server) -> None:
 
     cookie = server.log_in("ada")
 
-    asyncio.run(Client.open(server, "site.py", Cookie=cookie, Origin=server.url))
+    run(Client.open(server, "site.py", Cookie=cookie, Origin=server.url))
     with pytest.raises(HTTPClientError, match="403"):
-        asyncio.run(Client.open(server, "site.py", Cookie=cookie, Origin="http://evil.example"))
+        run(Client.open(server, "site.py", Cookie=cookie, Origin="http://evil.example"))
 
 
 def test_nothing_of_it_lies_in_the_folder(server: Server) -> None:
@@ -117,7 +117,7 @@ def test_nothing_of_it_lies_in_the_folder(server: Server) -> None:
         ada.type(0, "0")
         await until(lambda: "x = 10" in file.read_text())
 
-    asyncio.run(asked())
+    run(asked())
     hidden = [one.name for one in server.root.iterdir() if one.name.startswith(".") and one.name != ".slipway"]
     assert hidden == []
 
@@ -135,7 +135,7 @@ def test_what_is_typed_is_there_again_after_the_server_was_killed(server: Server
         server.kill()
         return ada.sources[0]
 
-    said = asyncio.run(typed())
+    said = run(typed())
     with serving(server.root, server.home, *OPTIONS, port=server.port) as another:
-        assert asyncio.run(Client.open(another, "killed.py")).sources[0] == said
+        assert run(Client.open(another, "killed.py")).sources[0] == said
     assert said in file.read_text()
