@@ -17,6 +17,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Api } from './api';
 import { addClusters } from './clusters/plugin';
 import { addKernels } from './kernels/plugin';
+import { noteAsOpened } from './notebooks/asOpened';
 import { addComparing } from './notebooks/compare-plugin';
 import { addTextNotebooks } from './notebooks/plugin';
 import { addPages } from './pages';
@@ -76,14 +77,17 @@ const plugin: JupyterFrontEndPlugin<void> = {
       import('./notebooks/texts').then(({ markOldOutputs }) => markOldOutputs(context, notebooks))
     );
     whenFirst(notebooks, watchNotebooks);
+    notebooks.widgetAdded.connect((_, panel) => noteAsOpened(panel.context));
     whenFirst(notebooks, first =>
       import('./notebooks/following').then(({ follow }) => follow(app, context, notebooks, first))
     );
     app.docRegistry.addWidgetExtension('Editor', {
-      createNew: (_, file) =>
+      createNew: (_, file) => {
+        noteAsOpened(file as DocumentRegistry.Context);
         void import('./notebooks/followedText').then(to =>
           to.followText(app, context, file as DocumentRegistry.Context)
-        )
+        );
+      }
     });
     const clusters = addClusters(app, context, notebooks, toolbars, restorer, palette, statusBar);
     addKernels(app, context, toolbars, dialogs, executor);

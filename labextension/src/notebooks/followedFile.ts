@@ -10,6 +10,7 @@ import type { Contents } from '@jupyterlab/services';
 
 import { asApiError } from '../api';
 import type { Context } from '../ui/context';
+import { asOpened } from './asOpened';
 
 /** Milliseconds between two looks at the files of documents that are seen. */
 const EVERY = 2_000;
@@ -34,7 +35,7 @@ export abstract class FollowedFile<State, Answer extends Merged> {
     protected readonly file: DocumentRegistry.Context,
     private readonly contents: Contents.IManager
   ) {
-    this.base = this.state();
+    this.base = (asOpened(file) as State | undefined) ?? this.state();
     file.saveState.connect((_, state) => {
       if (state === 'completed') {
         // What changed between its look and its write.

@@ -3,6 +3,7 @@ import { YNotebook } from '@jupyter/ydoc';
 import { describe, expect, it } from 'vitest';
 
 import type { Context } from '../ui/context';
+import { noteAsOpened } from './asOpened';
 import { FollowedPage } from './following';
 
 const ON_DISK = { output_type: 'stream', name: 'stdout', text: 'from disk\n' };
@@ -32,6 +33,7 @@ function made(hash: string) {
   const panel = {
     context: {
       isDisposed: false,
+      ready: Promise.resolve(),
       model,
       path: 'a.ipynb',
       contentsModel: { hash: 'old' },
@@ -46,6 +48,23 @@ function made(hash: string) {
 const outputs = (of: YNotebook) => (of.cells[0] as ISharedCodeCell).getOutputs();
 
 describe('a page that follows its file', () => {
+  it('knows of what was typed before it followed that it is not on disk', async () => {
+    const { model, panel, contents } = made('new');
+    noteAsOpened(panel.context as never);
+    await panel.context.ready;
+    model.sharedModel.cells[0].setSource('a typed');
+    const bases: string[] = [];
+    const follow = async ({ base, mine }: Record<'base' | 'mine', { source: string }[]>) => {
+      bases.push(base[0].source, mine[0].source);
+      return { cells: [], base, said: {}, hash: 'new', conflicts: 0 };
+    };
+    const context = { api: { compare: { follow } }, trans: { __: String } } as unknown as Context;
+
+    await new FollowedPage(context, panel.context as never, contents as never).look();
+
+    expect(bases).toEqual(['a', 'a typed']);
+  });
+
   it('shows the outputs on disk when it has none of its own', async () => {
     const { page: followed, model, asked } = page(() => undefined);
 

@@ -8,6 +8,7 @@ import type { Contents } from '@jupyterlab/services';
 import type { CellInputs, Followed } from '../api';
 import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
+import { inputsOf } from './asOpened';
 import { FollowedFile } from './followedFile';
 import { markReadOnly } from './rights';
 import { tellOfRooms } from './rooms';
@@ -63,11 +64,7 @@ export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
   protected readonly kind = 'notebook';
 
   protected state(): CellInputs[] {
-    return this.model.sharedModel.cells.map(cell => ({
-      id: cell.getId(),
-      cell_type: cell.cell_type,
-      source: cell.source
-    }));
+    return inputsOf(this.model.sharedModel);
   }
 
   protected content(): Contents.IModel['content'] {
