@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import dask
 import dask.array as da
 import dask.bag as db
 import dask.dataframe as dd
-import distributed
 import pandas as pd
 import pytest
 from distributed import Client, Future
 
 from jupyter_slipway.clusters import pulling, spark_pulling
-from jupyter_slipway.clusters.dask_joining import join_where_there_is_room
 from jupyter_slipway.clusters.dask_pulling import weigh_results
 from jupyter_slipway.clusters.pulling import PULL, TooMuch, ask_or_refuse
 from jupyter_slipway.clusters.shipped import shipped
@@ -30,7 +27,6 @@ class Result(Future):  # type: ignore[misc]  # untyped
     pass
 
 
-join_where_there_is_room(Weighing)
 weigh_results(Weighing, Result)
 
 FRAME = pd.DataFrame({"row": range(5000), "half": [number / 2 for number in range(5000)]})
@@ -114,19 +110,6 @@ def test_a_future_of_a_result_is_what_dask_gives(client: Client) -> None:
     pd.testing.assert_frame_equal(whole.result(), FRAME)
     assert total.result() == FRAME.row.sum()
     assert client.submit(len, whole).result() == len(FRAME)
-    assert client.compute([frame, frame.row.sum()])[0].key == whole.key
-
-
-def test_no_worker_joins_what_it_has_not_the_memory_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = SimpleNamespace(memory_manager=SimpleNamespace(memory_limit=40_000))
-    monkeypatch.setattr(distributed, "get_worker", lambda: small)
-    grid, frame = da.arange(10_000, chunks=1000), dd.from_pandas(FRAME, npartitions=4)
-
-    for large in (grid, da.ones((10, 1000), chunks=(1, 1000)), frame):
-        with pytest.raises(MemoryError, match=r"To join the parts .* and a worker has 39\.06 kiB\. compute\(\)"):
-            client.compute(large).result()
-    assert client.compute(grid[:2000]).result().sum() == sum(range(2000))
-    assert len(grid.compute()) == 10_000, "in the notebook there is room"
 
 
 def test_who_is_asked_may_have_all_a_sample_or_a_summary(

@@ -1,7 +1,6 @@
 """A Dask computation without its last step, in which the parts of each result would be joined on a worker.
 
-Pasted by `shipped` into `dask_startup` on its way, so it knows the standard library only. Used by `dask_pulling`, which
-joins in the kernel, and by `dask_joining`, which lets a worker do it when it has the memory.
+Pasted by `shipped` into `dask_startup` on its way, so it knows the standard library only.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import os
 import sys
 from typing import Any
 
-from jupyter_slipway.clusters.dask_joining import join_where_there_is_room
 from jupyter_slipway.clusters.dask_pulling import weigh_results
 from jupyter_slipway.clusters.in_kernel import follow_cells, when_imported
 from jupyter_slipway.clusters.pulling import size
@@ -140,7 +139,6 @@ def _extend(module: Any) -> None:
         return graph(self, *args, **kwargs)
 
     client._graph_to_futures, client._slipway = _graph_to_futures, True
-    join_where_there_is_room(client)
     weigh_results(client, module.Future)
     _name(client)
 
