@@ -27,7 +27,6 @@ Run = tuple[int, int, int, int]
 _key = itemgetter("key")
 _type_and_id = itemgetter("cell_type", "id")
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
-MISSING: Any = object()
 LIKENESS = 0.5
 """Two lines that share less than this part of their words are one that went and one that came."""
 RESULTS = ("outputs", "execution_count")
