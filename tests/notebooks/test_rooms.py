@@ -141,6 +141,22 @@ async def test_the_notebook_and_the_text_of_one_file_show_each_others_typing(tmp
 
 
 @in_loop
+async def test_a_title_that_is_typed_in_the_text_stays(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("# %%\none\n\n# %% [markdown]\n# two\n")
+    here = Shared(tmp_path, home)
+    notebook, words = await here.notebook("a.py"), await here.text("a.py")
+
+    words.write(words.text.index(" [markdown]"), " Title")
+    await until(lambda: "# %% Title [markdown]\n" in file.read_text())
+    await until(lambda: notebook.document.get()["cells"][1]["metadata"].get("title") == "Title")
+    notebook.type(1, -1, " more")
+
+    expected = "# %%\none\n\n# %% Title [markdown]\n# two more\n"
+    await until(lambda: words.text == file.read_text() == expected, lambda: words.text)
+
+
+@in_loop
 async def test_a_text_that_cannot_be_read_just_now_holds_nobody_up(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "a.py"
     kernel = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: P\n#     language: python\n#     name: python3\n"

@@ -123,6 +123,34 @@ def test_known_cells_are_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> No
     assert told(read) == [("code", "known"), ("markdown", "Title"), ("code", "print(x)")]
 
 
+HEADLESS = '# %%\nx = 1\n\n# %% Some words [markdown]\n# text\n\n# %% tags=["a"]\ny = 2\n'
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_said_at_a_marker_is_read_and_written_however_it_is_read(monkeypatch, known: bool) -> None:
+    monkeypatch.setattr(text, "RUN", 10**9 if known else 2)
+    cells = {text.fingerprint("# %%\nx = 1\n\n"): {"cell_type": "code", "source": "x = 1", "metadata": {}}}
+    past = text.Past(text.fingerprint(""), cells) if known else None
+
+    notebook = text.parse(HEADLESS, "a.py", None, past)
+    for cell in notebook.cells:
+        cell.source += "more"
+
+    again = text.render(notebook, ".py", "percent")
+    assert again == HEADLESS.replace("1\n", "1more\n").replace("text", "textmore").replace("2\n", "2more\n")
+
+
+def test_what_somebody_wrote_at_a_marker_stays_when_a_notebook_is_saved_that_was_opened_without() -> None:
+    before = text.parse(HEADLESS, "a.py")
+    notebook = text.parse("# %%\nx = 1\n", "a.py")
+    notebook.cells = copy.deepcopy(before.cells)
+    notebook.cells[1].source = "other"
+
+    assert text.render(notebook, ".py", "percent", None, text.Before(HEADLESS, before)) == HEADLESS.replace(
+        "text", "other"
+    )
+
+
 @pytest.mark.parametrize("odd", list(text.SPLITTING))
 def test_what_only_python_takes_for_a_line_end_stays(odd: str) -> None:
     read = text.parse(f"# %%\nx = 'a{odd}b'\n", "a.py")

@@ -10,7 +10,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ import jupytext
 from jupytext.config import JupytextConfiguration, preferred_format
 from jupytext.formats import guess_format, read_format_from_metadata, read_metadata
 from jupytext.languages import _SCRIPT_EXTENSIONS
+from jupytext.metadata_filter import update_metadata_filters
 from nbformat import NotebookNode
 
 from jupyter_slipway.errors import BadRequest
@@ -47,6 +48,10 @@ STAND_INS = str.maketrans({ord(one): 0xF8F0 + place for place, one in enumerate(
 BACK = str.maketrans({0xF8F0 + place: ord(one) for place, one in enumerate(SPLITTING)})
 LIGHT = re.compile(r"^(#|//|--|;;|%) \+( |$)", re.MULTILINE)
 """What begins a cell in the light format."""
+BARE = re.compile(r"[^\w\[]*(?:\[(?:markdown|md|raw)\])?\s*")
+"""A marker line that says nothing of its cell but the type."""
+SHOWN = "cell_metadata_filter"
+"""jupytext's option of which cell metadata stand in a text."""
 VERSION = re.compile(r"^.*\bjupytext_version: .*\n", re.MULTILINE)
 
 FRONT = re.compile(r"---\n.*?\n---\n", re.DOTALL)
@@ -172,6 +177,8 @@ def render(
 ) -> str:
     """The text of `notebook`. Cells, and the header, that are equal in what it replaces keep their bytes."""
     if before and format_name in PERCENT:
+        notebook, before = _writing_alike(notebook, before)
+    if before and format_name in PERCENT:
         touched = _render_touched(notebook, suffix, format_name, config, before)
         if touched is not None:
             return touched
@@ -268,8 +275,11 @@ def _read(text: str, suffix: str, format_name: str, config: JupytextConfiguratio
         if (past and past.header == fingerprint(pieces.header)) or len(pieces.cells) > RUN:
             cells = past.cells if past and past.header == fingerprint(pieces.header) else {}
             if notebook := _read_parts(read, pieces, cells):
+                _admit(notebook.metadata, _at_markers(_telling(pieces.cells), suffix, format_name))
                 return notebook
-        return read(text)
+        notebook = read(text)
+        _admit(notebook.metadata, {})
+        return notebook
 
 
 def _read_parts(
@@ -290,6 +300,54 @@ def _read_parts(
         cells += parsed[: end - start]
     notebook.cells = [*before, *cells]
     return notebook
+
+
+def _telling(pieces: Sequence[str]) -> tuple[str, ...]:
+    """The marker lines that say more than that a cell begins, and of what type."""
+    lines = dict.fromkeys(piece.partition("\n")[0] for piece in pieces)
+    return tuple(line for line in lines if not BARE.fullmatch(line))
+
+
+@lru_cache(maxsize=64)
+def _at_markers(lines: tuple[str, ...], suffix: str, format_name: str) -> dict[str, Any]:
+    """Options of jupytext that follow from what marker lines say: which metadata stand there, and how."""
+    if not lines:
+        return {}
+    fmt = {"extension": suffix, "format_name": format_name}
+    options = jupytext.reads("\n".join([*lines, ""]), fmt=fmt).metadata.get("jupytext", {})
+    return {key: options[key] for key in (SHOWN, "cell_metadata_json") if key in options}
+
+
+def _admit(metadata: Any, others: Mapping[str, Any]) -> None:
+    """Let a notebook write the cell metadata that `others`, options of jupytext, write: what stands in a text stays.
+
+    Args:
+        metadata: the notebook's; changed
+    """
+    options = metadata.get("jupytext", {})
+    if SHOWN in options:
+        shown = str(others.get(SHOWN, "")).split(",")
+        update_metadata_filters(metadata, True, [key for key in shown if key and not key.startswith("-")])
+        if options.get("notebook_metadata_filter") == "-all":
+            # jupytext lists what it found in an order by chance: it is compared.
+            options[SHOWN] = ",".join(sorted(options[SHOWN].split(","), key=lambda key: (key.startswith("-"), key)))
+    if others.get("cell_metadata_json"):
+        metadata.setdefault("jupytext", {}).setdefault("cell_metadata_json", True)
+
+
+def _writing_alike(notebook: Notebook, before: Before) -> tuple[Notebook, Before]:
+    """Both with the cell metadata that either writes. Where no header says which, it is those that the text showed when
+    it was read: somebody may have written others there since.
+    """
+    options = [one["metadata"].get("jupytext", {}) for one in (notebook, before.notebook)]
+    if any(one.get("notebook_metadata_filter") != "-all" for one in options) or options[0] == options[1]:
+        return notebook, before
+    sides = []
+    for side, own, other in ((notebook, *options), (before.notebook, *reversed(options))):
+        metadata = {**side["metadata"], "jupytext": dict(own)}
+        _admit(metadata, other)
+        sides.append({"metadata": metadata, "cells": side["cells"]})
+    return sides[0], before._replace(notebook=sides[1])
 
 
 def _parts(known: Sequence[bool]) -> Iterator[tuple[int, int]]:
