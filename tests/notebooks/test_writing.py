@@ -61,3 +61,27 @@ def test_what_changes_in_the_last_moment_is_there_again(tmp_path: Path, monkeypa
 
     assert file.read_text() == "changed"
     assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_replaces_ours_while_it_is_taken_back_is_the_newest(tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+    seen, exchange = state_of(file), writing._exchange
+    others = ["changed before", "changed after"]
+
+    def slow(one: Path, other: Path) -> bool:
+        if others == ["changed before", "changed after"]:
+            writing.write(tmp_path / "beside", others.pop(0).encode())
+            os.replace(tmp_path / "beside", file)
+            done = exchange(one, other)
+            (tmp_path / "beside").write_text(others.pop())
+            os.replace(tmp_path / "beside", file)
+            return done
+        return exchange(one, other)
+
+    monkeypatch.setattr(writing, "_exchange", slow)
+    with pytest.raises(Conflict), writing.expecting(file, seen):
+        writing.write(file, b"new")
+
+    assert file.read_text() == "changed after"
+    assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]

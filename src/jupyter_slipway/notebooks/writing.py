@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -84,10 +85,10 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
             if target.exists():
                 with suppress(OSError):  # what a file system does not know, or only the owner may set
                     shutil.copystat(target, temporary)
-                os.utime(temporary)
-            became = state_of(temporary)
+            # To the nanosecond: by the system's own clock two writes within one tick would be one.
+            now = time.time_ns()
+            os.utime(temporary, ns=(now, now))
             _put(temporary, target)
-            _note(target, became)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -100,6 +101,7 @@ def _put(temporary: Path, target: Path) -> None:
     if expected is None or expected.target != target.resolve():
         os.replace(temporary, target)
         return
+    became = state_of(temporary)
     _check(target)
     if not _exchange(temporary, target):
         # There is none, or this system cannot: what is written within the next microseconds is replaced.
@@ -108,7 +110,11 @@ def _put(temporary: Path, target: Path) -> None:
         temporary.unlink()
     else:
         _exchange(temporary, target)
+        if state_of(temporary) != became:
+            # And once more, while ours stood there: that is the newest.
+            _exchange(temporary, target)
         raise _changed(target)
+    _note(target, became)
 
 
 def _exchange(one: Path, other: Path) -> bool:
