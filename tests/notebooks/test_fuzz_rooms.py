@@ -127,8 +127,8 @@ async def test_every_word_is_in_every_view_and_on_disk(tmp_path: Path, home: Pat
 
     await until(lambda: not missing() and len(set(list(views().values())[2:])) == 1, lambda: missing() or views())
     await until(lambda: words.text == file.read_text())
-    # What both sides of a conflict have in common is in both.
+    # What both sides of a conflict have in common is in both. A cell that two servers bring back may be there twice.
     sided = sides(words.text)
     each = [words.text] if sided is None else [sided.mine, sided.theirs]
     twice = [word for word in writers.said if any(text.count(word) > 1 for text in each)]
-    assert len(twice) <= len(writers.said) // 10, twice
+    assert len(twice) <= len(writers.said) // 4, twice

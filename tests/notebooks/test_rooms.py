@@ -440,6 +440,34 @@ async def test_an_editor_that_had_not_seen_the_last_save_takes_nothing_away(tmp_
     await until(lambda: page.sources == ["x = 1", "Title", "print(x)"], lambda: page.sources)
 
 
+@in_loop
+async def test_an_editor_that_read_what_was_taken_back_at_once_takes_nothing_away(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await shared.notebook("a.py")
+    page.type(0, -1, "  # and a good deal more was typed meanwhile")
+    exchange, read = writing._exchange, []
+
+    def late(one: Path, other: Path) -> bool:
+        if read or other != file:
+            return exchange(one, other)
+        (tmp_path / "beside").write_text(PERCENT.replace("print(x)", "print(x, word)"))
+        (tmp_path / "beside").replace(file)
+        done = exchange(one, other)
+        read.append(file.read_text())
+        return done
+
+    monkeypatch.setattr(writing, "_exchange", late)
+    await page.room._save_to_disc()
+    file.write_text(read[0] + "\n# %%\nnew = 1\n")
+    await page.room._save_to_disc()
+
+    assert [one in file.read_text() for one in ("meanwhile", "print(x, word)", "new = 1")] == [True] * 3
+
+
 async def _rests(look: Callable[[], object]) -> None:
     """Two servers do not answer each other for ever."""
     for _ in range(120):

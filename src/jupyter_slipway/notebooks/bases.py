@@ -23,6 +23,7 @@ Content = Any
 """A text, or a notebook of nbformat 4 as plain dicts with joined sources."""
 RING = 64
 """States that are remembered."""
+GLIMPSES = 8
 
 
 class State:
@@ -67,6 +68,7 @@ class Bases:
     def __init__(self, kept: Path) -> None:
         self._kept = kept
         self._ring: deque[State] = deque(maxlen=RING)
+        self._glimpses: deque[State] = deque(maxlen=GLIMPSES)
         self.newest: Content | None = None
         self.was_left = False
         """Whether the document, when it was last open, was all saved, its outputs too."""
@@ -85,6 +87,10 @@ class Bases:
         state = State(content)
         if not self._ring or self._ring[-1].inputs != state.inputs:
             self._ring.append(state)
+
+    def was_seen(self, content: Content) -> None:
+        """The disk was this for a moment, before it was taken back: an editor may have read it."""
+        self._glimpses.append(State(content))
 
     def keep(self, *, left: bool = False) -> None:
         """Write the newest down. Not forced to the disk: only the server may have died, not the machine.
@@ -117,7 +123,7 @@ class Bases:
         away = known[-1].words - found.words
         if not away or any(one.said == found.said for one in known):
             return self.newest
-        best = min(reversed(known), key=lambda one: _distance(one.words, found.words))
+        best = min([*reversed(known), *self._glimpses], key=lambda one: _distance(one.words, found.words))
         if best is known[-1] or is_committed():
             return self.newest
         settled = known[-1].settled_like(found.words)

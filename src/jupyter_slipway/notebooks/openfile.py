@@ -384,6 +384,7 @@ class OpenFile:
                 if not isinstance(error, HTTPError | OSError):
                     raise
                 if await self.disk.state() != before:
+                    view.bases.was_seen(said[view])
                     return False
                 self._failed(view, error)
                 raise
