@@ -130,6 +130,38 @@ def test_a_conflicted_cell_that_is_removed_elsewhere_stays_as_it_is() -> None:
     assert mark(conflicted, "", "here", "on disk") == mark("", conflicted, "here", "on disk") == conflicted
 
 
+WRITTEN = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), min_size=1, max_size=3).map(" ".join)
+
+
+@given(WRITTEN, WRITTEN, WRITTEN, WRITTEN, WRITTEN, st.booleans())
+def test_two_conflicts_merge_into_one_that_has_all_words(
+    base: str, mine: str, at_mine: str, theirs: str, at_theirs: str, together: bool
+) -> None:
+    both = [mark(*one, "here", "on disk") for one in ((mine, at_mine), (theirs, at_theirs))]
+    found = merge_texts(base, *both, together=together).marked("here", "on disk")
+    assert are_whole(found)
+    said = {word for side in (mine, at_mine, theirs, at_theirs) for word in side.split()}
+    assert set(found.split()) >= said - set(base.split())
+
+
+def test_two_conflicts_that_share_a_side_keep_it() -> None:
+    mine, theirs = in_conflict("one x", "two"), in_conflict("one y", "two")
+    found = merge_texts("two", mine, theirs, together=True).marked("here", "on disk")
+    assert set(found.split()) >= {"one", "two", "x", "y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "mine", "theirs"),
+    [
+        ("<<<<<<< here x\na\n=======\nb\n>>>>>>> on disk\n", "x\na\n", "b\n"),
+        ("<<<<<<< here\na\n=======\nb\n>>>>>>> on disk x\n", "a\nx\n", "b\nx\n"),
+        ("<<<<<<< HEAD x\na\n=======\nb\n>>>>>>> dev x\n", "a\n", "b\n"),
+    ],
+)
+def test_what_is_typed_behind_a_mark_of_ours_is_said(text: str, mine: str, theirs: str) -> None:
+    assert (sides(text).mine, sides(text).theirs) == (mine, theirs)
+
+
 @given(WORDS, WORDS, WORDS, WORDS, st.booleans())
 def test_sides_in_conflict_merge_into_one_conflict_that_has_all_words(
     base: str, mine: str, one: str, other: str, together: bool

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections import Counter, deque
 from collections.abc import Callable
@@ -17,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_slipway.notebooks.diff import RESULTS, WORD
-from jupyter_slipway.notebooks.marks import conflicts, sides
+from jupyter_slipway.notebooks.marks import MINE, SPLIT, THEIRS, conflicts, sides
 
 Content = Any
 """A text, or a notebook of nbformat 4 as plain dicts with joined sources."""
 RING = 64
 """States that are remembered."""
 GLIMPSES = 8
+MARKS = re.compile(rf"^(?:\W\W? )?(?:{MINE} .*|{SPLIT}|{THEIRS} .*)$", re.MULTILINE)
+"""Lines that are marks, in a text's comments too."""
 
 
 class State:
@@ -139,7 +142,8 @@ def without_results(notebook: Content) -> Content:
 
 
 def _words(text: str) -> Counter[str]:
-    return Counter(word for word in WORD.findall(text) if not word.isspace())
+    """What somebody wrote in it: git's marks, which each server makes anew, would let any two conflicts look alike."""
+    return Counter(word for word in WORD.findall(MARKS.sub("", text)) if not word.isspace())
 
 
 def _distance(a: Counter[str], b: Counter[str]) -> int:

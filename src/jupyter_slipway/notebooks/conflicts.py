@@ -17,8 +17,6 @@ from jupyter_slipway.notebooks.marks import MINE, Sides, mark, sides
 from jupyter_slipway.notebooks.merge import Clash, Merged, MergedText, apart
 
 Side = Literal["mine", "theirs", "both"]
-HERE, ELSEWHERE = "here", "on disk"
-"""How the two sides are called, when an open notebook and its file changed against each other."""
 
 
 def open_conflicted(text: str, read: Callable[[str], Json]) -> Json | None:

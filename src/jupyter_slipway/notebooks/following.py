@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_slipway.notebooks import recognise
-from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, with_marks
+from jupyter_slipway.notebooks.conflicts import with_marks
+from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE
 from jupyter_slipway.notebooks.merge import merge_notebooks, text_edits
 from jupyter_slipway.notebooks.merge_percent import merge_texts_of
 from jupyter_slipway.notebooks.model import CellInputs, Edit, Followed, FollowedCell, FollowedText

@@ -11,8 +11,9 @@ from typing import Any
 
 from pycrdt import Map, Text
 
-from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, with_marks
+from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import RESULTS, Cell, Json, longest_rise, same_cells
+from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE
 from jupyter_slipway.notebooks.merge import MergedCell, merge_notebooks, text_edits
 from jupyter_slipway.notebooks.merge_percent import merge_texts_of
 from jupyter_slipway.notebooks.text import OURS

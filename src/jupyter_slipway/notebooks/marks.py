@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 MINE, BASE, SPLIT, THEIRS = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
 """Each at the start of a line."""
+HERE, ELSEWHERE = "here", "on disk"
+"""How the two sides are called, when an open notebook and its file changed against each other."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,11 @@ class Sides:
 
 
 def sides(text: str) -> Sides | None:
-    """The two texts that `text` with git's marks was made of; None when it has no complete conflict."""
+    """The two texts that `text` with git's marks was made of; None when it has no complete conflict.
+
+    What stands behind a label of ours was typed at the end of a line while the marks came: it is said by that side, or,
+    behind the last mark, by both.
+    """
     kept: dict[str, list[str]] = {"mine": [], "theirs": []}
     labels = {"mine": "", "theirs": ""}
     within = ""
@@ -31,13 +37,16 @@ def sides(text: str) -> Sides | None:
     for line in text.splitlines(True):
         word, _, label = line.rstrip("\r\n").partition(" ")
         if not within and word == MINE:
-            within, labels["mine"] = "mine", label
+            within, (labels["mine"], typed) = "mine", _label(label, HERE)
+            kept["mine"].append(typed)
         elif within == "mine" and word == BASE:
             within = "base"
         elif within in ("mine", "base") and line.rstrip("\r\n") == SPLIT:
             within = "theirs"
         elif within == "theirs" and word == THEIRS:
-            within, labels["theirs"], found = "", label, True
+            within, (labels["theirs"], typed), found = "", _label(label, ELSEWHERE), True
+            kept["mine"].append(typed)
+            kept["theirs"].append(typed)
         elif within in kept:
             kept[within].append(line)
         elif not within:
@@ -46,6 +55,12 @@ def sides(text: str) -> Sides | None:
     if within or not found:
         return None
     return Sides("".join(kept["mine"]), "".join(kept["theirs"]), labels["mine"], labels["theirs"])
+
+
+def _label(said: str, ours: str) -> tuple[str, str]:
+    """A mark's label, and the line that was typed behind it."""
+    typed = said.removeprefix(ours) if said.startswith(f"{ours} ") else ""
+    return (ours, f"{typed.strip()}\n") if typed.strip() else (said, "")
 
 
 def conflicts(text: str) -> list[str]:

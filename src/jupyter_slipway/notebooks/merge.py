@@ -432,7 +432,11 @@ def _by_sides(base: str, mine: str, theirs: str, together: bool) -> list[str | C
     merged = _merged_sides(bases, ours, others, together)
     if bases[0] == bases[1]:
         crossed = _merged_sides(bases, ours, others[::-1], together)
-        merged = min(merged, crossed, key=lambda pair: sum(len(one.clashes) for one in pair))
+        said = _words_of(*ours, *others)
+        # Two that have one side in common would lose it.
+        merged = min(
+            merged, crossed, key=lambda pair: (len(said - _words_of(*(one.text for one in pair))), _clashes(pair))
+        )
     texts = [one.text for one in merged]
     for plain, block in ((ours, others), (others, ours)):
         if plain[0] == plain[1] and block[0] != block[1]:
@@ -456,6 +460,14 @@ def _merged_sides(
 ) -> tuple[MergedText, ...]:
     three = zip(bases, ours, others, strict=True)
     return tuple(merge_texts(*sides, together=together) for sides in three)
+
+
+def _clashes(merged: Sequence[MergedText]) -> int:
+    return sum(len(one.clashes) for one in merged)
+
+
+def _words_of(*texts: str) -> set[str]:
+    return {word for text in texts for word in WORD.findall(text)}
 
 
 def _pieces_apart(a: str, b: str) -> list[str | Clash]:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jupyter_slipway.notebooks import recognise, text
-from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE
-from jupyter_slipway.notebooks.marks import mark
+from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE, mark
 from jupyter_slipway.notebooks.merge import MergedCell, merge_cells, merge_texts, merge_values
 
 Cell = dict[str, Any]

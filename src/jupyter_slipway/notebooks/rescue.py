@@ -14,10 +14,10 @@ from typing import Any
 
 from pycrdt import Array, Doc
 
-from jupyter_slipway.notebooks.conflicts import ELSEWHERE, HERE, is_conflicted
+from jupyter_slipway.notebooks.conflicts import is_conflicted
 from jupyter_slipway.notebooks.diff import RESULTS, Cell
 from jupyter_slipway.notebooks.live import put_text
-from jupyter_slipway.notebooks.marks import mark
+from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE, mark
 from jupyter_slipway.notebooks.merge import merge_texts
 
 AWAITED = 30.0
