@@ -146,7 +146,7 @@ def test_two_conflicts_merge_into_one_that_has_all_words(
 
 def test_two_conflicts_that_share_a_side_keep_it() -> None:
     mine, theirs = in_conflict("one x", "two"), in_conflict("one y", "two")
-    found = merge_texts("two", mine, theirs, together=True).marked("here", "on disk")
+    found = merge_texts("a\ntwo\nb", mine, theirs, together=True).marked("here", "on disk")
     assert set(found.split()) >= {"one", "two", "x", "y"}
 
 
