@@ -14,6 +14,7 @@ import pytest
 from jupyter_server_ydoc import rooms
 
 from jupyter_slipway.notebooks import openfile, room, writing
+from jupyter_slipway.notebooks.bases import Bases
 from tests.notebooks.builders import PERCENT
 from tests.notebooks.rooms import Shared, in_loop, ipynb, is_kept, until
 
@@ -466,6 +467,17 @@ async def test_an_editor_that_read_what_was_taken_back_at_once_takes_nothing_awa
     await page.room._save_to_disc()
 
     assert [one in file.read_text() for one in ("meanwhile", "print(x, word)", "new = 1")] == [True] * 3
+
+
+def test_who_knows_nothing_of_what_was_new_in_a_state_has_not_begun_with_it(tmp_path: Path) -> None:
+    bases = Bases(tmp_path / "kept.json")
+    two = "two = 2\nthree = 3 + 4 - 5\n"
+    for state in (f"{two}a b c d e f g h i j k l m\n", "one\n", f"{two}one here are words\n"):
+        bases.add(state)
+
+    # Another server, which still had what one of ours has put back as well, saved over it.
+    assert bases.of(f"{two}one other\n", lambda: False) == "one\n"
+    assert bases.of(f"{two}one there are words\n", lambda: False) == f"{two}one here are words\n"
 
 
 async def _rests(look: Callable[[], object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextvars import Context
 from pathlib import Path
 
 import pytest
@@ -66,22 +67,44 @@ def test_what_changes_in_the_last_moment_is_there_again(tmp_path: Path, monkeypa
 def test_what_replaces_ours_while_it_is_taken_back_is_the_newest(tmp_path: Path, monkeypatch) -> None:
     file = tmp_path / "a.txt"
     file.write_text("old")
-    seen, exchange = state_of(file), writing._exchange
-    others = ["changed before", "changed after"]
+    exchange, done = writing._exchange, []
 
     def slow(one: Path, other: Path) -> bool:
-        if others == ["changed before", "changed after"]:
-            writing.write(tmp_path / "beside", others.pop(0).encode())
-            os.replace(tmp_path / "beside", file)
-            done = exchange(one, other)
-            (tmp_path / "beside").write_text(others.pop())
-            os.replace(tmp_path / "beside", file)
-            return done
-        return exchange(one, other)
+        if done:
+            return exchange(one, other)
+        (tmp_path / "beside").write_text("changed before")
+        os.replace(tmp_path / "beside", file)
+        done.append(exchange(one, other))
+        Context().run(writing.write, file, b"changed after")
+        return done[0]
 
     monkeypatch.setattr(writing, "_exchange", slow)
-    with pytest.raises(Conflict), writing.expecting(file, seen):
+    with pytest.raises(Conflict), writing.expecting(file, state_of(file)):
         writing.write(file, b"new")
 
     assert file.read_text() == "changed after"
     assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_another_writer_does_not_take_what_is_about_to_be_put_back(tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+    exchange, others = writing._exchange, []
+
+    def slow(one: Path, other: Path) -> bool:
+        if others:
+            return exchange(one, other)
+        (tmp_path / "beside").write_text("changed")
+        os.replace(tmp_path / "beside", file)
+        done = exchange(one, other)
+        # It has begun to write, and is not done.
+        others.append(writing._beside(file, "wb", {}))
+        return done
+
+    monkeypatch.setattr(writing, "_exchange", slow)
+    with pytest.raises(Conflict), writing.expecting(file, state_of(file)):
+        writing.write(file, b"new")
+
+    assert file.read_text() == "changed"
+    assert os.path.exists(others[0].name)
+    others[0].close()

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,8 @@ Content = Any
 RING = 64
 """States that are remembered."""
 GLIMPSES = 8
+TELLING = 3
+"""New words of a state that a text which was begun with it would not all have dropped."""
 MARKS = re.compile(rf"^(?:\W\W? )?(?:{MINE} .*|{SPLIT}|{THEIRS} .*)$", re.MULTILINE)
 """Lines that are marks, in a text's comments too."""
 
@@ -126,13 +128,31 @@ class Bases:
         away = known[-1].words - found.words
         if not away or any(one.said == found.said for one in known):
             return self.newest
-        best = min([*reversed(known), *self._glimpses], key=lambda one: _distance(one.words, found.words))
+        best = min(
+            [*reversed(_met(known, found.words)), *self._glimpses], key=lambda one: _distance(one.words, found.words)
+        )
         if best is known[-1] or is_committed():
             return self.newest
         settled = known[-1].settled_like(found.words)
         if settled is not known[-1].words and _distance(settled, found.words) <= _distance(best.words, found.words):
             return self.newest
         return best.inputs
+
+
+def _met(known: Sequence[State], words: Counter[str]) -> list[State]:
+    """The states that whoever wrote `words` may have seen: another server that saves over one of ours which it has not
+    seen knows none of what was new in it, however much the rest is alike.
+    """
+    before: set[str] = set()
+    met, is_met = [], True
+    for state in known:
+        new = state.words.keys() - before
+        before |= new
+        if new:
+            is_met = len(new) < TELLING or bool(new & words.keys())
+        if is_met:
+            met.append(state)
+    return met or list(known)
 
 
 def without_results(notebook: Content) -> Content:

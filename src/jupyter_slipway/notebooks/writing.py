@@ -88,6 +88,9 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
             # To the nanosecond: by the system's own clock two writes within one tick would be one.
             now = time.time_ns()
             os.utime(temporary, ns=(now, now))
+            if _expects(target):
+                # After an exchange its name is another's file, which nobody is to take for what a kill left.
+                temporary = temporary.rename(temporary.with_name(f".~{secrets.token_hex(8)}"))
             _put(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -97,8 +100,8 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
 
 def _put(temporary: Path, target: Path) -> None:
     """In its place; where a state is expected, in no other's."""
-    expected = _expected.get()
-    if expected is None or expected.target != target.resolve():
+    expected = _expects(target)
+    if expected is None:
         os.replace(temporary, target)
         return
     became = state_of(temporary)
@@ -129,9 +132,14 @@ def _libc() -> ctypes.CDLL | None:
     return ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _check(target: Path) -> None:
+def _expects(target: Path) -> Replacing | None:
     expected = _expected.get()
-    if expected and expected.target == target.resolve() and state_of(target) != expected.state:
+    return expected if expected and expected.target == target.resolve() else None
+
+
+def _check(target: Path) -> None:
+    expected = _expects(target)
+    if expected and state_of(target) != expected.state:
         raise _changed(target)
 
 
@@ -141,8 +149,8 @@ def _changed(target: Path) -> Conflict:
 
 def _note(target: Path, became: State | None = None) -> None:
     """In case of another write in the same block, that one replaces this."""
-    expected = _expected.get()
-    if expected and expected.target == target.resolve():
+    expected = _expects(target)
+    if expected:
         expected.state = expected.became = became or state_of(target)
 
 
