@@ -1,4 +1,4 @@
-"""Attaching to a cluster, starting one beside Dask's own commands, and a server's patience while tasks run.
+"""Starting a cluster beside Dask's own commands, attaching, gathering, and a server's patience while tasks run.
 
 `python benchmarks/clusters.py [ROUNDS]`. Prints medians over interleaved rounds; times in seconds unless said.
 """
@@ -21,8 +21,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 ATTACHES = 100
+GATHERS = 20
 TASKS = 20_000
 PAGES = (0, 1, 10)
 """How many look on while they run."""
@@ -46,6 +47,24 @@ for _ in range(int(sys.argv[1])):
     assert client.submit(sum, [1, 2]).result() == 3
     took.append(time.perf_counter() - begun)
     client.close()
+print(json.dumps(took))
+"""
+
+# 100 MB from a worker: as an attached kernel brings them, and through the scheduler.
+GATHER = """
+import json, os, sys, time
+given = json.load(sys.stdin)
+os.environ.update(given["environ"])
+space = {}
+exec(given["code"], space)
+client, took = space["client"], ([], [])
+large = client.submit(lambda: __import__("numpy").random.rand(12_500_000))
+__import__("distributed").wait(large)
+for _ in range(int(sys.argv[1])):
+    for times, options in zip(took, ({}, {"direct": False})):
+        begun = time.perf_counter()
+        client.gather(large, **options)
+        times.append(time.perf_counter() - begun)
 print(json.dumps(took))
 """
 
@@ -107,6 +126,15 @@ def attached(count: int, environ: dict[str, str], code: str) -> list[float]:
         check=True,
     )
     return [float(one) for one in json.loads(ran.stdout)]
+
+
+def gathered(count: int, environ: dict[str, str], code: str) -> tuple[list[float], list[float]]:
+    """Seconds of each: directly, and through the scheduler."""
+    given = json.dumps({"environ": environ, "code": code})
+    command = [sys.executable, "-c", GATHER, str(count)]
+    ran = subprocess.run(command, input=given, env=os.environ | environ, stdout=subprocess.PIPE, text=True, check=True)
+    direct, through = json.loads(ran.stdout)
+    return direct, through
 
 
 @contextmanager
@@ -243,12 +271,14 @@ def main() -> None:
         for _ in range(ROUNDS):
             attaches += attached(count, given.environ, given.code)
             plain += attached(count, given.environ, "")
+        direct, through = gathered(GATHERS, given.environ, given.code)
         patient = list(patience(Path(folder), given.environ))
         deleted("etl")
         runner.stop(Path(folder, "home"))
     table = Table("", "Slipway", "Without it", title=f"Medians of {ROUNDS} rounds")
     table.add_row("cluster start, first worker there (s)", median(ours), median(theirs))
     table.add_row(f"attach and first result, without imports (s, {len(attaches)})", median(attaches), median(plain))
+    table.add_row(f"100 MB gathered; without: through the scheduler (s, {GATHERS})", median(direct), median(through))
     for row in patient:
         table.add_row(*row)
     Console(width=110).print(table)

@@ -19,7 +19,10 @@ from tests.kernels.servers import NO_POOL, Page, Server
 
 from jupyter_slipway.kernels import hosts
 
-SAMPLES = 20 if os.environ.get("QUICK") else 100
+QUICK = bool(os.environ.get("QUICK"))
+SAMPLES = 20 if QUICK else 100
+FEWER = 3 if QUICK else 20
+"""Of what takes longer than a moment."""
 STOCK = (
     "--SlipwayApp.shared_kernels=False",
     # Its limit would drop output and win.
@@ -74,6 +77,7 @@ async def main() -> None:
         theirs = made(home / "b", *STOCK)
         try:
             rows = await compare(Side("ours", ours), Side("stock", theirs))
+            rows += await connects(ours, theirs)
             rows += await starts(ours, theirs)
             rows += memory(ours, theirs, home / "a")
             show(rows)
@@ -101,14 +105,14 @@ async def compare(ours: Side, theirs: Side) -> list[Row]:
                 times.append(await side.round_trip())
         rows.append((f"execute and answer, {count} pages", *found, "ms"))
         if count == 10:
-            rows += await amounts(ours, theirs, "1,000 prints to 10 pages", PRINTS.format(1000), 3)
+            rows += await amounts(ours, theirs, "1,000 prints to 10 pages", PRINTS.format(1000), FEWER)
     for side in (ours, theirs):
         for page in side.pages[1:]:
             await page.close()
         side.pages = side.pages[:1]
-    rows += await amounts(ours, theirs, "1,000 small outputs", PRINTS.format(1000), 5)
-    rows += await amounts(ours, theirs, "100 MB of text", TEXT, 1)
-    rows += await amounts(ours, theirs, "16 MB of buffers", BUFFERS, 3)
+    rows += await amounts(ours, theirs, "1,000 small outputs", PRINTS.format(1000), SAMPLES)
+    rows += await amounts(ours, theirs, "100 MB of text", TEXT, FEWER)
+    rows += await amounts(ours, theirs, "16 MB of buffers", BUFFERS, SAMPLES)
     return rows
 
 
@@ -123,10 +127,37 @@ async def amounts(ours: Side, theirs: Side, name: str, code: str, times: int) ->
     return [(f"{name}, until all is there", *took, "ms"), (f"{name}, server's CPU", *spent, "ms")]
 
 
+async def connects(ours: Server, theirs: Server) -> list[Row]:
+    """What all pages are told in all while one after another opens, and asks what JupyterLab asks."""
+    rows: list[Row] = []
+    for count in (10, 50):
+        told: list[list[float]] = []
+        for server in (ours, theirs):
+            kernel = server.start_kernel()
+            pages = []
+            for _ in range(count):
+                pages.append(await Page.open(server, kernel))
+                for kind in ("kernel_info_request", "comm_info_request"):
+                    await pages[-1].reply(pages[-1].send(kind, {}))
+            for page in pages:
+                # What was said before this has come to all.
+                await page.run("1")
+                await page.close()
+                Page.opened.remove(page)
+            told.append([float(sum(_before(page, "execute_input") for page in pages))])
+            server.ask("DELETE", f"api/kernels/{kernel}")
+        rows.append((f"messages while {count} pages open", told[0], told[1], ""))
+    return rows
+
+
+def _before(page: Page, kind: str) -> int:
+    return next(index for index, one in enumerate(page.said) if one.type == kind)
+
+
 async def starts(ours: Server, theirs: Server) -> list[Row]:
     """A new kernel until it has answered; ours also out of the pool."""
     cold: list[list[float]] = [[], []]
-    for _ in range(3):
+    for _ in range(FEWER):
         for server, times in zip((ours, theirs), cold, strict=True):
             times.append(await first_answer(server))
     rows: list[Row] = [("new kernel to first answer, cold", *cold, "ms")]
@@ -135,7 +166,7 @@ async def starts(ours: Server, theirs: Server) -> list[Row]:
     try:
         pooled.ask("GET", "slipway/api/status")
         warm = []
-        for _ in range(3):
+        for _ in range(FEWER):
             await pooled.warm()
             warm.append(await first_answer(pooled))
     finally:

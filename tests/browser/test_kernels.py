@@ -99,16 +99,18 @@ def test_a_reload_in_the_middle_loses_no_line(server, person):
 
 def test_a_killed_server_loses_no_line(server, person):
     path = server.notebook(TICKS.format(count=24), "print('then', tick)")
-    ada = person("ada", path)
+    ada, bob = person("ada", path), person("bob", path)
     ada.run(0, 1)
-    expect(ada.output(0)).to_contain_text("tick 4", timeout=SLOW)
+    for who in (ada, bob):
+        expect(who.output(0)).to_contain_text("tick 4", timeout=SLOW)
 
     server.kill()
     server.start()
 
-    expect(ada.output(1)).to_contain_text("then 23", timeout=2 * SLOW)
-    # What the page had seen comes back with it, and may be there twice until the server has looked.
-    eventually(lambda: ticks(ada, 0), lambda shown: shown == list(range(24)))
+    for who in (ada, bob):
+        expect(who.output(1)).to_contain_text("then 23", timeout=2 * SLOW)
+        # What the page had seen comes back with it, and may be there twice until the server has looked.
+        eventually(lambda who=who: ticks(who, 0), lambda shown: shown == list(range(24)))
     expect(ada.prompt(1)).to_have_text("[2]:")
 
 

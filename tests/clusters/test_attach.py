@@ -81,6 +81,15 @@ def test_the_magic_starts_a_cluster_and_the_kernel_computes_on_it(execute: Execu
     assert slipway.figures("etl").done >= 3
     assert slipway.cluster("etl").holders == 1
 
+    execute("import time; kept = client.submit(time.sleep, 600)")
+    interrupted = execute(
+        "waiting = client.map(time.sleep, [600] * 20, pure=False)\n"
+        "while sum(map(len, client.processing().values())) < 2:\n    time.sleep(0.05)\n"
+        "raise KeyboardInterrupt"
+    )
+    assert "1 task already on a worker ends by itself." in interrupted
+    assert execute("{one.status for one in waiting}, kept.status").strip() == "({'cancelled'}, 'pending')"
+
     assert "no longer uses etl" in execute("%cluster --detach")
     assert "uses no cluster" in execute("%cluster")
     assert slipway.attachments() == []

@@ -22,3 +22,12 @@ def test_a_long_log_begins_anew_and_who_reads_or_writes_it_goes_on(tmp_path: Pat
     assert text == "[the log began anew; the end of what was before is in host.log.old]\nthen\n"
     assert read_log(path, following) == ("", following)
     assert (tmp_path / "host.log.old").read_text().endswith("last\n")
+
+
+def test_a_negative_offset_counts_from_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "host.log"
+    path.write_bytes(b"first\nlast\n")
+
+    assert read_log(path, -5) == ("last\n", 11)
+    assert read_log(path, -500) == ("first\nlast\n", 11)
+    assert read_log(tmp_path / "none.log", -5) == ("", 0)

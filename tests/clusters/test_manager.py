@@ -21,7 +21,7 @@ from jupyter_slipway.clusters.profiles import Profiles
 from jupyter_slipway.clusters.quota import Beyond, Quota
 from jupyter_slipway.clusters.store import Store
 from jupyter_slipway.db import Database
-from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, SlipwayError, Unprocessable
+from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
 from jupyter_slipway.events import Changed, Events
 
 PROFILES = """
@@ -115,6 +115,23 @@ def test_a_new_cluster_is_its_makers_and_stopped(bench: Bench) -> None:
 def test_a_name_that_cannot_be_one_is_refused(bench: Bench, name: str) -> None:
     with pytest.raises(Unprocessable, match="cannot be a cluster's name"):
         bench.new(name)
+
+
+@pytest.mark.parametrize("question", ["packages", "figures"])
+def test_one_that_is_stopped_while_it_is_asked_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    bench.running()
+
+    async def cut_off(self: Memory, ref: Any) -> None:
+        await bench.manager.stop("etl", "ada")
+        raise Unavailable("CommClosedError: in <TLS (closed)>")
+
+    monkeypatch.setattr(Memory, question, cut_off)
+    ask = {"packages": lambda: bench.manager.compare("etl", {}, "ada"), "figures": lambda: bench.manager.figures("etl")}
+
+    with pytest.raises(Conflict, match="etl is stop"):
+        asyncio.run(ask[question]())
 
 
 def test_a_name_is_taken_once(bench: Bench) -> None:

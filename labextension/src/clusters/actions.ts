@@ -8,7 +8,7 @@ import { CommandIDs } from '../tokens';
 import type { Context } from '../ui/context';
 import type { Attaching } from './attaching';
 import type { Clusters } from './model';
-import { clusterStateWords, isDown, isUp, workersWords } from './words';
+import { clusterStateWords, isDown, isScalable, isUp, workersWords } from './words';
 import type { NotebookWork } from './work';
 
 type Arguments = ReadonlyPartialJSONObject;
@@ -100,9 +100,15 @@ export class Actions {
   }
 
   async scale(args: Arguments): Promise<void> {
-    const name = await this.choose(args, this.context.trans.__('Scale'), ({ state }) => isUp(state));
+    const { trans } = this.context;
+    const fits: Which = cluster => isUp(cluster.state) && isScalable(cluster);
+    const name = await this.choose(args, trans.__('Scale'), fits);
     const cluster = this.clusters.find(name);
-    if (cluster) {
+    if (cluster && !isScalable(cluster)) {
+      Notification.info(trans.__('%1 has the workers that it has: its size cannot be changed.', name), {
+        autoClose: SHORT
+      });
+    } else if (cluster) {
       const { ScaleDialog } = await import('./scale');
       await new ScaleDialog(this.context, cluster, workers => this.clusters.scale(name, workers)).launch();
     }

@@ -93,7 +93,9 @@ export class ClusterDraft {
       return trans.__('A cluster needs a name.');
     }
     if (!NAME.test(name.trim())) {
-      return trans.__('Start with a letter, then lower-case letters, digits, hyphens: ‘etl-dask’.');
+      return trans.__(
+        'Start with a letter, then lower-case letters, digits, hyphens; 2 to 63 in all: ‘etl-dask’.'
+      );
     }
     return this.clusters.find(name.trim())
       ? trans.__('There is a cluster of this name.')

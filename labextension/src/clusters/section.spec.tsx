@@ -91,6 +91,13 @@ it('offers neither dashboard nor scale of one that is stopped', async () => {
   section.dispose();
 });
 
+it('offers no scale of one that has the workers that it has', async () => {
+  const { section } = show([aCluster({ engine: 'spark', options: { cores: 2 } })]);
+  await screen.findByText('Running');
+  expect(screen.queryByRole('button', { name: 'Scale etl-dask' })).toBeNull();
+  section.dispose();
+});
+
 it('says since when a running one has not answered', async () => {
   const since = new Date(2026, 10, 25, 16, 41).toISOString();
   const { section } = show([aCluster({ silent_since: since })]);

@@ -24,7 +24,7 @@ import { Gauges } from './gauges';
 import { dashboardIcon, scaleIcon } from './icons';
 import type { Clusters } from './model';
 import { ClusterStateMark, Situation } from './state';
-import { engineWords, hourlyNow, isDown, isUp, money, workersWords } from './words';
+import { engineWords, hourlyNow, isDown, isScalable, isUp, money, workersWords } from './words';
 
 /** Knows whether it is seen: figures are asked for only then. */
 export class ClustersSection extends PanelWithToolbar {
@@ -226,7 +226,7 @@ function RowActions({ cluster, mine }: { cluster: Cluster; mine: boolean }): JSX
         label={trans.__('Logs of %1', name)}
         onClick={act(CommandIDs.openClusterLogs)}
       />
-      {isUp(state) && (
+      {isUp(state) && isScalable(cluster) && (
         <IconButton
           icon={scaleIcon}
           label={owned(trans.__('Scale %1', name))}

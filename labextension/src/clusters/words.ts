@@ -41,6 +41,11 @@ export function isUp(state: ClusterState): boolean {
   return state === 'running' || state === 'draining';
 }
 
+/** Whether it has workers to be counted: an address has those that it has, a Spark server of ours is one process. */
+export function isScalable({ options }: Cluster): boolean {
+  return 'workers' in options;
+}
+
 /** Whether it can be started. */
 export function isDown(state: ClusterState): boolean {
   return state === 'stopped' || state === 'failed';

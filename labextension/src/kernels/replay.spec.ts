@@ -1,6 +1,6 @@
 import { CodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import type { Execution, KernelMessages } from '../api';
 import { Overview } from '../panel/model';
@@ -112,6 +112,26 @@ describe('a notebook on a shared kernel', () => {
     expect([text(model), model.executionState, model.trusted]).toEqual([['live'], 'running', false]);
     fake.say('status', { execution_state: 'idle' }, { id: 'e2' });
     expect(model.executionState).toBe('idle');
+  });
+
+  it('fills in what somebody else’s cell said while this page was cut off', async () => {
+    const messages: Said[] = [];
+    const { model, fake } = await aNotebook({ source: 'x = 1', messages });
+    fake.say('execute_input', { code: 'x = 1', execution_count: 2 }, { id: 'e2' });
+    fake.say('stream', { name: 'stdout', text: 'before ' }, { id: 'e2' });
+    const before = {
+      header: { msg_id: 'm1', msg_type: 'stream' },
+      content: { name: 'stdout', text: 'before ' }
+    };
+    messages.push(before, print('meanwhile '));
+
+    fake.becomes('connecting');
+    fake.becomes('connected');
+    fake.say('stream', { name: 'stdout', text: 'after' }, { id: 'e2' });
+    fake.say('status', { execution_state: 'idle' }, { id: 'e2' });
+
+    await vi.waitFor(() => expect(model.executionState).toBe('idle'));
+    expect(text(model).join('')).toBe('before meanwhile after');
   });
 
   it('shows nothing in a cell that says something else, nor in a shared document', async () => {

@@ -105,6 +105,7 @@ export class Replays implements IDisposable {
     private readonly live: LiveKernel
   ) {
     this.live.connection.anyMessage.connect(this.onMessage, this);
+    this.live.connection.connectionStatusChanged.connect(this.onConnection, this);
     live.changed.connect(this.look, this);
     void panel.context.ready.then(() => this.look());
   }
@@ -114,6 +115,7 @@ export class Replays implements IDisposable {
   dispose(): void {
     this.isDisposed = true;
     this.live.connection.anyMessage.disconnect(this.onMessage, this);
+    this.live.connection.connectionStatusChanged.disconnect(this.onConnection, this);
     this.live.changed.disconnect(this.look, this);
   }
 
@@ -129,6 +131,20 @@ export class Replays implements IDisposable {
         this.begin(parent.msg_id, parent.cell_id, code, parent.username ?? '');
       }
       this.feed(parent.msg_id, msg as unknown as Said);
+    }
+  }
+
+  /** The server tells a page that comes back what became of its own cells; of those of others, it asks. */
+  private onConnection(_: Kernel.IKernelConnection, status: Kernel.ConnectionStatus): void {
+    for (const [id, replay] of this.replays) {
+      if (replay.ended) {
+        continue;
+      }
+      if (status === 'connected') {
+        void this.catchUp(id);
+      } else if (!this.early.has(id)) {
+        this.early.set(id, []);
+      }
     }
   }
 
@@ -161,29 +177,33 @@ export class Replays implements IDisposable {
     const saved = Date.parse(this.panel.context.contentsModel?.last_modified ?? '') || 0;
     const missing = !last.ended_at || Date.parse(last.ended_at) > saved;
     if (missing && this.begin(last.id, model.id, last.code, last.person)) {
-      void this.catchUp(last);
+      void this.catchUp(last.id);
     }
   }
 
-  /** What was said before this page listened. */
-  private async catchUp(last: Execution): Promise<void> {
+  /** What was said while this page did not listen. */
+  private async catchUp(id: string): Promise<void> {
+    const { connection } = this.live;
     let after = 0;
     let page: KernelMessages | null = null;
-    this.early.set(last.id, []);
+    this.early.set(id, this.early.get(id) ?? []);
     try {
       do {
-        page = await this.api.kernels.messages(last.kernel, last.id, after);
-        page.items.forEach(message => this.replays.get(last.id)?.feed(message as unknown as Said));
+        page = await this.api.kernels.messages(connection.id, id, after);
+        page.items.forEach(message => this.replays.get(id)?.feed(message as unknown as Said));
         after = page.next;
       } while (page.items.length && !page.end);
     } catch {
+      if (connection.connectionStatus !== 'connected') {
+        return; // asked again when it is
+      }
       // What it said is no longer kept: the mark still says that it ran.
     }
-    const early = this.early.get(last.id) ?? [];
-    this.early.delete(last.id);
-    early.forEach(message => this.feed(last.id, message));
-    if (last.ended_at) {
-      this.replays.get(last.id)?.end();
+    const early = this.early.get(id) ?? [];
+    this.early.delete(id);
+    early.forEach(message => this.feed(id, message));
+    if (this.live.executions.some(one => one.id === id && one.ended_at)) {
+      this.replays.get(id)?.end();
     }
   }
 

@@ -12,7 +12,7 @@ export function aCluster(change: Partial<Cluster> = {}): Cluster {
     backend: 'dask-local',
     engine: 'dask',
     profile: 'small',
-    options: {},
+    options: { workers: { minimum: 1, maximum: 4 } },
     workers: { minimum: 1, maximum: 4 },
     cores: 2,
     memory: 4 * 1024 ** 3,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 from jupyter_slipway.clusters.dask_pulling import weigh_results
-from jupyter_slipway.clusters.in_kernel import follow_cells, when_imported
+from jupyter_slipway.clusters.in_kernel import after_cells, follow_cells, when_imported
 from jupyter_slipway.clusters.pulling import size
 
 CONFIG = "dask.config"
@@ -22,6 +23,8 @@ TELL_WITHIN = 0.25
 """Seconds that a cell waits for that."""
 CONNECT_WITHIN = 10
 """Seconds."""
+STOP_WITHIN = 2
+"""Seconds that an interrupted cell waits to hear what still runs."""
 
 
 class ClusterEnded(ConnectionError):
@@ -33,6 +36,8 @@ class Attached:
 
     name = address = cell = ""
     client: Any = None
+    asked: ClassVar[WeakSet[Any]] = WeakSet()
+    """Futures of the cell that runs."""
 
 
 def attach(name: str, environ: dict[str, str]) -> Lazy:
@@ -47,11 +52,39 @@ def attach(name: str, environ: dict[str, str]) -> Lazy:
     for module, act in ((CONFIG, _configure), (CLIENT, _extend)):
         when_imported(module, act)
     follow_cells("slipway_dask_cell", _in_cell)
+    after_cells("slipway_dask_cell_ended", _cell_ended)
     return Lazy()
 
 
 def _in_cell(cell: str) -> None:
-    Attached.cell = cell
+    Attached.cell, Attached.asked = cell, WeakSet()
+
+
+def _cell_ended(error: BaseException | None) -> None:
+    """Of an interrupted cell, which its traceback keeps alive with all its futures, the work ends, too."""
+    # Another of the cell's threads may ask for more meanwhile.
+    asked, Attached.asked = Attached.asked, WeakSet()
+    if not isinstance(error, KeyboardInterrupt):
+        return
+    pending = [one for one in asked if one.status == "pending"]
+    for client in {one.client for one in pending}:
+        mine = [one for one in pending if one.client is client]
+        left = _begun(client, {one.key for one in mine})
+        client.cancel(mine, reason="interrupted", msg="Its cell was interrupted.")
+        if left:
+            words = "1 task already on a worker ends by itself."
+            if left > 1:
+                words = f"{left} tasks already on a worker end by themselves."
+            print(words, file=sys.stderr)
+
+
+def _begun(client: Any, keys: set[Any]) -> int:
+    """How many of them are on a worker; 0 when the scheduler does not say."""
+    try:
+        found = client.sync(client.scheduler.processing, workers=None, callback_timeout=STOP_WITHIN)
+    except (OSError, TimeoutError):
+        return 0
+    return sum(key in keys for on_worker in found.values() for key in on_worker)
 
 
 class Lazy:
@@ -136,7 +169,10 @@ def _extend(module: Any) -> None:
 
     def _graph_to_futures(self: Any, *args: Any, **kwargs: Any) -> Any:
         _tell_cell(self)
-        return graph(self, *args, **kwargs)
+        futures = graph(self, *args, **kwargs)
+        if not self.asynchronous:
+            Attached.asked.update(futures.values())
+        return futures
 
     client._graph_to_futures, client._slipway = _graph_to_futures, True
     weigh_results(client, module.Future)

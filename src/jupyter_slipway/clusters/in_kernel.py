@@ -36,6 +36,24 @@ def follow_cells(name: str, tell: Callable[[str], None]) -> None:
     told()
 
 
+def after_cells(name: str, ended: Callable[[BaseException | None], None]) -> None:
+    """Let `ended` know of each cell that has ended, with what it raised. What it prints is the cell's still.
+
+    Args:
+        name: of who wants to know; only the first of a name is told
+    """
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive else None
+    if shell is None or any(getattr(one, "__name__", "") == name for one in shell.events.callbacks["post_run_cell"]):
+        return
+
+    def told(result: Any) -> None:
+        ended(result.error_in_exec)
+
+    told.__name__ = name
+    shell.events.register("post_run_cell", told)
+
+
 def when_imported(module: str, act: Callable[[Any], None]) -> None:
     """Call `act` with the module: now, when it is there, else right after it is imported."""
     if module in sys.modules:

@@ -15,15 +15,21 @@ KEPT = 1 << 20
 
 
 def read_log(path: Path, offset: int) -> tuple[str, int]:
-    """What stands at byte `offset`, and the next offset; '' at the end, and of a log that is not there yet."""
+    """What stands at byte `offset`, and the next offset; '' at the end, and of a log that is not there yet.
+
+    A negative offset counts from the end.
+    """
     try:
         with open(path, "rb") as file:
-            if offset > os.fstat(file.fileno()).st_size:
+            size = os.fstat(file.fileno()).st_size
+            if offset < 0:
+                offset = max(0, size + offset)
+            elif offset > size:
                 offset = 0  # it has begun anew since
             file.seek(offset)
             content = file.read(LONGEST)
     except FileNotFoundError:
-        return "", offset
+        return "", max(0, offset)
     # A character that is cut in two is read whole the next time.
     text = content.decode(errors="ignore") if len(content) == LONGEST else content.decode(errors="replace")
     return text, offset + (len(text.encode()) if len(content) == LONGEST else len(content))

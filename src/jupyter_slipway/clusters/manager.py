@@ -13,18 +13,18 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct, structs
 
 from jupyter_slipway.clusters import hosts, life, quota, sizes
 from jupyter_slipway.clusters.answers import Answers
 from jupyter_slipway.clusters.backends import Backends
-from jupyter_slipway.clusters.backends.base import Backend
+from jupyter_slipway.clusters.backends.base import Backend, Ref
 from jupyter_slipway.clusters.life import Rules
 from jupyter_slipway.clusters.model import (
     Attachment,
@@ -40,7 +40,7 @@ from jupyter_slipway.clusters.profiles import FILE, Profiles, size_of
 from jupyter_slipway.clusters.quota import Quota
 from jupyter_slipway.clusters.store import Row, Stale, Store
 from jupyter_slipway.db import Database
-from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, SlipwayError, Unprocessable
+from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.files import private_directory
 from jupyter_slipway.settings import Settings
@@ -56,6 +56,7 @@ COUNT_EVERY = 60.0
 PATIENCE = 60.0
 
 Kind = Literal["kernel", "run", "proof"]
+T = TypeVar("T")
 LIVE = (ClusterState.STARTING, *life.LIVE, ClusterState.STOPPING)
 
 
@@ -138,7 +139,7 @@ class Manager:
         if not NAME.fullmatch(name):
             raise Unprocessable(
                 f"{name!r} cannot be a cluster's name.",
-                hint="Start with a letter, then lower-case letters, digits, hyphens: 'etl-dask'.",
+                hint="Start with a letter, then lower-case letters, digits, hyphens; 2 to 63 in all: 'etl-dask'.",
             )
         chosen = self.profiles.get(profile)
         options = self.profiles.options(chosen, options)
@@ -316,8 +317,7 @@ class Manager:
         """
 
         async def figures() -> Figures:
-            row, backend = self._live(name)
-            return await backend.figures(row.ref)
+            return await self._ask(name, lambda backend, ref: backend.figures(ref))
 
         return await self._answers.of(("figures", name), figures)
 
@@ -328,14 +328,16 @@ class Manager:
         """
 
         async def progress() -> Progress | None:
-            row, backend = self._live(name)
-            return await backend.progress(row.ref, holder, cell)
+            return await self._ask(name, lambda backend, ref: backend.progress(ref, holder, cell))
 
         return await self._answers.of(("progress", name, holder, cell), progress)
 
     async def cancel(self, name: str, holder: str, cell: str) -> str:
-        row, backend = self._live(name)
-        return await backend.cancel(row.ref, holder, cell)
+        """
+        Raises:
+            Conflict: it does not run
+        """
+        return await self._ask(name, lambda backend, ref: backend.cancel(ref, holder, cell))
 
     async def compare(
         self, name: str, kernel: Mapping[str, str], person: str, *, of: Of = "kernel"
@@ -349,7 +351,8 @@ class Manager:
         fixed = backend.fixed_packages
         if not fixed and row.cluster.owner != person:
             fixed = f"Its workers would restart: only {row.cluster.owner}, whose cluster it is, can do that."
-        return compare(kernel, await backend.packages(row.ref), fixed=fixed, of=of)
+        found = await self._ask(name, lambda backend, ref: backend.packages(ref))
+        return compare(kernel, found, fixed=fixed, of=of)
 
     async def synchronise(self, name: str, kernel: Mapping[str, str], digest: str, person: str) -> PackageComparison:
         """Do what `compare` has shown; how they compare afterwards.
@@ -510,6 +513,20 @@ class Manager:
         if row.cluster.state not in life.LIVE:
             raise Conflict(f"{name} is {row.cluster.state}.", hint="Start it first.")
         return row, self._backends[row.cluster.backend]
+
+    async def _ask(self, name: str, ask: Callable[[Backend, Ref], Awaitable[T]]) -> T:
+        """What a live one answers.
+
+        Raises:
+            Conflict: it does not run, or was stopped while it was asked
+            Unavailable: it does not answer
+        """
+        row, backend = self._live(name)
+        try:
+            return await ask(backend, row.ref)
+        except Unavailable:
+            self._live(name)
+            raise
 
     def _running(self) -> Iterator[tuple[Cluster, bool]]:
         for row in self._store.all():

@@ -27,6 +27,8 @@ CONFIG, RECORD, ENDED, FACTS, ATTACHMENT, LOG = (
 )
 LOG_LIMIT = 4 << 20
 """Bytes."""
+LAST_WORDS = 500
+"""Bytes of a kernel's log in which its last line is looked for."""
 
 
 @dataclass
@@ -123,6 +125,14 @@ class Folder:
         for left in self.path.glob("*.sock"):
             left.unlink(missing_ok=True)
         self._replace(ENDED, {"at": time.time(), "reason": reason, "about": config.about()})
+
+    def last_words(self) -> str:
+        """The last line that the kernel's process printed; '' for none."""
+        with suppress(OSError), open(self.log, "rb") as file:
+            file.seek(-min(LAST_WORDS, os.path.getsize(self.log)), os.SEEK_END)
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
+            return next((line for line in reversed(lines) if line), "")
+        return ""
 
     def bound_log(self) -> None:
         with suppress(OSError):

@@ -149,6 +149,9 @@ class Kernel:
         process.close()
         self._process = None
         reason = self._watch.reason(code) if self._watch else f"It ended with {code}."
+        if not self._ready.is_set() and (said := self._folder.last_words()):
+            # It never came up: what it printed tells why, such as a module that is missing.
+            reason = f"{reason} It said last: {said}"
         running = self.turns.running.told() if self.turns.running else None
         self.died = {"at": time.time(), "code": code, "reason": reason, "running": running}
         self._told.fact("kernel_died", **self.died)
