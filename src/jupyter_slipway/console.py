@@ -28,14 +28,7 @@ class Command(click.Command):
         try:
             return super().invoke(context)
         except SlipwayError as error:
-            from jupyter_slipway.views import refusal
-
-            if context.params.get("as_json"):
-                from jupyter_slipway.web import encode, problem
-
-                click.echo(encode(problem(error)).decode(), err=True)
-            else:
-                console(stderr=True).print(refusal(error))
+            refuse(error, bool(context.params.get("as_json")))
             context.exit(CODES.get(error.status, 1))
 
 
@@ -53,6 +46,18 @@ def console(**options: Any) -> Any:
     from rich.console import Console
 
     return Console(highlight=False, **options)
+
+
+def refuse(error: SlipwayError, as_json: bool, *, stderr: bool = True) -> None:
+    """Say why not, in the words that the panel has."""
+    if as_json:
+        from jupyter_slipway.web import encode, problem
+
+        click.echo(encode(problem(error)).decode(), err=stderr)
+    else:
+        from jupyter_slipway.views import refusal
+
+        console(stderr=stderr).print(refusal(error))
 
 
 def present(value: Any, words: RenderableType, as_json: bool) -> None:

@@ -35,7 +35,7 @@ class SlipwayMagics(Magics):
 
         words = shlex.split(line) or ["--help"]
         try:
-            if words[0] == "run" and "--json" not in words and "--help" not in words and _has_widgets():
+            if words[0] == "run" and "--json" not in words and "--help" not in words and _shows_widgets(self.shell):
                 self._run(words[1:])
             else:
                 main.main(args=words, prog_name="%slipway", standalone_mode=False)
@@ -61,10 +61,11 @@ class SlipwayMagics(Magics):
 
     @cell_magic
     def publish(self, line: str, cell: str) -> None:
-        """Run this cell, then publish it: `%%publish NAME [--note TEXT] [--dry-run] [--set-parameter NAME=DEFAULT]`."""
-        from rich.console import Console
+        """Run this cell, then publish it as a job.
 
-        from jupyter_slipway.views import refusal
+        `%%publish NAME [--note TEXT] [--dry-run] [--set-parameter NAME=DEFAULT] [--json]`
+        """
+        from jupyter_slipway.console import refuse
 
         done = self.shell.run_cell(cell)
         if not done.success:
@@ -72,7 +73,7 @@ class SlipwayMagics(Magics):
         try:
             self._publish(line, cell)
         except SlipwayError as error:
-            Console().print(refusal(error))
+            refuse(error, "--json" in line.split(), stderr=False)
 
     def _run(self, words: list[str]) -> None:
         """Start a run, and show it as a widget that follows it."""
@@ -93,21 +94,21 @@ class SlipwayMagics(Magics):
             widget.follow()
 
     def _publish(self, line: str, cell: str) -> None:
-        from rich.console import Console
-
         from jupyter_slipway import publishing, views
         from jupyter_slipway.client import Client
+        from jupyter_slipway.console import present
 
         options = _options(line)
         with Client.connect() as client:
             asked = self._request(client, cell, options)
             if options["dry_run"]:
-                Console().print(views.plan_view(client.plan(asked)))
+                plan = client.plan(asked)
+                present(plan, views.plan_view(plan), options["as_json"])
                 return
             proof = client.prove(asked)
             asked = publishing.registration(asked, note=options["note"], proof_id=proof.id)
             published = client.publish(asked)
-            Console().print(views.published_view(published))
+            present(published, views.published_view(published), options["as_json"])
 
     def _request(self, client: Any, cell: str, options: dict[str, Any]) -> Any:
         import msgspec
@@ -123,10 +124,11 @@ class SlipwayMagics(Magics):
         return msgspec.structs.replace(asked, snapshot=snapshot, cluster=os.environ.get("SLIPWAY_CLUSTER"))
 
 
-def _has_widgets() -> bool:
+def _shows_widgets(shell: Any) -> bool:
+    """A notebook does, where ipywidgets is installed; a terminal never."""
     from importlib.util import find_spec
 
-    return find_spec("ipywidgets") is not None
+    return hasattr(shell, "kernel") and find_spec("ipywidgets") is not None
 
 
 def _options(line: str) -> dict[str, Any]:
@@ -135,6 +137,7 @@ def _options(line: str) -> dict[str, Any]:
     @click.option("--note", default="")
     @click.option("--dry-run", is_flag=True)
     @click.option("--set-parameter", multiple=True)
+    @click.option("--json", "as_json", is_flag=True)
     def command(**given: Any) -> dict[str, Any]:
         return given
 

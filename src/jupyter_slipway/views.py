@@ -154,6 +154,8 @@ def run_view(run: Run) -> RenderableType:
     facts.add_row("Parameters", escape(_settings(run)))
     facts.add_row("By", escape(f"{run.author} ({run.trigger})"))
     facts.add_row("Queued", f"{run.queued_at:%Y-%m-%d %H:%M:%S} UTC, {ago(run.queued_at)}")
+    if run.attempt > 1:
+        facts.add_row("Attempt", f"{run.attempt} of {run.policy.attempts}")
     if run.progress is not None and run.ended_at is None:
         facts.add_row("Progress", f"{run.progress:.0%} {run.progress_text}")
     if run.duration is not None:

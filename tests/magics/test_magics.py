@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import start_new_kernel
 from traitlets.config import Config
 
+from jupyter_slipway import cli
 from jupyter_slipway.client import Client
 from jupyter_slipway.kernels import startup
 from tests.builders import write_notebook
@@ -91,6 +92,17 @@ def test_what_cannot_be_published_is_said(execute: Execute) -> None:
     execute("%load_ext jupyter_slipway")
 
     assert "not in the saved notebook" in execute("%%publish totals\n1 + 1")
+    assert json.loads(execute("%%publish totals --json\n1").strip().splitlines()[-1])["code"] == "bad_request"
+
+
+def test_a_terminal_follows_a_run_in_words(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(cli.main, "main", lambda args, **_: asked.append(args))
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    shell.run_line_magic("load_ext", "jupyter_slipway")
+    shell.run_line_magic("slipway", "run totals --wait")
+
+    assert asked == [["run", "totals", "--wait"]]
 
 
 def test_where_slipway_is_not_installed_the_magics_say_what_there_is_instead(

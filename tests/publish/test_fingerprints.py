@@ -150,6 +150,16 @@ def test_drawings_are_compared_by_what_they_draw(drawn):
     assert same(figure(3).axes[0], figure(3).axes[0])
 
 
+def test_charts_are_compared_by_what_they_are_made_from():
+    def chart(values: list[float], selection: str) -> object:
+        one = type("Chart", (), {"__module__": "altair.vegalite.v6.api"})()
+        one._kwds = {"mark": "bar", "data": frame(x=[*values, 0.5]), "name": selection}
+        return one
+
+    assert same(chart([1.0, 2.0], "param_1"), chart([1.0, 2.0 + 1e-12], "param_2"))
+    assert not same(chart([1.0, 2.0], "param_1"), chart([1.0, 2.5], "param_1"))
+
+
 @pytest.mark.parametrize(
     "drawn",
     [

@@ -32,3 +32,31 @@ def test_addresses_results_streams_and_widgets_do_not_count() -> None:
     result = {"output_type": "execute_result", "data": {"text/plain": "1"}}
 
     assert missing([there, widget, stream, result], [here]) == ()
+
+
+def chart(values: list[float], name: str = "param_1") -> dict[str, Any]:
+    specification = {"mark": "bar", "params": [{"name": name}], "data": {"values": [{"y": y} for y in values]}}
+    return {
+        "output_type": "display_data",
+        "data": {"application/vnd.vegalite.v5+json": specification, "text/plain": "<chart>"},
+    }
+
+
+def test_charts_are_compared_by_what_they_draw() -> None:
+    assert missing([chart([1, 2.0])], [chart([1, 2.0 + 1e-12], "param_2")]) == ()
+
+    drawn = chart([1, 2.0])
+    drawn["data"]["image/png"] = "JupyterLab adds a picture of what it has drawn"
+    assert missing([drawn], [chart([1, 2.0])]) == ()
+
+    drawn["data"]["application/vnd.vegalite.v5+json"] = ""  # too large to be sent
+    assert missing([drawn], [chart([1, 2.0])]) == ()
+
+    (difference,) = missing([chart([1, 2.0])], [chart([1, 2.5])])
+    assert difference.expected.startswith('a chart: {"data": {"values": [{"y": 1}, {"y": 2.0}]}')
+
+
+def test_a_chart_that_is_a_page_in_the_notebook_is_compared_by_its_text() -> None:
+    page = display(text__html="<div id='viz'>", text__plain="<chart>")
+
+    assert missing([page, chart([2])], [chart([1]), chart([2])]) == ()

@@ -41,6 +41,13 @@ def test_a_text_notebook_has_the_same_ids_each_time_it_is_read(tmp_path: Path) -
     assert len({cell.id for cell in first.cells}) == 3
 
 
+def test_a_cell_is_meant_by_its_title(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(PERCENT + "\n# %% the score\nx * 2\n")
+
+    assert choose(read_notebook(path), "the score").index == 3
+
+
 def test_a_cell_is_meant_by_id_index_or_name(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text(PERCENT)

@@ -257,6 +257,22 @@ def main():
     assert "Broken._repr_html_ failed: ValueError: cannot draw" in run.process.stderr
 
 
+def test_a_chart_of_altair_is_shown_without_its_page(ran):
+    source = """
+class Chart:
+    __module__ = "altair.vegalite.v6.api"
+    def _repr_mimebundle_(self, include=None, exclude=None): return {"text/html": "<script>"}
+    def to_dict(self): return {"$schema": "vega-lite/v6.json", "mark": "bar"}
+    def __repr__(self): return "alt.Chart(...)"
+def main():
+    return Chart()
+"""
+    assert ran(source).outputs[0]["data"] == {
+        "application/vnd.vegalite.v5+json": {"mark": "bar"},
+        "text/plain": "alt.Chart(...)",
+    }
+
+
 def test_outputs_beyond_the_limit_are_counted_in_a_note(tmp_path):
     outputs = bootstrap.Outputs(str(tmp_path), limit=1000)
     for _ in range(5):

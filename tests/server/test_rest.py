@@ -202,6 +202,7 @@ async def test_a_badge_tells_an_upstream_edit_from_a_comment(api: Api) -> None:
         ("POST", "runs", {"job": "totals", "version": 9}, 404, "no version 9"),
         ("PUT", "jobs/totals/schedule", {"cron": "61 * * * *"}, 422, "61 * * * *"),
         ("PUT", "jobs/totals/schedule", {"cron": "0 3 * * *", "tz": "Mars/Base"}, 422, "Mars/Base"),
+        ("PUT", "jobs/totals/schedule", {"cron": "0 3 * * *", "timezone": "Europe/Berlin"}, 422, "`timezone`"),
         ("PATCH", "jobs/totals", {"policy": {"attempts": 0}}, 422, "attempts cannot be 0"),
         ("POST", "runs", {"job": "totals", "policy": {"timeout": -1}}, 422, "timeout cannot be -1"),
         ("POST", "jobs/totals/rollback", {"version": 1}, 409, "in production already"),

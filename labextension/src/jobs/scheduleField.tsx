@@ -125,11 +125,11 @@ export function ScheduleFields(props: {
                 {preview ? (
                   <>
                     <strong>{preview.words}</strong>
-                    {' · '}
-                    {trans.__(
-                      'next %1',
-                      preview.upcoming.map(iso => occasion(iso, locale, draft.tz)).join(' · ')
-                    )}
+                    {preview.upcoming.length > 0 &&
+                      ` · ${trans.__(
+                        'next %1',
+                        preview.upcoming.map(iso => occasion(iso, locale, draft.tz)).join(' · ')
+                      )}`}
                   </>
                 ) : (
                   trans.__('Looking up the next times…')

@@ -24,7 +24,13 @@ export function codeCells(panel: NotebookPanel): NotebookCell[] {
 /** Characters of what a cell printed that are sent, at its end. */
 const PRINTED_END = 200_000;
 
-/** What the cell shows and prints, for the proof to compare. Pictures go without their bytes: that there is one counts. */
+/** Characters of a chart's specification that are sent. */
+const CHART_LIMIT = 1_000_000;
+
+/**
+ * What the cell shows and prints, for the proof to compare. Pictures go without their bytes: that there is one counts.
+ * Charts go with their specification, unless it is large.
+ */
 function shown(panel: NotebookPanel, cell: string): Record<string, unknown>[] {
   for (const model of panel.content.model?.cells ?? []) {
     if (model.id === cell && model.type === 'code') {
@@ -43,7 +49,7 @@ function compared(output: IOutput): Record<string, unknown> | null {
       return {
         output_type: output.output_type,
         data: Object.fromEntries(
-          Object.entries(output.data ?? {}).map(([mime, data]) => [mime, mime === 'text/plain' ? data : ''])
+          Object.entries(output.data ?? {}).map(([mime, data]) => [mime, isCompared(mime, data) ? data : ''])
         )
       };
     case 'stream': {
@@ -53,6 +59,13 @@ function compared(output: IOutput): Record<string, unknown> | null {
     default:
       return null;
   }
+}
+
+function isCompared(mime: string, data: unknown): boolean {
+  return (
+    mime === 'text/plain' ||
+    (mime.startsWith('application/vnd.vega') && JSON.stringify(data).length <= CHART_LIMIT)
+  );
 }
 
 /** A request for the plan of one cell; `path` is the notebook's on the server. */

@@ -33,12 +33,17 @@ def runner(action: str, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @click.argument("action", type=click.Choice(["install", "uninstall", "show"]))
-def service(action: str) -> None:
+@as_json
+def service(action: str, as_json: bool) -> None:
     """Let the system's service manager keep the runner alive, whether JupyterLab runs or not."""
     from jupyter_slipway import units
     from jupyter_slipway.settings import Settings
 
-    click.echo(units.act(action, Settings.read()))
+    said = units.act(action, Settings.read())
+    if as_json:
+        present({action: said}, said, as_json)
+    else:
+        click.echo(said)  # as it is: a unit's lines must not be wrapped
 
 
 @click.command(cls=Command)

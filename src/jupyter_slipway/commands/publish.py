@@ -15,7 +15,7 @@ from jupyter_slipway.console import Command, as_json, connect, present, progress
     "--cell",
     required=True,
     metavar="ID|INDEX|NAME",
-    help="The cell to publish; indexes count code cells from 0.",
+    help="The cell to publish; indexes count code cells from 0. A title after `# %%` is a name, too.",
 )
 @click.option("--name", default="", metavar="JOB", help="The job's name.")
 @click.option("--run", "execute", is_flag=True, help="First run the notebook up to the cell, and prove the result.")

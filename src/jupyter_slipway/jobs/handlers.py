@@ -28,7 +28,7 @@ class VersionList(Struct, frozen=True):
     items: list[Version]
 
 
-class JobChange(Struct, frozen=True):
+class JobChange(Struct, frozen=True, forbid_unknown_fields=True):
     owner: str | UnsetType = UNSET
     deputy: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
@@ -40,11 +40,11 @@ class DiffQuery(Struct, frozen=True):
     new: int
 
 
-class RollBack(Struct, frozen=True):
+class RollBack(Struct, frozen=True, forbid_unknown_fields=True):
     version: int
 
 
-class ScheduleRequest(Struct, frozen=True):
+class ScheduleRequest(Struct, frozen=True, forbid_unknown_fields=True):
     cron: str
     tz: str = "UTC"
     enabled: bool = True
@@ -58,7 +58,7 @@ class PreviewQuery(Struct, frozen=True):
     tz: str = "UTC"
 
 
-class RunRequest(Struct, frozen=True):
+class RunRequest(Struct, frozen=True, forbid_unknown_fields=True):
     job: str
     version: int | None = None
     """None: the one in production."""

@@ -22,6 +22,8 @@ class NotebookFile(Struct, frozen=True):
     kernel_name: str
     other: dict[str, str] = {}
     """Ids and names of cells that hold no code -> their kind."""
+    titles: tuple[str, ...] = ()
+    """Of each code cell what stands behind its `# %%`; '' for none."""
 
 
 def read_notebook(path: Path) -> NotebookFile:
@@ -39,17 +41,19 @@ def read_notebook(path: Path) -> NotebookFile:
     if language.lower() != "python":
         raise Unprocessable(f"{path.name} is written in {language}.", hint="Slipway publishes cells in Python.")
     cells: list[CellSource] = []
+    titles: list[str] = []
     other: dict[str, str] = {}
     for cell in notebook.cells:
         name = str(cell.metadata.get("name", ""))
         if cell.cell_type != "code":
             other |= {key: cell.cell_type for key in (cell.get("id"), name) if key}
             continue
+        titles.append(str(cell.metadata.get("title", "")))
         cells.append(CellSource(id=cell.get("id", ""), source=cell.source, index=len(cells), name=name))
     kernel = notebook.metadata.get("kernelspec", {}).get("name") or "python3"
     lasting = lasting_ids(path.name, cells)
     named = tuple(msgspec.structs.replace(cell, id=one) for cell, one in zip(cells, lasting, strict=True))
-    return NotebookFile(path, named, kernel, other)
+    return NotebookFile(path, named, kernel, other, tuple(titles))
 
 
 def lasting_ids(notebook: str, cells: Sequence[CellSource]) -> tuple[str, ...]:
@@ -69,7 +73,7 @@ def lasting_ids(notebook: str, cells: Sequence[CellSource]) -> tuple[str, ...]:
 
 
 def choose(notebook: NotebookFile, wanted: str) -> CellSource:
-    """The cell that `wanted` means: an id, an index among code cells from 0, or a name.
+    """The cell that `wanted` means: an id, an index among code cells from 0, a name or a title.
 
     Raises:
         NotFound: no code cell answers to it
@@ -78,7 +82,8 @@ def choose(notebook: NotebookFile, wanted: str) -> CellSource:
     for cell in notebook.cells:
         if cell.id == wanted:
             return cell
-    named = [cell for cell in notebook.cells if cell.name == wanted]
+    titled = [cell for cell, title in zip(notebook.cells, notebook.titles, strict=True) if title == wanted]
+    named = [cell for cell in notebook.cells if cell.name == wanted] or titled
     if len(named) > 1:
         raise BadRequest(
             f"{len(named)} cells of {notebook.path.name} are named {wanted!r}.",
@@ -99,7 +104,7 @@ def choose(notebook: NotebookFile, wanted: str) -> CellSource:
             f"{notebook.path.name} has no code cell {wanted!r}: it is a {notebook.other[wanted]} cell.",
             hint="Select a code cell.",
         )
-    names = [cell.name or cell.id for cell in notebook.cells]
+    names = [cell.name or title or cell.id for cell, title in zip(notebook.cells, notebook.titles, strict=True)]
     raise NotFound(
         f"{notebook.path.name} has no cell {wanted!r}.", hint=f"Its code cells are: {', '.join(names[:20])}."
     )

@@ -38,6 +38,8 @@ METHODS = (
     ("_repr_latex_", "text/latex"),
     ("_repr_json_", "application/json"),
 )
+VEGA_LITE = "application/vnd.vegalite.v5+json"
+"""As JupyterLab draws it."""
 
 
 def put(directory: str, name: str, content: Any) -> None:
@@ -230,7 +232,18 @@ def bundle(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(offered, dict):
         data.update({mime: encoded(content) for mime, content in offered.items() if content is not None})
         metadata.update(about or {})
+        if is_chart(value):
+            specification, _ = offer(value, "to_dict")
+            if isinstance(specification, dict):
+                # Another version of Vega-Lite than JupyterLab's draws the same, but for a warning about this entry.
+                data.pop("text/html", None)
+                data[VEGA_LITE] = {key: part for key, part in specification.items() if key != "$schema"}
     return data, metadata
+
+
+def is_chart(value: Any) -> bool:
+    """Altair's: by itself it offers a page that loads its scripts from elsewhere, for which one has to trust it."""
+    return type(value).__module__.partition(".")[0] == "altair"
 
 
 def offer(value: Any, method: str) -> tuple[Any, Any]:

@@ -16,6 +16,7 @@ from .floats import FEW, Floats, checksum
 from .kinds import (
     described,
     from_library,
+    is_chart,
     is_drawing,
     is_estimator,
     is_laid_out_late,
@@ -25,7 +26,7 @@ from .kinds import (
     of_package,
     type_name,
 )
-from .texts import shortly
+from .texts import shortly, uncounted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ BLIND_PACKAGES = frozenset(
         "ipywidgets",
         "IPython",
         "plotly",
-        "altair",
         "bokeh",
         "seaborn",
     ]
@@ -445,6 +445,21 @@ class Content:
             if hasattr(held, "__len__"):  # `axes` of a part is what it is in
                 self.sequence(list(held))
 
+    def chart(self, value: Any) -> None:
+        """A chart of Altair or a part of it: what its specification is made from, with the data as they are.
+
+        The specification itself is not asked for: making it may write files. Whether a cell changed a chart is not
+        looked at, as with figures.
+        """
+        if self.exact:
+            self.unseen(described(value))
+            return
+        self.put(type_name(value))
+        held = dict(getattr(value, "__dict__", {}))
+        for name, item in (held.get("_kwds") or held).items():
+            self.put(name)
+            self.walk(uncounted(item) if type(item) is str else item)
+
     def bundle(self, value: Any) -> None:
         """Bars, or a line with its errors."""
         self.sequence(list(value))
@@ -553,6 +568,7 @@ KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Content, Any], None]], ...] 
     (of_package("pandas", "Series"), Content.series),
     (of_package("pandas", "Index"), Content.index),
     (is_drawing, Content.drawing),
+    (is_chart, Content.chart),
     (of_package("matplotlib.container", "BarContainer", "ErrorbarContainer", "StemContainer"), Content.bundle),
     (is_estimator, Content.estimator),
 )

@@ -29,6 +29,11 @@ is_drawing = of_package("matplotlib.artist", "Artist")
 is_arrows = of_package("matplotlib.quiver", "Quiver", "Barbs")
 
 
+def is_chart(value: Any) -> bool:
+    """Altair's, or a part of one."""
+    return (type(value).__module__ or "").partition(".")[0] == "altair"
+
+
 def is_laid_out_late(value: Any) -> bool:
     """Does it put its numbers in their place when it is drawn, so that one not drawn yet looks different?"""
     return is_arrows(value) or type(value).__module__.startswith("mpl_toolkits")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 SHORT = 200
 """Characters of a value's short text."""
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+COUNTED = re.compile(r"\b(param|view|concat)_\d+\b")
 TEXTS = Repr()
 TEXTS.maxstring = TEXTS.maxother = TEXTS.maxlong = SHORT
 TEXTS.maxlist = TEXTS.maxtuple = TEXTS.maxset = TEXTS.maxfrozenset = TEXTS.maxdict = TEXTS.maxdeque = 12
@@ -40,3 +41,8 @@ def told(output: dict[str, Any]) -> list[str]:
     if any(mime.startswith("image/") for mime in data):
         return ["image"]
     return ["shown", ADDRESS.sub("", "".join(data.get("text/plain", "")))]
+
+
+def uncounted(text: str) -> str:
+    """A text of an Altair chart without how many were made before in this process, which is part of the names in it."""
+    return COUNTED.sub(r"\1", text)
