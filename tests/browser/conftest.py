@@ -61,11 +61,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "SLIPWAY_HOME": str(home / "slipway"),
-        # No package index is needed.
-        "SLIPWAY_ENVIRONMENTS": "kernel",
         "SLIPWAY_USER": "ada",
     }
     env.pop("SLIPWAY_DATABASE", None)
+    if not os.environ.get("SLIPWAY_SHOTS"):
+        # No package index is needed: only pictures show a locked environment.
+        env["SLIPWAY_ENVIRONMENTS"] = "kernel"
     quiet = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')

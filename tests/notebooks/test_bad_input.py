@@ -72,11 +72,32 @@ def test_an_ipynb_that_is_none_is_refused_with_what_to_do(server: Server, conten
     file.write_text(content, errors="surrogateescape")
     before = file.read_bytes()
 
-    with pytest.raises(HTTPError) as refused:
-        server.open("a.ipynb")
-    assert (refused.value.status_code, file.read_bytes()) == (400, before)
-    assert said in refused.value.log_message
-    assert todo in refused.value.log_message
+    attempts = [lambda: server.open("a.ipynb"), lambda: server.save("a.ipynb", nbformat.reads(WHOLE, 4))]
+    # Nothing is lost where nothing is.
+    for attempt in attempts if content else attempts[:1]:
+        with pytest.raises(HTTPError) as refused:
+            attempt()
+        assert (refused.value.status_code, file.read_bytes()) == (400, before)
+        assert said in refused.value.log_message
+        assert todo in refused.value.log_message
+
+
+def test_an_ipynb_that_becomes_unreadable_while_it_is_open_is_not_saved_over(server: Server) -> None:
+    file = server.root / "a.ipynb"
+    file.write_text(WHOLE)
+    opened = server.open("a.ipynb")
+    file.write_text(WHOLE[:-20])
+
+    # The first to try is told that it changed; who insists, why it is not replaced.
+    for status in (409, 400, 400):
+        with pytest.raises(HTTPError) as refused:
+            server.save("a.ipynb", opened)
+        assert (refused.value.status_code, file.read_text()) == (status, WHOLE[:-20])
+    file.write_text(WHOLE.replace("x = 1", "x = 2"))
+    with pytest.raises(HTTPError):
+        server.save("a.ipynb", opened)
+    server.save("a.ipynb", opened)
+    assert "x = 1" in file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -118,10 +139,11 @@ def test_an_ipynb_too_large_is_refused(server: Server) -> None:
     (server.root / "b.ipynb").touch()
     os.truncate(server.root / "b.ipynb", 2**30)
 
-    with pytest.raises(HTTPError) as refused:
-        server.open("b.ipynb")
-
-    assert refused.value.status_code == 400
+    for attempt in (lambda: server.open("b.ipynb"), lambda: server.save("b.ipynb", nbformat.reads(WHOLE, 4))):
+        with pytest.raises(HTTPError) as refused:
+            attempt()
+        assert refused.value.status_code == 400
+        assert (server.root / "b.ipynb").stat().st_size == 2**30
 
 
 @pytest.mark.parametrize("name", ["a.py", "a.ipynb"])
@@ -210,6 +232,31 @@ def test_a_notebook_that_is_a_folder_now(server: Server, notebook: Path, opened)
         server.save("a.py", opened)
 
     assert refused.value.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("failing", "status", "todo"),
+    [
+        (errno.ENOSPC, 503, "Make room, then save again."),
+        (errno.EACCES, 403, "Save it under another name"),
+        (errno.EROFS, 403, "Save it under another name"),
+    ],
+)
+def test_an_ipynb_that_cannot_be_written_says_what_to_do(
+    server: Server, failing: int, status: int, todo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server.root / "a.ipynb").write_text(WHOLE)
+    opened = server.open("a.ipynb")
+
+    def refuse(*_: object) -> None:
+        raise OSError(failing, os.strerror(failing))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(HTTPError) as refused:
+        server.save("a.ipynb", opened)
+
+    assert (refused.value.status_code, (server.root / "a.ipynb").read_text()) == (status, WHOLE)
+    assert todo in refused.value.log_message
 
 
 @pytest.mark.parametrize("failing", [errno.ENOSPC, errno.EACCES, errno.EROFS])

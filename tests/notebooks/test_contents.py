@@ -10,6 +10,8 @@ import nbformat
 import pytest
 from tornado.web import HTTPError
 
+from jupyter_slipway.notebooks.convert import convert
+from jupyter_slipway.notebooks.documents import Documents, is_old
 from jupyter_slipway.publish.source import read_notebook
 from tests.notebooks.builders import PERCENT, Server, ids, image, show, shown
 
@@ -285,3 +287,22 @@ def test_two_people_who_only_open_a_notebook_write_nothing(server: Server, noteb
         assert shown(one.open("a.py"))[0] == "x = 1 gave 1\n"
         heard.append(one.ask("get", "a.py", content=False, type="notebook", require_hash=True)["outputs"])
     assert len(set(heard)) == 1
+
+
+def test_old_outputs_stay_marked_in_an_ipynb_until_their_cell_runs(server: Server, notebook: Path, home: Path) -> None:
+    server.run("a.py", server.open("a.py"))
+    notebook.write_text(PERCENT.replace("x = 1", "x = 2"))
+    documents = Documents(server.root, home)
+
+    convert(documents, notebook, "ipynb")
+
+    opened = server.open("a.ipynb")
+    assert [cell for cell in opened.cells if is_old(cell)] == opened.cells[:1]
+    server.save("a.ipynb", opened)
+    assert is_old(server.open("a.ipynb").cells[0])
+    convert(documents, server.root / "a.ipynb", "percent")
+    assert is_old(server.open("a.py").cells[0])
+    convert(documents, notebook, "ipynb")
+    opened = server.open("a.ipynb")
+    server.run("a.ipynb", opened, count=2)
+    assert "slipway" not in (server.root / "a.ipynb").read_text()

@@ -11,6 +11,7 @@ import { comparing } from '../api/compare';
 import type { Drawing, Pages } from '../pages';
 import { CommandIDs } from '../tokens';
 import { type Context, SlipwayWidget } from '../ui/context';
+import { notice } from '../ui/notices';
 import { WishingView } from '../ui/wishing';
 import { HEAD, OPEN } from './choice';
 import type { Pair } from './compare';
@@ -49,7 +50,7 @@ export class NotebookDesk {
   }
 
   share(): Promise<void> {
-    return this.keeping.toggle(this.path({})).catch(refused);
+    return this.keeping.toggle(this.path({})).catch(this.refused);
   }
 
   async compare(args: Arguments): Promise<void> {
@@ -126,7 +127,7 @@ export class NotebookDesk {
         );
       }
     } catch (error) {
-      refused(error);
+      this.refused(error);
     }
   }
 
@@ -183,7 +184,7 @@ export class NotebookDesk {
 
   /** What the disk last changed against what was typed in a shared notebook: as its notice offers, by keyboard. */
   undoMerge(args: Arguments): Promise<void> {
-    return comparing(this.context.api).undoMerge(this.path(args)).catch(refused);
+    return comparing(this.context.api).undoMerge(this.path(args)).catch(this.refused);
   }
 
   async restore(args: Arguments): Promise<void> {
@@ -203,7 +204,7 @@ export class NotebookDesk {
       await this.opened(path)?.context.revert();
       overview.announce({ kind: 'notebook', id: path });
     } catch (error) {
-      refused(error);
+      this.refused(error);
     }
   }
 
@@ -272,16 +273,15 @@ export class NotebookDesk {
     void panel.context.ready.then(look);
   }
 
+  private readonly refused = (error: unknown): void =>
+    void notice('error', asApiError(error).text, this.context.trans);
+
   private readonly contents: Contents.IManager;
   private readonly keeping: Keeping;
 }
 
 function drawn<P extends object>(view: React.FunctionComponent<P>, props: P): JSX.Element {
   return React.createElement(view, props);
-}
-
-function refused(error: unknown): void {
-  Notification.error(asApiError(error).text, { autoClose: false });
 }
 
 function nameOf(path: string): string {

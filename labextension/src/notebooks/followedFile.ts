@@ -10,6 +10,7 @@ import type { Contents } from '@jupyterlab/services';
 
 import { asApiError } from '../api';
 import type { Context } from '../ui/context';
+import { notice } from '../ui/notices';
 import { asOpened } from './asOpened';
 
 /** Milliseconds between two looks at the files of documents that are seen. */
@@ -125,9 +126,7 @@ export abstract class FollowedFile<State, Answer extends Merged> {
         const now = await this.onDisk();
         if (now?.hash && now.hash !== this.refused && refusal.status < 500) {
           this.refused = now.hash;
-          Notification.warning(context.trans.__('%1 What is open here is kept.', refusal.text), {
-            autoClose: false
-          });
+          notice('warning', context.trans.__('%1 What is open here is kept.', refusal.text), context.trans);
         }
         return false;
       }

@@ -1,5 +1,5 @@
-import { Notification } from '@jupyterlab/apputils';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { Dialog, Notification } from '@jupyterlab/apputils';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { Context } from '../ui/context';
 import { RoomNotices } from './rooms';
@@ -28,6 +28,15 @@ describe('what a room says', () => {
       { level: 'ERROR', msg: 'a.py may not be written.' }
     );
     expect(said()).toEqual(['a.py may not be written.']);
+  });
+
+  it('is there in full where JupyterLab would cut it off', async () => {
+    const long = `a.py is a link to ${'sub/'.repeat(40)}a.py. Save a copy under another name.`;
+    heard({ level: 'ERROR', msg: long });
+    const [{ options }] = Notification.manager.notifications;
+    options.actions?.[0].callback(new MouseEvent('click'));
+    await vi.waitFor(() => expect(document.querySelector('.jp-Dialog')?.textContent).toContain(long));
+    Dialog.tracker.forEach(dialog => dialog.reject());
   });
 
   it('goes when the file is saved', () => {

@@ -6,6 +6,7 @@ import type { Event } from '@jupyterlab/services';
 import { asApiError } from '../api';
 import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
+import { notice } from '../ui/notices';
 
 export const SESSIONS = 'https://schema.jupyter.org/jupyter_collaboration/session/v1';
 
@@ -36,7 +37,7 @@ export class RoomNotices {
       // It is tried again every few seconds: said anew only when it is something else.
       if (this.wrong.get(path)?.said !== said && this.isOpen(path)) {
         this.over(path);
-        this.wrong.set(path, { said, id: Notification.error(said, { autoClose: false }) });
+        this.wrong.set(path, { said, id: notice('error', said, this.context.trans) });
       }
     } else if (event.action === 'save') {
       this.over(path);
@@ -56,9 +57,9 @@ export class RoomNotices {
   }
 
   private over(path: string): void {
-    const notice = this.wrong.get(path);
-    if (notice) {
-      Notification.dismiss(notice.id);
+    const shown = this.wrong.get(path);
+    if (shown) {
+      Notification.dismiss(shown.id);
       this.wrong.delete(path);
     }
   }

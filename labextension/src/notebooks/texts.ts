@@ -7,6 +7,7 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { asApiError } from '../api';
 import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
+import { notice } from '../ui/notices';
 
 import '../../style/texts.css';
 
@@ -32,7 +33,7 @@ export async function convert(
     await context.commands.execute('docmanager:open', { path: made.notebook, factory: 'Notebook' });
     Notification.success(made.message, { autoClose: 6_000 });
   } catch (error) {
-    Notification.error(asApiError(error).text, { autoClose: false });
+    notice('error', asApiError(error).text, context.trans);
   }
 }
 

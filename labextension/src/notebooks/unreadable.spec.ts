@@ -11,6 +11,8 @@ const WHY = "a.py, line 3: its header cannot be read. Mend it between the '---' 
 function failed(refused: Record<string, string | null>, size = 100) {
   const executed: unknown[] = [];
   const model = { dirty: true };
+  const closed: boolean[] = [];
+  const close = () => void closed.push(!model.dirty);
   const contents = {
     get: (_: string, { type, content }: Contents.IFetchOptions) => {
       const why = content ? refused[type ?? ''] : null;
@@ -22,10 +24,11 @@ function failed(refused: Record<string, string | null>, size = 100) {
     trans: { __: (text: string, name: string) => text.replace('%1', name) }
   } as unknown as Context;
   const said = new Explanations(context, contents);
-  said.await({ path: 'sub/a.py', isNotebook: true, model });
+  const over = said.await({ path: 'sub/a.py', isNotebook: true, model, close });
   void showDialog({ title: 'File Load Error for a.py', body: 'Bad request for sub/a.py' });
-  Dialog.tracker.forEach(dialog => said.hear(dialog));
-  return { executed, model };
+  const hear = () => Dialog.tracker.forEach(dialog => said.hear(dialog));
+  hear();
+  return { executed, model, closed, hear, over };
 }
 
 const shown = () => document.querySelector('.jp-Dialog')?.textContent ?? '';
@@ -56,6 +59,25 @@ describe('a file that does not open', () => {
     failed({ notebook: WHY, file }, size);
     await vi.waitFor(() => expect(shown()).toContain(WHY));
     expect(button('Open with Text Editor')).toBeUndefined();
+  });
+
+  it('is closed without asking whether to save what was never read', async () => {
+    const { closed, hear, model, over } = failed({ notebook: WHY });
+    const ask = () =>
+      void showDialog({ title: 'Save your work', body: 'Save changes in "a.py" before closing?' });
+    model.dirty = true;
+    ask();
+    hear();
+    expect(closed).toEqual([true]);
+    await vi.waitFor(() => expect(shown()).toContain(WHY));
+    button('Close')?.click();
+
+    // One of the same name that was read is another matter.
+    over();
+    ask();
+    hear();
+    await vi.waitFor(() => expect(shown()).toContain('Save changes'));
+    expect(closed).toEqual([true]);
   });
 
   it('is said in the words of JupyterLab where the server has no others', async () => {

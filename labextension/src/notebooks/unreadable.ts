@@ -17,6 +17,7 @@ export interface Opening {
   readonly isNotebook: boolean;
   /** Only to be made clean: nothing of it is worth a save. */
   readonly model: { dirty: boolean };
+  readonly close: () => void;
 }
 
 /** By page. */
@@ -38,7 +39,16 @@ export function explainUnreadable(
   }
   if (!document.isReady) {
     const { path, model } = document;
-    void document.ready.then(said.await({ path, isNotebook, model }));
+    const close = () => {
+      for (const widget of app.shell.widgets('main')) {
+        if ('context' in widget && widget.context === document) {
+          widget.close();
+        }
+      }
+    };
+    const over = said.await({ path, isNotebook, model, close });
+    void document.ready.then(over);
+    document.disposed.connect(over);
     Dialog.tracker.forEach(dialog => said?.hear(dialog));
   }
 }
@@ -49,7 +59,7 @@ export class Explanations {
     private readonly contents: Contents.IManager
   ) {}
 
-  /** Returns what to call once it is read. */
+  /** Returns what to call once it is read, or closed. */
   await(opening: Opening): () => void {
     this.openings.add(opening);
     return () => void this.openings.delete(opening);
@@ -60,13 +70,22 @@ export class Explanations {
     const trans = Dialog.translator.load('jupyterlab');
     const words = dialog.node.ariaLabel ?? '';
     for (const opening of this.openings) {
-      const title = trans.__('File Load Error for %1', PathExt.basename(opening.path));
-      if (words.startsWith(`${title} `)) {
-        this.openings.delete(opening);
+      const name = PathExt.basename(opening.path);
+      const title = trans.__('File Load Error for %1', name);
+      // It closes by itself, and asks first whether to save what was never read.
+      const closing = `${trans.__('Save your work')} ${trans.__('Save changes in "%1" before closing?', name)}`;
+      if (words.startsWith(`${title} `) && !this.failed.has(opening)) {
+        this.failed.add(opening);
         dialog.reject();
-        // It closes by itself, and would ask first whether to save what was never read.
         opening.model.dirty = false;
         void this.explain(opening, title, words.slice(title.length + 1));
+        return;
+      }
+      if (words.startsWith(closing) && this.failed.has(opening)) {
+        this.openings.delete(opening);
+        dialog.reject();
+        opening.model.dirty = false;
+        opening.close();
         return;
       }
     }
@@ -109,4 +128,5 @@ export class Explanations {
   }
 
   private readonly openings = new Set<Opening>();
+  private readonly failed = new WeakSet<Opening>();
 }

@@ -26,11 +26,11 @@ from jupytext.formats import NOTEBOOK_EXTENSIONS
 from jupytext.kernels import set_kernelspec_from_language
 from tornado.web import HTTPError
 
-from jupyter_slipway.errors import BadRequest, SlipwayError
+from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.notebooks import unreadable, writing
-from jupyter_slipway.notebooks.documents import FULL, Documents, name_afresh
+from jupyter_slipway.notebooks.documents import FULL, Documents, is_old, name_afresh, refusing
 from jupyter_slipway.notebooks.merge import merge_notebooks
-from jupyter_slipway.notebooks.sightings import Sightings
+from jupyter_slipway.notebooks.sightings import Sightings, State
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, refuse_too_many
 
 TEXTS = frozenset(NOTEBOOK_EXTENSIONS) - {".ipynb", ".qmd"}
@@ -38,8 +38,6 @@ DEFAULT = {".md": "markdown", ".markdown": "markdown", ".Rmd": "rmarkdown"}
 """The format of a text whose notebook names none, by its suffix; percent for all others."""
 OUTPUTS = "outputs"
 """What a page that follows a file is told besides its hash: another word, when other outputs lie beside one text."""
-LARGEST = 512 * 2**20
-"""Bytes of an .ipynb: more, once read, takes several times that much memory of the server."""
 
 
 def text_notebooks(base: Any, home: Path) -> Any:
@@ -66,11 +64,15 @@ class KeepsOutputs(Manager):
 
     home: Path
     """Slipway's."""
+    notary: Any
+    """Knows which notebooks are trusted."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.documents = Documents(Path(self.root_dir).absolute(), self.home, merged)
         self.sightings = Sightings()
+        # Its database may be used in no other thread than the one it was opened in, and texts are opened in others.
+        self.notary = self.notary
         if isinstance(self.checkpoints, FileManagerMixin):
             self.checkpoints._copy = self._copy_whole
 
@@ -82,8 +84,11 @@ class KeepsOutputs(Manager):
                 yield file
             return
         form: dict[str, Any] = {"mode": "w", "encoding": encoding, "newline": "\n"} if text else {"mode": "wb"}
-        with self.perm_to_403(os_path), writing.replacing(Path(os_path), **form) as file:
-            yield file
+        try:
+            with refusing(Path(os_path)), writing.replacing(Path(os_path), **form) as file:
+                yield file
+        except SlipwayError as error:
+            raise _said(error) from error
 
     def text_file(self, path: str, config: Any) -> Path | None:
         """Where a text notebook lies, or would; None for what cannot be one."""
@@ -139,20 +144,18 @@ class KeepsOutputs(Manager):
         stamp = self.documents.report(file)
         return {OUTPUTS: str(stamp)} if type == "notebook" else {}
 
-    def before_open(self, path: str) -> None:
-        """
+    def before_open(self, path: str) -> State | None:
+        """The state in which it is about to be read; None for what is no .ipynb.
+
         Raises:
             BadRequest: it is an .ipynb that is too large
         """
         file = Path(self._get_os_path(path))
-        size = file.stat().st_size
-        if file.suffix == ".ipynb":
-            self.sightings.see(file)
-            if size > LARGEST:
-                raise BadRequest(
-                    f"{file.name} has {size / 2**20:,.0f} MB: too much for one notebook.",
-                    hint="Clear outputs with 'jupyter nbconvert --clear-output --inplace'. It was not touched.",
-                )
+        if file.suffix != ".ipynb":
+            return None
+        state = self.sightings.see(file)
+        unreadable.refuse_too_large(file)
+        return state
 
     @contextmanager
     def saying_why(self, path: str) -> Iterator[None]:
@@ -164,27 +167,41 @@ class KeepsOutputs(Manager):
                 unreadable.explain(Path(self._get_os_path(path)))
             raise
 
-    def left_to_jupytext(self, model: dict[str, Any], path: str) -> dict[str, Any]:
+    def left_to_jupytext(self, model: dict[str, Any], path: str, state: State | None) -> dict[str, Any]:
         """What jupytext read; the ids of a text alone, which it makes by chance, the same each time.
+
+        Args:
+            state: of an .ipynb, before it was read
 
         Raises:
             BadRequest: it has too many cells
         """
         if model["type"] == "notebook":
+            self.sightings.find_whole(Path(self._get_os_path(path)), state)
             refuse_too_many(len(model["content"].cells), model["name"])
         if model["type"] == "notebook" and not path.endswith(".ipynb") and path not in self.paired_notebooks:
             name_afresh(model["content"].cells)
         return model
 
     def before_save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
-        """The model without what we say about a notebook.
+        """The model without what we say about a notebook; but that its outputs are old, an .ipynb says itself.
 
         Raises:
             Conflict: the file changed, and nobody was told
+            BadRequest: it is an .ipynb that cannot be read, which may hold somebody's work
         """
-        self.sightings.check(Path(self._get_os_path(path)))
+        file = Path(self._get_os_path(path))
+        self.sightings.check(file)
+        if file.suffix == ".ipynb" and not self.sightings.is_whole(file):
+            unreadable.refuse_to_replace(file)
         notebook = model["content"]
-        return {**model, "content": bare({**notebook, "cells": [bare(cell) for cell in notebook["cells"]]})}
+        says = file.suffix == ".ipynb" and path not in self.paired_notebooks
+        cells = [cell if says and is_old(cell) else bare(cell) for cell in notebook["cells"]]
+        return {**model, "content": bare({**notebook, "cells": cells})}
+
+    def after_save(self, path: str) -> None:
+        file = Path(self._get_os_path(path))
+        self.sightings.find_whole(file, self.sightings.see(file))
 
     def trust_text(self, file: Path, config: Any) -> None:
         """Sign what is kept for a text notebook as trusted."""
@@ -227,9 +244,9 @@ class AsyncTextNotebooks(KeepsOutputs):
                 notebook = await asyncio.to_thread(self.open_text, file, path, config)
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
-            self.before_open(path)
+            state = self.before_open(path)
             with self.saying_why(path):
-                return self.left_to_jupytext(await get(content=content, type=type), path)
+                return self.left_to_jupytext(await get(content=content, type=type), path, state)
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
@@ -239,8 +256,8 @@ class AsyncTextNotebooks(KeepsOutputs):
             config = await self.get_config(path)
             if await asyncio.to_thread(self.save_text, model, path, config):
                 return self.saved_text(await self.get(path, content=False), path)
-            saved = await super().save(self.before_save(model, path), path)
-            self.sightings.see(Path(self._get_os_path(path)))
+            saved = await super().save(await asyncio.to_thread(self.before_save, model, path), path)
+            self.after_save(path)
             return saved
 
     async def trust_notebook(self, path: str) -> None:
@@ -296,9 +313,9 @@ class TextNotebooks(KeepsOutputs):
                 notebook = self.open_text(file, path, config)
                 if notebook is not None:
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
-            self.before_open(path)
+            state = self.before_open(path)
             with self.saying_why(path):
-                return self.left_to_jupytext(get(content=content, type=type), path)
+                return self.left_to_jupytext(get(content=content, type=type), path, state)
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
@@ -308,7 +325,7 @@ class TextNotebooks(KeepsOutputs):
             if self.save_text(model, path, self.get_config(path)):
                 return self.saved_text(self.get(path, content=False), path)
             saved = super().save(self.before_save(model, path), path)
-            self.sightings.see(Path(self._get_os_path(path)))
+            self.after_save(path)
             return saved
 
     def trust_notebook(self, path: str) -> None:
@@ -383,13 +400,17 @@ def speaking(path: str, *, reading: bool = False) -> Iterator[None]:
     try:
         yield
     except SlipwayError as error:
-        raise HTTPError(error.status, f"{error.message} {error.hint}".strip()) from error
+        raise _said(error) from error
     except HTTPError as error:
         if error.status_code != 500:
             raise
         raise _meant(error, path, reading) from error
     except OSError as error:
         raise _meant(error, path, reading) from error
+
+
+def _said(error: SlipwayError) -> HTTPError:
+    return HTTPError(error.status, f"{error.message} {error.hint}".strip())
 
 
 def _meant(error: BaseException, path: str, reading: bool) -> BaseException:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import BadRequest, Conflict, NotFound, Unprocessable
 from jupyter_slipway.notebooks import text, writing
-from jupyter_slipway.notebooks.documents import Documents
+from jupyter_slipway.notebooks.documents import Documents, is_old
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, cell_key, joined
 
 Format = Literal["percent", "myst", "markdown", "ipynb"]
@@ -126,7 +126,7 @@ def _write_ipynb(target: Path, notebook: Notebook) -> None:
     if options:
         metadata["jupytext"] = options
     cells = [
-        {**cell, "metadata": {key: value for key, value in cell["metadata"].items() if key != OURS}}
+        cell if is_old(cell) else {**cell, "metadata": {k: v for k, v in cell["metadata"].items() if k != OURS}}
         for cell in notebook["cells"]
     ]
     whole = nbformat.from_dict({**notebook, "metadata": metadata, "cells": cells})

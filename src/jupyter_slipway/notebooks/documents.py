@@ -143,7 +143,7 @@ class Documents:
         _settle(notebook)
         store, path = self.store(file)
         self._check_link(file)
-        with _refusing(file), store.lock(path):
+        with refusing(file), store.lock(path):
             disk = self._on_disk(file, store, path, config, may_be_absent=True)
             mine, merged = notebook, False
             if disk is not None and self._has_changed(token, disk.id, store, path):
@@ -422,6 +422,8 @@ def _give_cell(cell: dict[str, Any], packed: Mapping[str, Any], match: Match, st
 
 def name_cells(cells: Sequence[dict[str, Any]]) -> None:
     """Give an id to each cell that has none, or one that another has too: the same for the same cells anywhere."""
+    if all(cell.get("id") for cell in cells) and len({cell["id"] for cell in cells}) == len(cells):
+        return
     seen: set[str] = set()
     for cell, fresh in zip(cells, fresh_ids(cells), strict=True):
         id = cell.get("id") or fresh
@@ -463,10 +465,15 @@ def _settle(notebook: Notebook) -> None:
     """Join sources, name cells, and take the mark of old outputs from cells that ran since."""
     for cell in notebook["cells"]:
         cell["source"] = joined(cell["source"])
-        mark = cell["metadata"].get(OURS)
-        if mark is not None and ("stale" not in mark or mark["stale"] != _result(cell)):
+        if OURS in cell["metadata"] and not is_old(cell):
             del cell["metadata"][OURS]
     name_cells(notebook["cells"])
+
+
+def is_old(cell: Mapping[str, Any]) -> bool:
+    """Whether it is marked that what it shows is of an earlier source, and it still shows that."""
+    mark = cell["metadata"].get(OURS)
+    return isinstance(mark, Mapping) and "stale" in mark and mark["stale"] == _result(cell)
 
 
 def _result(cell: Mapping[str, Any]) -> str:
@@ -536,7 +543,7 @@ def _pieces(content: bytes, file: Path, cells: int) -> tuple[str, list[str]] | N
 
 
 @contextmanager
-def _refusing(file: Path) -> Iterator[None]:
+def refusing(file: Path) -> Iterator[None]:
     """What the system refuses, in our words."""
     try:
         yield

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from jupyter_slipway.files import atomic_write, private_directory
@@ -27,9 +28,9 @@ def store_of(notebook: Path, root: Path) -> Path:
         root: what the notebook is opened from, such as the server's root; used outside of git
     """
     above = list(notebook.parents)
-    top = next((folder for folder in above if (folder / ".git").exists()), None)
+    top = next((folder for folder in above if os.path.exists(f"{folder}/.git")), None)
     # Without git: where outputs of this folder are kept already, such as by a server with another root.
-    top = top or next((folder for folder in above if (folder / FOLDER / ".gitignore").exists()), None)
+    top = top or next((folder for folder in above if os.path.exists(f"{folder}/{FOLDER}/.gitignore")), None)
     return (top or (root if root in above else notebook.parent)) / FOLDER
 
 

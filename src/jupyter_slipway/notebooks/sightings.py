@@ -2,30 +2,43 @@
 
 `contents` asks before it overwrites. Pages compare by themselves what they opened with what is on disk, and ask the
 person; what is caught here is a change that came between their look and their save. Text notebooks need none of it:
-their store knows what each opened document has seen.
+their store knows what each opened document has seen. And it asks in which state a file was last read or written as a
+notebook: over one that cannot be read nothing is saved, and only what somebody else wrote has to be read for that.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
+from typing import TypeVar
 
 from jupyter_slipway.errors import Conflict
 
 REMEMBERED = 4096
 State = tuple[int, int, int]
+T = TypeVar("T")
 
 
 class Sightings:
     def __init__(self) -> None:
         self._seen: OrderedDict[Path, State | None] = OrderedDict()
+        self._whole: OrderedDict[Path, State] = OrderedDict()
 
-    def see(self, file: Path) -> None:
+    def see(self, file: Path) -> State | None:
         """Somebody is told what is on disk now, or has just written it."""
-        self._seen[file] = state_of(file)
-        self._seen.move_to_end(file)
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+        state = state_of(file)
+        _remember(self._seen, file, state)
+        return state
+
+    def find_whole(self, file: Path, state: State | None) -> None:
+        """In this state it is a notebook."""
+        if state is not None:
+            _remember(self._whole, file, state)
+
+    def is_whole(self, file: Path) -> bool:
+        """Whether it is known to be a notebook, as it is on disk now; or there is none."""
+        state = state_of(file)
+        return state is None or state == self._whole.get(file)
 
     def check(self, file: Path) -> None:
         """
@@ -41,6 +54,13 @@ class Sightings:
                 f"{file.name} changed on disk since it was opened here. Nothing was written.",
                 hint="Reload it to see what changed, or save once more to put yours in its place.",
             )
+
+
+def _remember(states: OrderedDict[Path, T], file: Path, state: T) -> None:
+    states[file] = state
+    states.move_to_end(file)
+    while len(states) > REMEMBERED:
+        states.popitem(last=False)
 
 
 def state_of(file: Path) -> State | None:

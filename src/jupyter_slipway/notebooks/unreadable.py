@@ -1,6 +1,6 @@
 """Why an .ipynb does not open, and what to do: the line where it ends to be a notebook, not what a parser met.
 
-Asked by `contents` once reading it has failed.
+Asked by `contents` once reading it has failed, and before what is open replaces one that somebody else wrote.
 """
 
 from __future__ import annotations
@@ -16,6 +16,33 @@ MEND = (
     "Mend it with the text editor, or take an earlier version: from git, or of its checkpoint in .ipynb_checkpoints. "
     "It was not touched."
 )
+
+
+LARGEST = 512 * 2**20
+"""Bytes of an .ipynb: more, once read, takes several times that much memory of the server."""
+
+
+def refuse_too_large(file: Path) -> None:
+    """
+    Raises:
+        BadRequest: it has more than LARGEST bytes
+    """
+    size = file.stat().st_size
+    if size > LARGEST:
+        raise BadRequest(
+            f"{file.name} has {size / 2**20:,.0f} MB: too much for one notebook.",
+            hint="Clear outputs with 'jupyter nbconvert --clear-output --inplace'. It was not touched.",
+        )
+
+
+def refuse_to_replace(file: Path) -> None:
+    """
+    Raises:
+        BadRequest: it cannot be read; an empty one, as a tool may have made it, holds nothing to lose
+    """
+    refuse_too_large(file)
+    if file.stat().st_size:
+        explain(file)
 
 
 def explain(file: Path) -> None:
