@@ -23,6 +23,7 @@ from jupyter_slipway.clusters.handlers import ClusterRequest
 from jupyter_slipway.clusters.views import cluster_view
 from jupyter_slipway.errors import NotFound
 from jupyter_slipway.publish.model import Plan
+from jupyter_slipway.runs.model import Run
 
 JOB = "delay-model"
 CELL = "evaluation"
@@ -47,9 +48,16 @@ def notebook_source(name: str = NOTEBOOK) -> Path:
     raise NotFound("The example notebook is not installed.", hint="Install jupyter-slipway[demo].")
 
 
-def demonstrate(folder: Path | None, *, once: bool) -> None:
-    """Print each step with what it gave; then leave JupyterLab open, unless `once`."""
-    console = Console(highlight=False)
+def demonstrate(folder: Path | None, *, once: bool, stderr: bool = False) -> list[Run]:
+    """Print each step with what it gave; then leave JupyterLab open, unless `once`.
+
+    Args:
+        stderr: where to print
+
+    Returns:
+        the runs of the jobs, ended
+    """
+    console = Console(highlight=False, stderr=stderr)
     folder = (folder or Path(tempfile.mkdtemp(prefix="slipway-demo-"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     for name in (NOTEBOOK, ON_DASK[1]):
@@ -57,12 +65,12 @@ def demonstrate(folder: Path | None, *, once: bool) -> None:
             shutil.copyfile(notebook_source(name), folder / name)
     with Client.connect(folder) as client:
         _publish(client, console, folder / NOTEBOOK)
-        _run(client, console)
-        _on_a_cluster(client, console, folder)
+        runs = [*_run(client, console), _on_a_cluster(client, console, folder)]
         if once:
             client.stop_cluster(CLUSTER)
     if not once:
         _open(console, folder)
+    return runs
 
 
 def _publish(client: Client, console: Console, notebook: Path) -> None:
@@ -81,15 +89,18 @@ def _publish(client: Client, console: Console, notebook: Path) -> None:
     console.print(views.published_view(published))
 
 
-def _run(client: Client, console: Console) -> None:
+def _run(client: Client, console: Console) -> list[Run]:
     console.print(Rule("The job runs with other parameters"))
     started = [client.run(JOB, settings) for settings in SETTINGS]
+    ended = []
     for run in started:
-        console.print(views.run_view(client.wait(run.id)))
+        ended.append(client.wait(run.id))
+        console.print(views.run_view(ended[-1]))
         console.print(f"In JupyterLab: /lab?slipway=run/{run.id}\n", style="dim")
+    return ended
 
 
-def _on_a_cluster(client: Client, console: Console, folder: Path) -> None:
+def _on_a_cluster(client: Client, console: Console, folder: Path) -> Run:
     """The notebook's kernel finds the cluster in its environment, as the job's process will."""
     job, notebook, cell = ON_DASK
     console.print(Rule("A notebook computes on a cluster by name, and so does its job"))
@@ -101,9 +112,11 @@ def _on_a_cluster(client: Client, console: Console, folder: Path) -> None:
         console.print(cluster_view(found))
         asked = publishing.request(client, folder / notebook, cell, name=job, execute=True, cluster=CLUSTER)
         client.publish(publishing.registration(asked, cluster=CLUSTER))
-    console.print(views.run_view(client.wait(client.run(job).id)))
+    run = client.wait(client.run(job).id)
+    console.print(views.run_view(run))
     figures = client.figures(CLUSTER)
     console.print(f"The workers of {CLUSTER} did {figures.done} tasks.\n", style="dim")
+    return run
 
 
 def _open(console: Console, folder: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -150,3 +151,18 @@ def test_a_refusal_has_its_exit_code_and_text(
     said = CliRunner().invoke(main, [*words.split(), "--json"])
     assert said.exit_code == code
     assert message in json.loads(said.stderr)["message"]
+
+
+def commands(group: click.Group, *above: str) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from commands(found, *above, name)
+        elif found:
+            yield " ".join([*above, name]), found
+
+
+def test_every_command_but_what_git_calls_and_a_terminal_has_json() -> None:
+    without = {name for name, one in commands(main) if "as_json" not in {option.name for option in one.params}}
+    assert without == {"console", "git check", "git install", "git merge-driver", "git uninstall"}

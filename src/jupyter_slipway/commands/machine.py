@@ -62,8 +62,11 @@ def doctor(as_json: bool) -> None:
 @click.command(cls=Command)
 @click.option("--once", is_flag=True, help="End when the job has run, instead of opening JupyterLab.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work; a new folder when not given.")
-def demo(once: bool, folder: Path | None) -> None:
+@as_json
+def demo(once: bool, folder: Path | None, as_json: bool) -> None:
     """Publish and run a cell of the example notebook."""
     from jupyter_slipway.demo import demonstrate
 
-    demonstrate(folder, once=once)
+    runs = demonstrate(folder, once=once or as_json, stderr=as_json)
+    if as_json:
+        present(runs, "", as_json)
