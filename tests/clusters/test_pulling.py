@@ -91,6 +91,17 @@ def test_a_large_result_is_refused_and_no_worker_joins_it(client: Client, limit:
         client.gather(client.compute(grid))
 
 
+def test_a_traceback_of_the_users_own_error_hides_our_frames(client: Client) -> None:
+    wrong = dask.delayed(lambda: 1 / 0)()
+
+    for fail in (wrong.compute, lambda: client.gather(client.compute(wrong))):
+        with pytest.raises(ZeroDivisionError) as error:
+            fail()
+        ours = [one for one in error.traceback if "jupyter_slipway" in str(one.path)]
+        assert ours
+        assert all(one.locals.get("__tracebackhide__") for one in ours)
+
+
 def test_what_repeats_one_value_counts_as_large_as_it_will_be(client: Client, limit: int) -> None:
     ones = da.ones((100, 1000), chunks=(10, 1000))
 

@@ -25,6 +25,17 @@ def test_frames_come_out_whole_wherever_the_stream_is_cut() -> None:
     assert found == frames
 
 
+@pytest.mark.parametrize("step", [1, 5, 13, 14, 100, 1000])
+def test_frames_come_out_whole_however_short_the_pieces_are(step: int) -> None:
+    frames = [Frame(1, number, random.Random(number).randbytes(7 * number)) for number in range(40)]
+    data = b"".join(frame.encode() for frame in frames)
+    parser = Parser()
+
+    found = [one for start in range(0, len(data), step) for one in parser.feed(data[start : start + step])]
+
+    assert found == frames
+
+
 def test_a_message_is_what_jupyter_makes_of_it() -> None:
     assert pack("shell", PARTS) == serialize_msg_to_ws_v1(PARTS, "shell")
     assert unpack(pack("shell", PARTS)) == deserialize_msg_from_ws_v1(pack("shell", PARTS)) == ("shell", PARTS)

@@ -16,7 +16,7 @@ WEIGH_EVERY = 0.5
 
 
 def weigh_results(client: Any, future: Any) -> None:
-    """Of `compute`, `gather` and `result`.
+    """Of `compute`, `gather` and `result`. Who looks at a traceback of theirs is not shown the frames added here.
 
     Args:
         client, future: distributed's classes
@@ -24,6 +24,7 @@ def weigh_results(client: Any, future: Any) -> None:
     get, gather, result = client.get, client.gather, future.result
 
     def _get(self: Any, dsk: Any, keys: Any, *args: Any, sync: bool = True, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         parts = None if args or not sync or self.asynchronous or kwargs.get("asynchronous") else apart(dsk, keys)
         if parts is None:
             return get(self, dsk, keys, *args, sync=sync, **kwargs)
@@ -42,11 +43,13 @@ def weigh_results(client: Any, future: Any) -> None:
             _release(futures)
 
     def _gather(self: Any, futures: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         if not self.asynchronous and not kwargs.get("asynchronous"):
             _ask(self, futures)
         return gather(self, futures, *args, **kwargs)
 
     def _result(self: Any, timeout: Any = None) -> Any:
+        __tracebackhide__ = True
         if not self.client.asynchronous:
             _ask(self.client, self, within=timeout)
         return result(self, timeout)
@@ -109,7 +112,7 @@ def _ask(client: Any, futures: Any, choice: _Choice | None = None, *, within: An
         f"{size(found)}{so_far}",
         likely,
         choice.offers if choice is not None else {},
-        "Take a sample or an aggregate of it on the cluster (.head(), .sample(), .mean()), keep it there (.persist())",
+        "Take a sample or an aggregate of it on the cluster (x[:1000], .sample(), .mean()), keep it there (.persist())",
     )
 
 

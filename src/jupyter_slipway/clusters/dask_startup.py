@@ -98,6 +98,7 @@ class Lazy:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Dask asks its scheduler for results by calling it."""
+        __tracebackhide__ = True
         return connected().get(*args, **kwargs)
 
     def __dir__(self) -> list[str]:

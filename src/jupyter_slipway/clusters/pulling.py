@@ -10,13 +10,15 @@ import sys
 import threading
 from collections.abc import Mapping
 
+from jupyter_slipway.clusters.in_short import InShort
+
 PULL = "SLIPWAY_PULL_LIMIT"
 """Variable: the most bytes that one result may bring into this process."""
 PULL_LIMIT = 1 << 30
 ALL = "all"
 
 
-class TooMuch(MemoryError):
+class TooMuch(InShort, MemoryError):
     """A result that is too large for this process, and was left where it is."""
 
 

@@ -49,12 +49,16 @@ class _Instead(Exception):
 
 
 def weigh_results(client: Any) -> None:
-    """Of `toPandas`, `toArrow` and `collect`; `toLocalIterator` never has much of it here."""
+    """Of `toPandas`, `toArrow` and `collect`; `toLocalIterator` never has much of it here.
+
+    Who looks at a traceback of theirs is not shown the frames added here.
+    """
     from pyspark.errors import PySparkException
 
     fetch, iterate = client._execute_and_fetch, client._execute_and_fetch_as_iterator
 
     def _execute_and_fetch(self: Any, req: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         if not req.plan.HasField("root"):
             return fetch(self, req, *args, **kwargs)
         try:
@@ -65,6 +69,7 @@ def weigh_results(client: Any) -> None:
             raise TooMuch(f"This result is larger than what {_server(self)} can send. {INSTEAD}.") from None
 
     def _weighed(self: Any, req: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         plan = self._analyze(method="explain", plan=req.plan, explain_mode="cost").explain_string
         if _might_be_large(self, req, _estimate(plan)):
             with _Kept(self, req, dear=bool(DEAR.search(plan))) as kept:
@@ -80,6 +85,7 @@ def weigh_results(client: Any) -> None:
             self._slipway_weighs = None
 
     def _as_iterator(self: Any, req: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         limit = pull_limit() if getattr(self, "_slipway_weighs", None) == req.operation_id else sys.maxsize
         here = 0
         for one in iterate(self, req, *args, **kwargs):

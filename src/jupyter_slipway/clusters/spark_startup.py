@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 from jupyter_slipway.clusters.in_kernel import follow_cells, when_imported
+from jupyter_slipway.clusters.in_short import InShort
 from jupyter_slipway.clusters.spark_pulling import weigh_results
 
 CLIENT = "pyspark.sql.connect.client.core"
@@ -29,11 +30,11 @@ TELL_EVERY = 0.5
 """Seconds between two notes of how far a query has come."""
 
 
-class ClusterEnded(ConnectionError):
+class ClusterEnded(InShort, ConnectionError):
     """The Spark cluster that this notebook uses is no more."""
 
 
-class WorkCancelled(Exception):
+class WorkCancelled(InShort):
     """Somebody has cancelled what this cell had asked of the cluster."""
 
 

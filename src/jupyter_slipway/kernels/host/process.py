@@ -218,19 +218,23 @@ class KernelProcess:
                 pieces = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return False
-            parts = self._verified(pieces)
+            parts = self._parts(pieces)
             if parts is not None:
                 self._told(channel, parts)
         self._loop.call_soon(self._read, channel)
         return True
 
-    def _verified(self, pieces: list[bytes]) -> list[bytes] | None:
+    @staticmethod
+    def _parts(pieces: list[bytes]) -> list[bytes] | None:
+        """Of what the kernel sent; None when it is no message.
+
+        Its signature is not looked at: whoever can write to these sockets can read the key that lies beside them, and
+        a large output would cost as much again as writing it down.
+        """
         if DELIMITER not in pieces:
             return None
-        signature, *parts = pieces[pieces.index(DELIMITER) + 1 :]
-        if len(parts) < 4:
-            return None
-        return parts if hmac.compare_digest(self._signature(parts), signature) else None
+        parts = pieces[pieces.index(DELIMITER) + 2 :]
+        return parts if len(parts) >= 4 else None
 
     def _signature(self, parts: Sequence[bytes]) -> bytes:
         signed = hmac.new(self._key, digestmod=hashlib.sha256)

@@ -7,6 +7,7 @@ rotated away meanwhile is told as a gap.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
@@ -14,7 +15,10 @@ from typing import Protocol
 from jupyter_slipway.kernels.host.wire import FACT, HEADER, Frame, Parser, call, encode
 
 BUFFER = 1 << 20
-"""Bytes that may wait in the system's hands before we wait."""
+"""Bytes that may wait to be taken by the system before we wait."""
+AT_ONCE = 2 << 20
+"""Bytes that the system takes of us at once, if it lets us: else a large frame goes in many steps, each of which waits
+for the other end."""
 
 
 class Past(Protocol):
@@ -67,6 +71,7 @@ class Reader(asyncio.Protocol):
         assert isinstance(transport, asyncio.WriteTransport)
         self.transport = transport
         transport.set_write_buffer_limits(high=BUFFER)
+        _widen(transport.get_extra_info("socket"))
         self._flows.set()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -147,6 +152,13 @@ class Reader(asyncio.Protocol):
     def _gap(self, first: int, last: int) -> bytes:
         """What was said from number `first` to `last` is no longer there."""
         return Frame(FACT, last, encode({"fact": "gap", "first": first, "last": last})).encode()
+
+
+def _widen(connection: socket.socket) -> None:
+    # Of TCP the system finds a better measure by itself.
+    if connection.family == socket.AF_UNIX:
+        with suppress(OSError):  # more than the system ever gives
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, AT_ONCE)
 
 
 def _last_number(piece: bytes) -> int:

@@ -44,7 +44,10 @@ class Parser:
         self._size += len(data)
         if self._size < self._wanted:
             return
-        if len(self._pieces) > 1:
+        if len(self._pieces) > 1 and self._wanted > HEADER.size:
+            yield self._put_together()
+            data = self._pieces[0] if self._pieces else b""
+        elif len(self._pieces) > 1:
             data = b"".join(self._pieces)
         start, end = 0, len(data)
         try:
@@ -57,10 +60,21 @@ class Parser:
                 if end - start < self._wanted:
                     break
                 begin, start = start + HEADER.size, start + self._wanted
+                self._wanted = HEADER.size
                 yield Frame(kind, number, data[begin:start])
         finally:
             self._pieces = [data[start:]] if start < end else []
             self._size = end - start
+
+    def _put_together(self) -> Frame:
+        """The first frame, of which the last piece has just come."""
+        first, last = self._pieces[0], self._pieces[-1]
+        _, kind, number = HEADER.unpack_from(first)
+        rest = self._size - self._wanted
+        end = len(last) - rest
+        payload = b"".join((memoryview(first)[HEADER.size :], *self._pieces[1:-1], memoryview(last)[:end]))
+        self._pieces, self._size, self._wanted = [last[end:]] if rest else [], rest, HEADER.size
+        return Frame(kind, number, payload)
 
 
 def call(**content: Any) -> bytes:
