@@ -25,6 +25,7 @@ Content = Any
 RING = 64
 """States that are remembered."""
 GLIMPSES = 8
+"""States that the disk was in for a moment only; as many are remembered."""
 TELLING = 3
 """New words of a state that a text which was begun with it would not all have dropped."""
 MARKS = re.compile(rf"^(?:\W\W? )?(?:{MINE} .*|{SPLIT}|{THEIRS} .*)$", re.MULTILINE)

@@ -16,8 +16,6 @@ MEND = (
     "Mend it with the text editor, or take an earlier version: from git, or of its checkpoint in .ipynb_checkpoints. "
     "It was not touched."
 )
-
-
 LARGEST = 512 * 2**20
 """Bytes of an .ipynb: more, once read, takes several times that much memory of the server."""
 
