@@ -155,10 +155,14 @@ def test_two_conflicts_that_share_a_side_keep_it() -> None:
     [
         ("<<<<<<< here x\na\n=======\nb\n>>>>>>> on disk\n", "x\na\n", "b\n"),
         ("<<<<<<< here\na\n=======\nb\n>>>>>>> on disk x\n", "a\nx\n", "b\nx\n"),
+        ("<<<<<<<  xhere\na\n=======\nb\n>>>>>>> on disk\n", "x\na\n", "b\n"),
+        ("<<<<<<< here nowhere\na\n=======\nb\n>>>>>>> x on diskyz\n", "nowhere\na\nx yz\n", "b\nx yz\n"),
         ("<<<<<<< HEAD x\na\n=======\nb\n>>>>>>> dev x\n", "a\n", "b\n"),
+        ("<<<<<<< from-here\na\n=======\nb\n>>>>>>> dev x\n", "a\n", "b\n"),
+        ("<<<<<<< HEAD\na\n=======\nb\n>>>>>>> f00 (less on disk)\n", "a\n", "b\n"),
     ],
 )
-def test_what_is_typed_behind_a_mark_of_ours_is_said(text: str, mine: str, theirs: str) -> None:
+def test_what_is_typed_beside_a_mark_of_ours_is_said(text: str, mine: str, theirs: str) -> None:
     assert (sides(text).mine, sides(text).theirs) == (mine, theirs)
 
 

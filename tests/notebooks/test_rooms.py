@@ -9,12 +9,16 @@ import logging
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jupyter_server_ydoc import rooms
 
-from jupyter_slipway.notebooks import openfile, room, writing
+from jupyter_slipway.events import Events
+from jupyter_slipway.notebooks import openfile, room, views, writing
 from jupyter_slipway.notebooks.bases import Bases
+from jupyter_slipway.notebooks.handlers import ConvertRequest, Notebooks
+from jupyter_slipway.web import Asker
 from tests.notebooks.builders import PERCENT
 from tests.notebooks.rooms import Shared, in_loop, ipynb, is_kept, until
 
@@ -491,6 +495,27 @@ async def _rests(look: Callable[[], object]) -> None:
 
 
 @in_loop
+async def test_two_servers_that_never_come_to_agree_on_outputs_rest(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text(PERCENT)
+    pages = [await Shared(tmp_path, home, delay=0.02).notebook("a.py") for _ in range(2)]
+    write, written = openfile.Disk.write, []
+
+    async def counted(*given: Any) -> openfile.Written:
+        written.append(given)
+        return await write(*given)
+
+    monkeypatch.setattr(openfile.Disk, "write", counted)
+    monkeypatch.setattr(views.NotebookView, "merge", lambda *_: 0)
+    for place, page in enumerate(pages):
+        page.document.ycells[place * 2]["outputs"].append({"output_type": "stream", "name": "stdout", "text": "ran"})
+
+    await until(lambda: len(written) >= 2)
+    await _rests(lambda: len(written))
+
+
+@in_loop
 async def test_what_cannot_be_read_replaces_nothing_and_is_not_saved_over(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "a.py"
     file.write_text(PERCENT)
@@ -545,6 +570,30 @@ async def test_a_file_that_was_renamed_is_followed(tmp_path: Path, home: Path) -
 
     await until(lambda: "before and after" in (tmp_path / "b.py").read_text())
     assert not file.exists()
+
+
+@in_loop
+async def test_one_that_is_converted_goes_on_as_the_other_kind(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "a.ipynb").write_text(ipynb("x = 1", "<<<<<<< HEAD\ny = 2\n=======\ny = 3\n>>>>>>> other\n"))
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.ipynb")
+    notebooks = Notebooks(tmp_path, home, Events(), shared.files)
+    page.type(0, -1, "  # before")
+
+    converting = asyncio.ensure_future(notebooks.convert_notebook(Asker("ada"), ConvertRequest("a.ipynb")))
+    for word in range(20):
+        page.type(0, -1, f" w{word}")
+        await asyncio.sleep(0.02)
+    await converting
+
+    await until(lambda: "w19" in (tmp_path / "a.py").read_text())
+    assert page.sources[0] == "x = 1  # before " + " ".join(f"w{word}" for word in range(20))
+    assert not (tmp_path / "a.ipynb").exists()
+    assert not [one for one in shared.events.said if "deleted" in one.get("msg", "")]
+    await notebooks.convert_notebook(Asker("ada"), ConvertRequest("a.py", "ipynb"))
+    page.type(0, -1, " again")
+    await until(lambda: "w19 again" in (tmp_path / "a.ipynb").read_text())
+    assert not (tmp_path / "a.py").exists()
 
 
 @in_loop

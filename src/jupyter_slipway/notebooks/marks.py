@@ -27,26 +27,30 @@ class Sides:
 def sides(text: str) -> Sides | None:
     """The two texts that `text` with git's marks was made of; None when it has no complete conflict.
 
-    What stands behind a label of ours was typed at the end of a line while the marks came: it is said by that side, or,
-    behind the last mark, by both.
+    What stands beside a label of ours was typed in a line while the marks came: it is said by that side, or, at the
+    last mark, by both.
     """
     kept: dict[str, list[str]] = {"mine": [], "theirs": []}
     labels = {"mine": "", "theirs": ""}
     within = ""
     found = False
+    begun = 0
     for line in text.splitlines(True):
         word, _, label = line.rstrip("\r\n").partition(" ")
         if not within and word == MINE:
-            within, (labels["mine"], typed) = "mine", _label(label, HERE)
-            kept["mine"].append(typed)
+            within, labels["mine"], begun = "mine", label, len(kept["mine"])
         elif within == "mine" and word == BASE:
             within = "base"
         elif within in ("mine", "base") and line.rstrip("\r\n") == SPLIT:
             within = "theirs"
         elif within == "theirs" and word == THEIRS:
-            within, (labels["theirs"], typed), found = "", _label(label, ELSEWHERE), True
-            kept["mine"].append(typed)
-            kept["theirs"].append(typed)
+            within, labels["theirs"], found = "", label, True
+            if HERE in labels["mine"] and ELSEWHERE in label:
+                labels["mine"], first = _label(labels["mine"], HERE)
+                labels["theirs"], last = _label(label, ELSEWHERE)
+                kept["mine"][begun:begun] = [first]
+                kept["mine"].append(last)
+                kept["theirs"].append(last)
         elif within in kept:
             kept[within].append(line)
         elif not within:
@@ -58,9 +62,10 @@ def sides(text: str) -> Sides | None:
 
 
 def _label(said: str, ours: str) -> tuple[str, str]:
-    """A mark's label, and the line that was typed behind it."""
-    typed = said.removeprefix(ours) if said.startswith(f"{ours} ") else ""
-    return (ours, f"{typed.strip()}\n") if typed.strip() else (said, "")
+    """Our label, and as a line what was typed before and behind it."""
+    before, _, behind = said.partition(ours) if said.startswith(ours) else said.rpartition(ours)
+    typed = " ".join(filter(None, (before.strip(), behind.strip())))
+    return ours, typed and f"{typed}\n"
 
 
 def conflicts(text: str) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +33,8 @@ ECHO = 0.1
 """Seconds after which what was typed in one view is in the other."""
 AGAIN = 5.0
 """Seconds between two tries to save what could not be saved."""
+ANSWERS = 5
+"""Times that outputs which another server keeps are answered with those here, while nobody changes anything."""
 NOTHING = Stamps(None, None)
 TRIES = 20
 """Times that the disk may change between reading and writing it, before that is given up for now."""
@@ -74,6 +76,13 @@ class Disk:
     @property
     def file(self) -> Path:
         return Path(self.manager._get_os_path(self.path))
+
+    def went_to(self, path: str) -> None:
+        """Its content is in another file from here on."""
+        ids = self._loader._file_id_manager
+        # One of that name may have been there before.
+        ids.delete(path)
+        ids.move(self.path, path)
 
     async def state(self) -> State | None:
         # Where the file is, only this thread may ask.
@@ -158,6 +167,8 @@ class OpenFile:
         """The stamp of the outputs that the notebook shows, where they lie beside the text."""
         self._are_others = False
         """Whether another server kept other outputs since."""
+        self._answers = 0
+        """How often they were answered with those here since anything was changed here."""
         self._watching = False
         self._taken: list[Taken] = []
         """The last time that the disk changed against what was typed."""
@@ -218,6 +229,7 @@ class OpenFile:
             save: False when all who have it open save by hand
         """
         view.dirty = True
+        self._answers = 0
         loop = asyncio.get_running_loop()
         if self._twins and self._echoing is None:
             self._echoing = loop.call_later(ECHO, self._echo)
@@ -285,6 +297,13 @@ class OpenFile:
             self._failed_at = asyncio.get_running_loop().time()
             raise Unavailable(f"{self.disk.path} changes faster than it can be merged.", hint="It is tried again.")
 
+    @asynccontextmanager
+    async def moving(self) -> AsyncIterator[Callable[[str], None]]:
+        """Within the block nothing is read or written; the file may become another, which is then to be said."""
+        async with self._turn:
+            yield self.disk.went_to
+        self.look()
+
     async def read(self, view: View) -> Content:
         """What the view is on disk, with the ids that it knows.
 
@@ -317,8 +336,11 @@ class OpenFile:
             if self._merge(view, based[view], found[view]):
                 taken.append(Taken(view, before, view.content()))
                 view.say("CONFLICT", f"{self.disk.path} changed on disk in the same place: both are kept, marked.")
+            are_outputs_only = view.seen == state
             view.agree(found[view], state)
-            view.dirty = view.content() != found[view]
+            view.dirty = view.content() != found[view] and not (are_outputs_only and self._answers >= ANSWERS)
+            # Two servers that read one file differently would never rest.
+            self._answers += are_outputs_only and view.dirty
         self._taken = taken or self._taken
         for view in found:
             await asyncio.to_thread(view.bases.keep)
