@@ -149,8 +149,7 @@ def commands(folder: Path) -> None:
     names = [str(folder / name) for name in ("a.ipynb", "b.ipynb")]
     for name, content in zip(names, (notebook(500), notebook(500, 1)), strict=True):
         Path(name).write_bytes(to_json(content))
-    main = "import sys\nfrom jupyter_slipway.cli import main\nmain(sys.argv[1:])"
-    ours = command(folder, sys.executable, "-c", main, "diff", *names)
+    ours = command(folder, sys.executable, "-m", "jupyter_slipway", "diff", *names)
     theirs = command(folder, sys.executable, "-m", "nbdime", "diff", *names)
     start = command(folder, sys.executable, "-c", "import click")
     read = f"import json\nfor name in {json.dumps(names)}: json.load(open(name))"

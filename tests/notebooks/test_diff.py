@@ -323,7 +323,7 @@ def slipway(tmp_path: Path):
 
     def call(*words: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "jupyter_slipway.cli", *words],
+            [sys.executable, "-m", "jupyter_slipway", *words],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -348,6 +348,16 @@ def test_two_files_are_compared(slipway, tmp_path: Path) -> None:
     assert "\x1b[7m" in slipway("diff", "a.ipynb", "b.ipynb", "--color", "always")[1]
 
 
+def test_two_files_are_shown_alike_with_and_without_options(slipway, tmp_path: Path) -> None:
+    write(tmp_path / "a.ipynb", notebook(code("x = 1", "a")))
+    write(tmp_path / "b.ipynb", notebook(code("x = 2", "a")) | {"metadata": {"title": "ü"}})
+    (tmp_path / "c.ipynb").write_text((tmp_path / "a.ipynb").read_text() + "\n")
+    (tmp_path / "d.ipynb").write_text("{")
+    for names in (("a", "b"), ("a", "a"), ("a", "c"), ("a", "d"), ("d", "d"), ("a", "missing")):
+        files = [f"{name}.ipynb" for name in names]
+        assert slipway("diff", *files) == slipway("diff", *files, "--color", "auto")
+
+
 def test_a_notebook_is_compared_with_its_revisions(slipway, tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.commit("a.py", percent("x = 1"))
@@ -367,7 +377,7 @@ def test_git_calls_it_for_its_own_diffs(tmp_path: Path) -> None:
     folder.commit("b.py", percent("x = 1"))
     (tmp_path / "a.py").write_text(percent("x = 2"))
     (tmp_path / "b.py").unlink()
-    external = f"{sys.executable} -m jupyter_slipway.cli diff"
+    external = f"{sys.executable} -m jupyter_slipway diff"
     said = folder.git("-c", f"diff.external={external}", "diff")
     assert "--- a/a.py\n+++ b/a.py\ncell 1 · code\n- x = 1\n+ x = 2" in said
     assert "cell 1 · code · removed\n- x = 1" in said
@@ -388,17 +398,20 @@ def test_versions_of_a_job_are_compared_as_before(slipway) -> None:
     assert "churn-daily" in said
 
 
-def test_the_command_imports_nothing_large(tmp_path: Path) -> None:
+LARGE = ["nbdime", "nbformat", "jupytext", "rich", "msgspec", "pygit2", "difflib", "sqlalchemy"]
+
+
+@pytest.mark.parametrize(("options", "large"), [([], ["click", *LARGE]), (["--outputs"], LARGE)])
+def test_the_command_imports_nothing_large(tmp_path: Path, options: list[str], large: list[str]) -> None:
     write(tmp_path / "a.ipynb", notebook(code("x = 1", "a")))
     write(tmp_path / "b.ipynb", notebook(code("x = 2", "a")))
     script = (
-        "import sys\nfrom jupyter_slipway.cli import main\n"
-        "main(['diff', 'a.ipynb', 'b.ipynb'], standalone_mode=False)\n"
-        "large = {'nbdime', 'nbformat', 'jupytext', 'rich', 'msgspec', 'pygit2', 'difflib', 'sqlalchemy'}\n"
-        "print(sorted(large & set(sys.modules)))"
+        "import contextlib, sys\nfrom jupyter_slipway.__main__ import main\n"
+        f"with contextlib.suppress(SystemExit): main()\nprint(sorted(set({large}) & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    command = [sys.executable, "-c", script, "diff", "a.ipynb", "b.ipynb", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["+ x = 2", "[]"]
 
 
 def test_help_names_every_form(monkeypatch: pytest.MonkeyPatch) -> None:

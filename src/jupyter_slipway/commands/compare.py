@@ -133,7 +133,7 @@ def _bytes(path: str) -> bytes:
 def _show(old: Side, new: Side, outputs: bool, color: str, as_json: bool) -> None:
     from jupyter_slipway.notebooks.diff import diff_notebooks
     from jupyter_slipway.notebooks.glance import read_notebook
-    from jupyter_slipway.notebooks.marked import marked
+    from jupyter_slipway.notebooks.marked import compared
 
     a, b = read_notebook(old.name, old.content), read_notebook(new.name, new.content)
     found = diff_notebooks(a, b)
@@ -142,9 +142,7 @@ def _show(old: Side, new: Side, outputs: bool, color: str, as_json: bool) -> Non
 
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
-    head: list[Line] = [[("old", f"--- {old.label}")], [("new", f"+++ {new.label}")]]
-    lines = list(marked(a, b, found, outputs=outputs))
-    _print(head + (lines or [[("dim", "The cells are the same; the files' layout differs.")]]), _colored(color))
+    _print(compared(old.label, new.label, a, b, found, outputs=outputs), _colored(color))
 
 
 def _colored(color: str) -> bool:

@@ -22,7 +22,7 @@ REFUSED = 4
 
 def command(*words: str) -> str:
     """A command of ours for a shell, wherever that shell is started."""
-    return shlex.join([sys.executable, "-m", "jupyter_slipway.cli", *words])
+    return shlex.join([sys.executable, "-m", "jupyter_slipway", *words])
 
 
 def settings() -> dict[str, str]:

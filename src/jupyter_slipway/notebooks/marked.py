@@ -20,6 +20,15 @@ SHOWN = 100
 """Characters of a value that stands on one line."""
 
 
+def compared(
+    old: str, new: str, a: Mapping[str, Any], b: Mapping[str, Any], diff: Diff, *, outputs: bool = False
+) -> list[Line]:
+    """`marked` under what the two, of which the files differ, are called."""
+    head: list[Line] = [[("old", f"--- {old}")], [("new", f"+++ {new}")]]
+    lines = list(marked(a, b, diff, outputs=outputs))
+    return head + (lines or [[("dim", "The cells are the same; the files' layout differs.")]])
+
+
 def marked(a: Mapping[str, Any], b: Mapping[str, Any], diff: Diff, *, outputs: bool = False) -> Lines:
     """The lines that show `diff`, which turns `a` into `b`.
 
