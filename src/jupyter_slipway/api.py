@@ -145,6 +145,9 @@ class NoKernels:
         raise NotFound(f"There is no kernel {kernel_id!r} here.", hint="Run the notebook first: publish … --run.")
         yield
 
+    async def must_run(self, kernel_id: str, person: str) -> None:
+        """Nobody stands between a command and the kernels of its own user."""
+
     async def attach(self, kernel_id: str, cluster: str, attachment: Attachment) -> None:
         """A kernel of nobody's server is told by the command that it runs itself."""
 

@@ -32,12 +32,12 @@ from jupyter_slipway import __version__
 from jupyter_slipway.clusters import proxy
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError, Unavailable
 from jupyter_slipway.events import Changed
-from jupyter_slipway.kernels import classes, collaboration
+from jupyter_slipway.kernels import classes, collaboration, rights
 from jupyter_slipway.kernels.actions import PATH as KERNEL_ACTIONS
 from jupyter_slipway.kernels.actions import KernelActions
 from jupyter_slipway.kernels.connection import LARGEST
 from jupyter_slipway.kernels.link import Link
-from jupyter_slipway.kernels.manager import SlipwayKernelManager
+from jupyter_slipway.kernels.manager import SlipwayKernelManager, role_in
 from jupyter_slipway.kernels.offered import offering
 from jupyter_slipway.kernels.sessions import name_of_root
 from jupyter_slipway.settings import Settings, local_user
@@ -183,6 +183,21 @@ class ServerKernels:
         finally:
             client.stop_channels()
 
+    async def must_run(self, kernel_id: str, person: str) -> None:
+        """
+        Raises:
+            Forbidden: `person` may not run anything in this kernel, which lives here
+        """
+        link = getattr(self._manager.get_kernel(kernel_id), "link", None) if kernel_id in self._manager else None
+        if link is None:
+            return
+        with suppress(SlipwayError):  # one that has never answered is told nothing below
+            await link.greeted()
+        role = role_in(link, person)
+        if not rights.decide(role, "run"):
+            owner = (link.status.get("about") or link.record.about)["owner"]
+            raise Forbidden(rights.refusal(role, "run", owner))
+
     async def attach(self, kernel_id: str, cluster: str, attachment: Attachment) -> None:
         """Give a live kernel what a cluster gives; one that is busy gets it after what it runs now.
 
@@ -304,6 +319,8 @@ class SlipwayApp(ExtensionApp):
         # Tornado's own limit of 10 MB closes a page's websocket without a word.
         self.settings["websocket_max_message_size"] = LARGEST + (64 << 20)
         self._watch = PeriodicCallback(self._look, WATCH)
+        self._away = False
+        """The database did not answer when it was last looked at."""
         from jupyter_slipway.notebooks.tidying import LOOK, Tidying
 
         tidying = Tidying(self._keeping_outputs, self.log)
@@ -406,11 +423,21 @@ class SlipwayApp(ExtensionApp):
 
     def _look(self) -> None:
         """The runner is another process: what it did to runs is seen in the database."""
-        live = self.slipway.engine.live()
+        from jupyter_slipway.api import is_outage
+
+        try:
+            live, revisions = self.slipway.engine.live(), self.slipway.clusters.revisions()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            if not self._away:  # once, not each second: the disk may be full of it already
+                self.log.error("The database does not answer; looking again each second: %s", _reason(error))
+            self._away = True
+            return
+        self._away = False
         for run in {one for one, *_ in live ^ self._live}:
             self._hint(Changed("run", run))
         self._live = live
-        revisions = self.slipway.clusters.revisions()
         for cluster, _ in revisions.items() ^ self._revisions.items():
             self._hint(Changed("cluster", cluster))
         self._revisions = revisions
@@ -432,3 +459,8 @@ class SlipwayApp(ExtensionApp):
             start(self._chosen)
         except SlipwayError as error:
             self.log.error("%s %s", error.message, error.hint)
+
+
+def _reason(error: Exception) -> str:
+    """In the driver's own words, without the statement."""
+    return str(getattr(error, "orig", None) or error)

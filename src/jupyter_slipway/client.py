@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -126,9 +127,10 @@ class Http:
                 return msgspec.json.decode(response.read(), type=endpoint.returns)
         except urllib.error.HTTPError as error:
             raise _refused(error.code, error.read()) from error
-        except urllib.error.URLError as error:
+        except (OSError, HTTPException) as error:  # also one that ends while it answers
+            why = getattr(error, "reason", error)
             raise Unavailable(
-                f"No server answers at {self._url}: {error.reason}.", hint="Start it, or unset SLIPWAY_URL."
+                f"No server answers at {self._url}: {why}.", hint="Start it, or unset SLIPWAY_URL."
             ) from error
 
     def close(self) -> None:

@@ -86,8 +86,12 @@ class SlipwayMagics(Magics):
 
         given = run.make_context("%slipway run", words).params
         client = Client.connect()
-        version = client.version(given["job"], given["version"])
-        started = client.run(version.job, publishing.parameters(version, given["settings"]), version.number)
+        try:
+            version = client.version(given["job"], given["version"])
+            started = client.run(version.job, publishing.parameters(version, given["settings"]), version.number)
+        except BaseException:
+            client.close()  # else the widget does, when the run has ended
+            raise
         widget = RunWidget(client, started, wait=given["wait"])
         display(widget)
         if given["wait"]:

@@ -157,7 +157,7 @@ def run_view(run: Run) -> RenderableType:
     if run.attempt > 1:
         facts.add_row("Attempt", f"{run.attempt} of {run.policy.attempts}")
     if run.progress is not None and run.ended_at is None:
-        facts.add_row("Progress", f"{run.progress:.0%} {run.progress_text}")
+        facts.add_row("Progress", escape(f"{run.progress:.0%} {run.progress_text}"))
     if run.duration is not None:
         facts.add_row(
             "Took",

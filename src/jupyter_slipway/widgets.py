@@ -9,6 +9,7 @@ from html import escape
 import ipywidgets
 
 from jupyter_slipway.client import POLL, Client
+from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.runs.model import ENDED, Run
 from jupyter_slipway.views import took
 
@@ -31,7 +32,7 @@ class RunWidget(ipywidgets.VBox):
         self._log = ipywidgets.HTML()
         super().__init__([self._title, self._bar, self._log])
         self._draw(run)
-        self._thread = threading.Thread(target=self.follow, name=f"slipway-{run.id}", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name=f"slipway-{run.id}", daemon=True)
         if not wait:
             self._thread.start()
 
@@ -48,15 +49,19 @@ class RunWidget(ipywidgets.VBox):
                     return self.run
                 time.sleep(POLL)
 
+    def _follow(self) -> None:
+        try:
+            self.follow()
+        except SlipwayError as error:  # its server is away: nobody else would hear of it
+            self._log.value = f"<b>{escape(error.message)}</b> {escape(error.hint)}"
+
     def _draw(self, run: Run) -> None:
         detail = took(run.duration) if run.state in ENDED else run.progress_text
         self._title.value = (
             f"<b>{escape(run.job)}</b> v{run.version} · {escape(run.state)} <small>{escape(detail)} · {run.id}</small>"
         )
         self._bar.value = 1.0 if run.state == "succeeded" else run.progress or 0.0
-        self._bar.bar_style = {"succeeded": "success", "failed": "danger", "cancelled": "warning"}.get(
-            run.state, "info"
-        )
+        self._bar.bar_style = STYLES.get(run.state, "info")
         lines = [line.rpartition("\r")[2] for line in self._text.splitlines()[-12:]]
         if run.error:
             lines += [

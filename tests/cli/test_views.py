@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime
 
+import msgspec
 from rich.console import Console
 
 from jupyter_slipway import views
@@ -27,3 +28,11 @@ def test_a_runs_id_and_state_stay_whole_in_a_narrow_terminal() -> None:
     shown = console.file.getvalue()
     assert run.id in shown
     assert "succeeded" in shown
+
+
+def test_a_progress_line_is_shown_as_it_is() -> None:
+    run = Run("run-1", "train", 1, RunState.RUNNING, datetime(2026, 1, 1, tzinfo=UTC), progress=0.5)
+    console = Console(width=80, file=io.StringIO())
+    console.print(views.run_view(msgspec.structs.replace(run, progress_text="50%| [/data/part] ")))
+
+    assert "50% 50%| [/data/part]" in console.file.getvalue()

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from jupyter_slipway.db import Database, migrations, tables
 from jupyter_slipway.errors import BadRequest, Unavailable
@@ -155,6 +155,13 @@ def test_creating_again_changes_nothing(database):
     database.create()
 
     assert names(database) == ["a"]
+
+
+def test_a_value_that_no_store_can_hold_is_refused_in_words(postgresql):
+    for use in (postgresql.read, postgresql.write):
+        with pytest.raises(BadRequest, match=r"cannot be stored: .*NUL"), use() as connection:
+            connection.execute(text("SELECT :word"), {"word": "a\0b"})
+    postgresql.close()
 
 
 def test_a_server_that_may_lose_what_it_confirmed_is_refused(postgresql):

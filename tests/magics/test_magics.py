@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,12 @@ from traitlets.config import Config
 
 from jupyter_slipway import cli
 from jupyter_slipway.client import Client
+from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.kernels import startup
+from jupyter_slipway.runs.model import Run, RunState
+from jupyter_slipway.widgets import RunWidget
 from tests.builders import write_notebook
+from tests.waiting import eventually
 
 Execute = Callable[[str], str]
 LAST = "%%publish totals --note first\ntotal = sum(range(month * 10))\ntotal"
@@ -119,3 +124,19 @@ def test_where_slipway_is_not_installed_the_magics_say_what_there_is_instead(
     said = capsys.readouterr().err
     assert "has no Slipway. It computes on etl: `client`." in said
     assert "JupyterLab's panel" in said
+
+
+def test_a_run_whose_server_is_gone_says_so_in_its_widget() -> None:
+    class Gone:
+        def __enter__(self) -> Gone:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def get_run(self, run: str) -> Run:
+            raise Unavailable("No server answers.", hint="Start it.")
+
+    widget = RunWidget(Gone(), Run("run-1", "totals", 1, RunState.RUNNING, datetime(2026, 1, 1, tzinfo=UTC)))
+
+    assert "No server answers." in eventually(lambda: widget._log.value, lambda text: "<b>" in text)

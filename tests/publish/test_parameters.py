@@ -205,6 +205,7 @@ def test_values_are_filled_in_with_defaults() -> None:
         ({"month": 6.5}, "a number with a fraction"),
         ({"month": None}, "'month' cannot be None"),
         ({"rate": float("nan")}, "not a finite number"),
+        ({"rate": 10**400}, "too large for a number with a fraction"),
         ({"rate": []}, "which is a list"),
         ({"day": "2013-02-31"}, "'day' cannot be '2013-02-31'"),
         ({"day": "20130201"}, "'day' cannot be"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_slipway.runs import bootstrap, layout
+from jupyter_slipway.runs import bootstrap, layout, outputs
 from jupyter_slipway.runs.attempt import BOOTSTRAP, ENTRY
 
 
@@ -255,6 +255,21 @@ def main():
         "text/plain": "<chart>",
     }
     assert "Broken._repr_html_ failed: ValueError: cannot draw" in run.process.stderr
+
+
+def test_what_json_has_not_is_shown_all_the_same(ran):
+    run = ran(
+        """
+class Chart:
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"application/json": {"y": [1.0, float("nan"), float("inf")], "file": "caf\\udce9"}, "text/plain": "c"}
+
+def main(): return Chart()
+"""
+    )
+
+    (shown,) = outputs.read(run.rundir)
+    assert shown["data"]["application/json"] == {"y": [1.0, None, None], "file": "caf?"}
 
 
 def test_a_chart_of_altair_is_shown_without_its_page(ran):

@@ -59,6 +59,7 @@ def test_a_submitted_run_waits(engine):
 
 
 def test_an_idempotency_key_gives_the_same_run(engine):
+    submit(engine), submit(engine)  # neither key nor due time: none of them is meant
     first = submit(engine, idempotency_key="k1")
 
     assert submit(engine, idempotency_key="k1") == first
@@ -70,10 +71,11 @@ def test_a_due_time_gives_one_run_whoever_submits_it(engine):
     def due(_: int) -> str:
         return submit(engine, schedule="s1", due=at(NOON), trigger="schedule").id
 
+    submit(engine), submit(engine)
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(due, range(40)))) == 1
     assert submit(engine, schedule="s2", due=at(NOON)).due == at(NOON)
-    assert engine.counts()["queued"] == 2
+    assert engine.counts()["queued"] == 4
 
 
 def test_pages_hold_each_run_once_newest_first(engine, clock):
@@ -221,6 +223,8 @@ def test_retry_is_a_new_run_of_the_same(engine):
     again = engine.retry(run.id, "bob")
 
     assert (again.retry_of, again.trigger, again.author) == (run.id, "retry", "bob")
+    keyed = engine.retry(run.id, "bob", idempotency_key="k")
+    assert engine.retry(run.id, "bob", idempotency_key="k") == keyed
     assert (again.parameters, again.digest, again.state) == ({"month": 6}, run.digest, RunState.QUEUED)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +36,16 @@ def test_publish_run_and_read(server: Http) -> None:
             client.job("nothing")
         with pytest.raises(Unprocessable, match="month"):
             client.run("t", {"month": "three"})
+
+
+def test_a_server_that_ends_while_it_answers_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ending = threading.Thread(target=lambda: listening.accept()[0].close())
+        ending.start()
+        http = Http(f"http://127.0.0.1:{listening.getsockname()[1]}", "x")
+        with Client(http) as client, pytest.raises(Unavailable, match="No server answers"):
+            client.jobs()
+        ending.join()
 
 
 def test_a_server_that_is_away_is_said() -> None:

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
+from jupyter_slipway.publish import kernel as kernel_module
 from tests.server.conftest import Api
 
 SOURCES = {
@@ -102,10 +105,11 @@ async def test_a_changed_request_does_not_take_over_a_proof(api: Api, jp_servera
         assert published["version"]["parameters"][0]["default"] == 5
 
 
-async def test_a_busy_kernel_gives_a_plan_that_says_so(api: Api, jp_serverapp) -> None:
+async def test_a_busy_kernel_gives_a_plan_that_says_so(api: Api, jp_serverapp, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kernel_module.look.__kwdefaults__ is not None
+    monkeypatch.setitem(kernel_module.look.__kwdefaults__, "timeout", 0.5)
     async with living(api, jp_serverapp) as kernel:
         kernel.send("c3")
-        await asyncio.sleep(0.5)
         status, plan = await api("POST", "publish/plan", REQUEST | {"kernel": kernel.id})
 
         assert status == 200

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from tornado.httpclient import HTTPClientError
 
 from jupyter_slipway import app
@@ -281,6 +282,24 @@ async def test_a_full_disk_is_said_and_registers_nothing(api: Api, jp_serverapp)
     assert (status, problem["code"]) == (503, "unavailable"), problem
     assert "full" in problem["message"]
     assert await api("GET", "jobs") == (200, {"items": []})
+
+
+async def test_a_database_that_is_away_is_logged_once(api: Api, jp_serverapp, monkeypatch: pytest.MonkeyPatch) -> None:
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_slipway"]
+    await api("GET", "jobs")
+    said: list[str] = []
+    monkeypatch.setattr(app.log, "error", lambda words, *more: said.append(words % more))
+
+    def away() -> None:
+        raise OperationalError("SELECT 1", {}, Exception("no server"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app.slipway.engine, "live", away)
+        for _ in range(3):
+            app._look()
+    app._look()
+
+    assert said == ["The database does not answer; looking again each second: no server"]
 
 
 async def test_who_listens_before_anything_is_asked_hears_what_changes(api: Api, jp_serverapp) -> None:

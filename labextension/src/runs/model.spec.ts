@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
 
-import type { LogPage, Run } from '../api';
+import { ApiError, type LogPage, type Run } from '../api';
 import { Overview } from '../panel/model';
 import { anApi, aRun, aVersion, fetched } from '../testing/fake';
 import { RunModel } from './model';
@@ -67,5 +67,15 @@ it('shows progress that the log tells', async () => {
   await fetched(model);
 
   expect(model.run?.progress).toBe(0.5);
+  model.dispose();
+});
+
+it('says why a file cannot be had', async () => {
+  const { model, runs } = made(aRun(), []);
+  await fetched(model);
+  Object.assign(runs, { artifact: () => Promise.reject(new ApiError(404, 'not_found', 'It is gone.')) });
+
+  expect(await model.file('table.csv')).toBeNull();
+  expect(model.error?.message).toBe('It is gone.');
   model.dispose();
 });

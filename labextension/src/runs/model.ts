@@ -63,6 +63,17 @@ export class RunModel implements IDisposable {
     return this.change(this.api.runs.retry(this.id));
   }
 
+  /** One of the files that it wrote; null when it cannot be had. */
+  async file(name: string): Promise<Blob | null> {
+    try {
+      return await this.api.runs.artifact(this.id, name);
+    } catch (error) {
+      this.error = asApiError(error);
+      this.changedSignal.emit();
+      return null;
+    }
+  }
+
   get isDisposed(): boolean {
     return this.poll.isDisposed;
   }

@@ -277,7 +277,7 @@ function RunLog({ model, run }: { model: RunModel; run: Run }): JSX.Element {
 }
 
 function Artifacts({ model }: { model: RunModel }): JSX.Element {
-  const { trans, api } = useContext();
+  const { trans } = useContext();
   const { artifacts } = model;
   if (!artifacts) {
     return <Skeleton lines={2} />;
@@ -285,8 +285,12 @@ function Artifacts({ model }: { model: RunModel }): JSX.Element {
   if (!artifacts.length) {
     return <Empty>{trans.__('The run wrote no files into the folder that SLIPWAY_ARTIFACTS names.')}</Empty>;
   }
-  const download = async (name: string) =>
-    save(await api.runs.artifact(model.id, name), name.split('/').pop() ?? name);
+  const download = async (name: string) => {
+    const file = await model.file(name);
+    if (file) {
+      save(file, name.split('/').pop() ?? name);
+    }
+  };
   return (
     <table className="slipway-Table">
       <thead>

@@ -1,6 +1,6 @@
 """The database: one short write at a time, readers that never wait. A SQLite file, or PostgreSQL by its URL.
 
-Built first in `app.build()` (and in the runner), then given to whatever stores something.
+Built first by `api.Slipway` (and in the runner), then given to whatever stores something.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, OperationalError
 
 from jupyter_slipway.db import postgresql, sqlite
 from jupyter_slipway.errors import BadRequest
@@ -64,6 +64,9 @@ class Database:
 
         Inside another one of the same thread it is a part of that: kept or undone with it, and one with an
         error is undone alone.
+
+        Raises:
+            BadRequest: a value is not one that the store can hold; what is too long for it, PostgreSQL finds out
         """
         outer = self._writing
         if outer is not None:
@@ -80,7 +83,7 @@ class Database:
                 raise
             part.commit()
             return
-        with self.engine.connect() as connection, connection.begin():
+        with _fitting(), self.engine.connect() as connection, connection.begin():
             self._thread.writing = connection
             try:
                 yield connection
@@ -96,7 +99,7 @@ class Database:
         if self._writing is not None:
             yield self._writing
             return
-        with self.engine.connect() as connection:
+        with _fitting(), self.engine.connect() as connection:
             reading = connection.execution_options(**self._reading)
             with reading.begin():
                 yield reading
@@ -136,3 +139,12 @@ def _parsed(url: str) -> URL:
         raise BadRequest(
             "SLIPWAY_DATABASE is not the URL of a database.", hint="Say postgresql://user@host/name, or nothing."
         ) from None
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        said = str(error.orig).partition("\n")[0]
+        raise BadRequest(f"It cannot be stored: {said}.", hint="Shorten it, or leave out what is no text.") from error

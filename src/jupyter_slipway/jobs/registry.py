@@ -26,6 +26,8 @@ job_table, version_table = tables.job, tables.version
 
 KNOWN = 10_000
 """Versions whose parameters are remembered, at most."""
+LARGEST = 2**31 - 1
+"""That a version's number can be in every store."""
 
 
 class Source(Struct, frozen=True):
@@ -159,7 +161,8 @@ class Registry:
                 )
             else:
                 query = query.where(version_table.c.number == number)
-            data = connection.execute(query).scalar()
+            # A larger one is none of ours, and SQLite would not even be asked for it.
+            data = connection.execute(query).scalar() if (number or 0) <= LARGEST else None
         if data is None:
             latest = self.job(name).latest
             raise NotFound(f"Job {name!r} has no version {number}.", hint=f"It has versions 1 to {latest}.")

@@ -96,7 +96,7 @@ class Executions:
         if cell:
             asked = asked.where(EXECUTION.c.cell == cell)
         if before is not None:
-            asked = asked.where(EXECUTION.c.number < before)
+            asked = asked.where(EXECUTION.c.number < min(before, 2**63 - 1))  # more than that no store takes
         with self._database.read() as read:
             rows = read.execute(asked.limit(limit + 1)).mappings().all()
         found = tuple(_execution(row) for row in rows[:limit])

@@ -48,16 +48,7 @@ def fetch(objects: Path, url: str, prefix: str) -> dict[str, str]:
     """
     listed = _git(
         objects,
-        [
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--no-auto-gc",
-            "--no-write-fetch-head",
-            "--",
-            url,
-            f"+{prefix}/*:{prefix}/*",
-        ],
+        [*FETCH, "--", url, f"+{prefix}/*:{prefix}/*"],
         ["for-each-ref", "--format=%(objectname) %(refname)", prefix],
     )
     return {name: commit for commit, _, name in (line.partition(" ") for line in listed.splitlines())}

@@ -31,7 +31,6 @@ READS_FILES = re.compile(
     r"memmap|import_module|scan_\w+)$"
 )
 WORD = re.compile(r"[A-Za-z_]\w*")
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 class _Reader:

@@ -621,10 +621,13 @@ def _item(kind: str, value: Any) -> Any:
 
 
 def _number(kind: str, value: float) -> int | float:
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):  # an int may be larger than any float
         raise _Mistyped("not a finite number")
     if kind == "float":
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise _Mistyped("too large for a number with a fraction") from None
     if value != int(value):
         raise _Mistyped("a number with a fraction")
     return int(value)

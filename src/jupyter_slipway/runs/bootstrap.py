@@ -58,7 +58,23 @@ def json_text(content: Any) -> str:
         return "[]" if content == [] else "{}"  # a no-op run need not import json
     import json
 
-    return json.dumps(content, default=short_text)
+    try:
+        text = json.dumps(content, default=short_text, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(without_nan(content), default=short_text, ensure_ascii=False, allow_nan=False)
+    # Half a surrogate pair, as the name of a file may hold, is no JSON; whoever reads it would refuse all of it.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def without_nan(content: Any) -> Any:
+    """NaN and infinity, which JSON has not, as None: a chart leaves a gap."""
+    if isinstance(content, float):
+        return content if content - content == 0 else None
+    if isinstance(content, dict):
+        return {key: without_nan(one) for key, one in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [without_nan(one) for one in content]
+    return content
 
 
 def json_value(text: str) -> Any:

@@ -206,8 +206,8 @@ class Engine:
             wake.ring(self.home)
         return self.get(run_id)
 
-    def retry(self, run_id: str, author: str) -> Run:
-        """A new run of the same version with the same parameters.
+    def retry(self, run_id: str, author: str, *, idempotency_key: str | None = None) -> Run:
+        """A new run of the same version with the same parameters; again with the same key: the run that it gave.
 
         Raises:
             NotFound: there is none with this id
@@ -224,6 +224,7 @@ class Engine:
             author=author,
             policy=run.policy,
             trigger="retry",
+            idempotency_key=idempotency_key,
             retry_of=run_id,
         )
         return self.submit(again)
@@ -442,8 +443,10 @@ def _ended(claim: Claim, ending: Ending, *, cancelled: bool, now: float) -> dict
 
 def _same(connection: Connection, row: Mapping[str, Any]) -> Run:
     """The run that was already submitted with this idempotency key, or for this due time."""
-    key, schedule, due = row["idempotency_key"], row["schedule"], row["due"]
-    same = sa.or_(runs.c.idempotency_key == key, sa.and_(runs.c.schedule == schedule, runs.c.due == due))
+    if row["idempotency_key"] is not None:
+        same = runs.c.idempotency_key == row["idempotency_key"]
+    else:
+        same = sa.and_(runs.c.schedule == row["schedule"], runs.c.due == row["due"])
     return _run(connection.execute(select(runs).where(same)).mappings().one())
 
 

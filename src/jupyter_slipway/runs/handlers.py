@@ -93,7 +93,7 @@ class Runs:
 
     def retry_run(self, asker: Asker, run: str) -> Run:
         """Queue a new run with the same version and parameters."""
-        return self._changed(self._engine.retry(run, asker.name))
+        return self._changed(self._engine.retry(run, asker.name, idempotency_key=asker.idempotency_key or None))
 
     def _directory(self, run: str) -> Path:
         return self._engine.directory(run, self._engine.get(run).attempt)
