@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from jupyter_slipway.clusters.sizes import machine_cores
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.runs import runner
 from tests.stores import postgres, store
@@ -18,6 +19,12 @@ __all__ = ["postgres", "store"]
 def pytest_collection_modifyitems(items):
     # Playwright's loop, once started, leaves no room for the server fixtures' own.
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
+def pytest_xdist_auto_num_workers(config):
+    """More than cores: tests wait for processes half of their time. Browsers compute."""
+    cores = machine_cores()
+    return cores if config.option.markexpr == "e2e" else cores + (cores + 1) // 2
 
 
 def pytest_terminal_summary(terminalreporter):
