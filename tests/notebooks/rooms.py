@@ -58,6 +58,12 @@ class FileIds:
     def get_path(self, id: str) -> str | None:
         return self.places.get(id, id) or None
 
+    def move(self, old: str, new: str) -> None:
+        self.places[next((id for id, path in self.places.items() if path == old), old)] = new
+
+    def delete(self, path: str) -> None:
+        self.places |= {id: "" for id, place in self.places.items() if place == path}
+
 
 class Shared:
     """What a server with jupyter-collaboration is to one folder."""

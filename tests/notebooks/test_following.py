@@ -70,6 +70,19 @@ def test_a_page_gets_what_changed_and_keeps_what_is_typed(tmp_path: Path, home: 
     assert followed.hash == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def test_a_notebook_in_a_folder_that_is_a_link_is_followed(tmp_path: Path, home: Path) -> None:
+    (far := tmp_path / "far").mkdir()
+    (root := tmp_path / "root").mkdir()
+    (root / "data").symlink_to(far)
+    (far / "a.py").write_text(PERCENT)
+    base = inputs(Server(root, home).open("data/a.py"))
+    (far / "a.py").write_text(PERCENT.replace("print(x)", "print(x, 1)"))
+
+    followed = asked(root, home, "data/a.py", base, mine := typed(base, 0, "x = 2"))
+
+    assert shown(followed, mine) == ["x = 2", "Title", "print(x, 1)"]
+
+
 def test_an_ipynb_that_was_run_elsewhere_shows_it_where_nothing_is_unsaved(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "a.ipynb"
     file.write_text(ipynb("x = 1", "print(x)"))

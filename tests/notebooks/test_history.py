@@ -257,6 +257,29 @@ def test_a_revision_from_before_a_rename_comes_back(folder: Folder, ask: Ask) ->
     assert (folder.top / "b.py").read_text() == percent("x = 1", "y = 1", "z = 1")
 
 
+def test_a_restored_file_keeps_its_mode_and_a_link_stays_one(folder: Folder, ask: Ask) -> None:
+    commit = folder.commit("a.py", percent("x = 1"))
+    (folder.top / "a.py").write_text(percent("x = 2"))
+    (folder.top / "a.py").chmod(0o755)
+    (folder.top / "b.py").symlink_to("a.py")
+
+    assert ask("POST", "/notebooks/restore", {"path": "b.py", "revision": commit})[0] == 200
+
+    assert (folder.top / "b.py").is_symlink()
+    assert (folder.top / "a.py").read_text() == percent("x = 1")
+    assert (folder.top / "a.py").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_repository_behind_a_linked_folder_is_looked_up(folder: Folder, home: Path, tmp_path: Path) -> None:
+    commit = folder.commit("a.py", percent("x = 1"))
+    (root := tmp_path / "served").mkdir()
+    (root / "code").symlink_to(folder.top)
+
+    status, said = asking(root, home)("GET", "/notebooks/history", path="code/a.py")
+
+    assert (status, [one["id"] for one in said["revisions"]]) == (200, [commit])
+
+
 def test_a_commit_is_in_the_name_of_who_asks(folder: Folder, home: Path) -> None:
     folder.commit("a.py", percent("x = 1"))
     (folder.top / "a.py").write_text(percent("x = 2"))

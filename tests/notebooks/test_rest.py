@@ -79,12 +79,34 @@ def test_what_would_come_back_otherwise_is_not_converted(folder: Path) -> None:
     assert sorted(path.name for path in folder.glob("b.*")) == ["b.ipynb"]
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"cells": 3}'])
-def test_a_broken_ipynb_is_refused(folder: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"), [("", "is empty"), ("{", "line 1: no JSON"), ('{"cells": 3}', "cannot be read")]
+)
+def test_a_broken_ipynb_is_refused(folder: Path, content: str, why: str) -> None:
     (folder / "b.ipynb").write_text(content)
 
-    assert "cannot be read" in call("convert", "b.ipynb", code=2)["message"]
+    assert why in call("convert", "b.ipynb", code=2)["message"]
     assert (folder / "b.ipynb").read_text() == content
+
+
+def test_what_is_wrong_with_an_ipynb_is_said_as_when_it_is_opened(folder: Path) -> None:
+    (folder / "b.ipynb").write_text('{"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> other\n]}')
+
+    assert call("convert", "b.ipynb", code=2)["message"] == "b.ipynb holds git's conflict marks."
+
+
+def test_an_ipynb_that_is_too_large_is_not_read(folder: Path) -> None:
+    with (folder / "b.ipynb").open("wb") as file:
+        file.truncate(2**30)
+
+    assert "1,024 MB" in call("convert", "b.ipynb", code=2)["message"]
+
+
+@pytest.mark.parametrize(("name", "form"), [("b.py", "myst"), ("b.md", "percent")])
+def test_a_text_without_cells_is_not_converted(folder: Path, name: str, form: str) -> None:
+    (folder / name).write_text("")
+
+    assert call("convert", name, "--to", form, code=2)["message"] == f"{name} has no cells."
 
 
 def test_the_store_is_looked_after(folder: Path) -> None:

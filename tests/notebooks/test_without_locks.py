@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_slipway.errors import Conflict
 from jupyter_slipway.notebooks import writing
+from jupyter_slipway.notebooks.sightings import state_of
 from tests.notebooks.builders import PERCENT, Server, shown
 from tests.notebooks.rooms import Shared, in_loop, until
 
@@ -57,3 +59,16 @@ async def test_what_is_typed_is_saved_and_two_servers_come_to_the_same(tmp_path:
     wanted = ["x = 1  # one", "Title", "print(x)  # other"]
     await until(lambda: one.sources == other.sources == wanted, lambda: (one.sources, other.sources))
     await until(lambda: "# one" in file.read_text() and "# other" in file.read_text())
+
+
+def test_what_shows_only_once_the_file_is_opened_is_not_written_over(tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    seen, remembered, stat = state_of(file), file.stat(), os.stat
+    file.write_text("# from another machine\n")
+    monkeypatch.setattr(os, "stat", lambda path, **more: remembered if path == file else stat(path, **more))
+
+    with pytest.raises(Conflict), writing.expecting(file, seen):
+        writing.write(file, b"# from here\n")
+
+    assert file.read_text() == "# from another machine\n"

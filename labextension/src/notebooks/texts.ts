@@ -15,7 +15,10 @@ import '../../style/texts.css';
 const OURS = 'slipway';
 const OLD = 'slipway-mod-old';
 
-/** Save it, let the server write it in the other form, and open that in its place. */
+/**
+ * Save it, let the server write it in the other form, and open that in its place. One that is shared goes on in the new
+ * file by itself, in all pages.
+ */
 export async function convert(
   app: JupyterFrontEnd,
   context: Context,
@@ -29,8 +32,10 @@ export async function convert(
   try {
     await panel.context.save();
     const made = await comparing(context.api).convert({ notebook, format });
-    panel.close();
-    await context.commands.execute('docmanager:open', { path: made.notebook, factory: 'Notebook' });
+    if (!panel.context.model.collaborative) {
+      panel.close();
+      await context.commands.execute('docmanager:open', { path: made.notebook, factory: 'Notebook' });
+    }
     Notification.success(made.message, { autoClose: 6_000 });
   } catch (error) {
     notice('error', asApiError(error).text, context.trans);

@@ -15,8 +15,7 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import BadRequest, Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
 from jupyter_slipway.events import Changed, Events
-from jupyter_slipway.files import atomic_write
-from jupyter_slipway.notebooks import radar, snapshots
+from jupyter_slipway.notebooks import radar, snapshots, writing
 from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import Cell, diff_notebooks
 from jupyter_slipway.notebooks.git import FileRevision, Repository
@@ -276,7 +275,7 @@ class Compare:
             file, repository, name = self._place(path)
             content = content_of(file)
             kept = self._keep(asker, file, repository, name)
-            atomic_write(file, content)
+            writing.write(file, content)
             return Kept(kept)
 
         kept = await _in_time(work)

@@ -15,7 +15,7 @@ from jupytext.languages import _SCRIPT_EXTENSIONS, default_language_from_metadat
 from msgspec import Struct
 
 from jupyter_slipway.errors import BadRequest, Conflict, NotFound, Unprocessable
-from jupyter_slipway.notebooks import text, writing
+from jupyter_slipway.notebooks import text, unreadable, writing
 from jupyter_slipway.notebooks.documents import Documents, is_old
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, cell_key, joined
 
@@ -50,7 +50,7 @@ def convert(documents: Documents, source: Path, form: Format, *, keep: bool = Fa
 
     Raises:
         NotFound: there is no such notebook
-        BadRequest: it cannot be read
+        BadRequest: it cannot be read, or has no cells
         Conflict: there is a file of the new name
         Unprocessable: it would not come back as it is; nothing was changed
     """
@@ -60,6 +60,9 @@ def convert(documents: Documents, source: Path, form: Format, *, keep: bool = Fa
     target = source.with_suffix(_suffix(notebook, form))
     if target == source:
         raise BadRequest(f"{source.name} is {form} already.", hint="Choose another format.")
+    if form != "ipynb" and not notebook["cells"]:
+        # Not every text can say that there is none.
+        raise BadRequest(f"{source.name} has no cells.", hint="Add one, or make a new text notebook.")
     if target.exists():
         raise Conflict(f"{target.name} is there already.", hint="Rename or delete one of the two.")
     try:
@@ -87,10 +90,12 @@ def _read(documents: Documents, file: Path) -> tuple[Notebook, bool]:
                 f"{file.name} is in a format without cell markers.", hint=f"These are read: {', '.join(FORMATS)}."
             )
         return opened.notebook, opened.trusted
+    unreadable.refuse_too_large(file)
     try:
         # Upgraded to ids where it has none; what follows is the same for all.
         notebook = nbformat.read(file, as_version=4)
     except Exception as error:  # its parsers raise many kinds; each means that this is no notebook
+        unreadable.explain(file)
         said = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise BadRequest(f"{file.name} cannot be read: {said}.", hint="Restore it from git.") from error
     from nbformat.sign import NotebookNotary

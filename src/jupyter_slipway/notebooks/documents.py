@@ -24,6 +24,7 @@ from jupyter_slipway.notebooks.conflicts import open_conflicted
 from jupyter_slipway.notebooks.identity import CellText, How, Match, trace
 from jupyter_slipway.notebooks.manifests import Record
 from jupyter_slipway.notebooks.marks import has_marks, sides
+from jupyter_slipway.notebooks.paths import refuse_link_out
 from jupyter_slipway.notebooks.store import Store, Version, key_of
 from jupyter_slipway.notebooks.text import OURS, Before, Decoded, Notebook, Past, joined
 
@@ -142,7 +143,7 @@ class Documents:
         token = Token.of(notebook)
         _settle(notebook)
         store, path = self.store(file)
-        self._check_link(file)
+        refuse_link_out(file, self._root)
         with refusing(file), store.lock(path):
             disk = self._on_disk(file, store, path, config, may_be_absent=True)
             mine, merged = notebook, False
@@ -335,13 +336,6 @@ class Documents:
             return store.save(id, path, notebook, trusted=trusted, pieces=pieces), None
         except PermissionError as error:
             return None, error
-
-    def _check_link(self, file: Path) -> None:
-        if file.is_symlink() and not file.resolve().is_relative_to(self._root.resolve()):
-            raise Forbidden(
-                f"{file.name} is a link to {file.resolve()}, outside of this server's folder: it is not written.",
-                hint="Save a copy under another name, or open the file where it is.",
-            )
 
     def _remember(self, file: Path, known: Known, store: Store) -> None:
         known = known._replace(stamp=store.stamp(known.id))

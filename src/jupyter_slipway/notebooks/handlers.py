@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from jupyter_slipway.errors import BadRequest, Conflict, Forbidden
+from jupyter_slipway.errors import BadRequest, Conflict
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.notebooks.model import CellInputs, Followed, FollowedText, Freed, Health, Usage
+from jupyter_slipway.notebooks.paths import file_below, refuse_link_out
 from jupyter_slipway.web import Asker, Endpoint
 
 if TYPE_CHECKING:
@@ -84,6 +87,8 @@ class OpenDocuments(Protocol):
 
     async def undo_merge(self, path: str) -> bool: ...
 
+    def moving(self, path: str) -> AbstractAsyncContextManager[Callable[[str], None]]: ...
+
 
 class Notebooks:
     """The text notebooks of this server's folder.
@@ -97,7 +102,12 @@ class Notebooks:
 
     async def convert_notebook(self, asker: Asker, body: ConvertRequest) -> ConvertedNotebook:
         """Write a notebook as text with its outputs beside it, or as .ipynb again."""
-        made = await asyncio.to_thread(self._convert, body)
+        if self._shared is None or body.keep:
+            made = await asyncio.to_thread(self._convert, body)
+        else:
+            async with self._shared.moving(body.notebook.strip("/")) as follow:
+                made = await asyncio.to_thread(self._convert, body)
+                follow(made.notebook)
         self._events.announce(Changed("notebook", made.notebook))
         return made
 
@@ -175,7 +185,9 @@ class Notebooks:
     def _convert(self, body: ConvertRequest) -> ConvertedNotebook:
         from jupyter_slipway.notebooks.convert import convert, form_of
 
-        made = convert(self._documents(), self._file(body.notebook), form_of(body.format), keep=body.keep)
+        file = self._file(body.notebook)
+        refuse_link_out(file, self._root)
+        made = convert(self._documents(), file, form_of(body.format), keep=body.keep)
         path = made.target.relative_to(self._root).as_posix()
         message = f"{made.source.name} is {made.target.name} now: {made.cells} cells, {made.outputs} outputs."
         return ConvertedNotebook(path, made.cells, made.outputs, message)
@@ -190,10 +202,7 @@ class Notebooks:
         return self._documents().store(file / "any" if file.is_dir() else file)[0]
 
     def _file(self, path: str) -> Path:
-        file = self._root / path.strip("/")
-        if "\0" in path or not file.resolve().is_relative_to(self._root.resolve()):
-            raise Forbidden(f"{path!r} is outside of the server's folder.", hint="Name a notebook below it.")
-        return file
+        return file_below(self._root, path)
 
 
 ENDPOINTS = (

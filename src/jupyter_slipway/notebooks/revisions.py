@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_slipway.errors import Forbidden, NotFound, Unprocessable
+from jupyter_slipway.errors import NotFound, Unprocessable
 from jupyter_slipway.notebooks import snapshots
 from jupyter_slipway.notebooks.git import Repository
 from jupyter_slipway.notebooks.glance import is_notebook, joined, read_notebook
+from jupyter_slipway.notebooks.paths import file_below, refuse_link_out
 from jupyter_slipway.notebooks.radar import SHARED
 
 DISK = ""
@@ -38,9 +39,8 @@ class Revisions:
             Forbidden: it leads out of the root
             NotFound: there is none, or it is no notebook
         """
-        file = self._root / path.strip("/")
-        if "\0" in path or not file.resolve().is_relative_to(self._root.resolve()):
-            raise Forbidden(f"{path} is outside of the server's folder.", hint="Open a notebook below it.")
+        file = file_below(self._root, path)
+        refuse_link_out(file, self._root)
         if not is_notebook(file.name) or not file.is_file():
             raise NotFound(f"There is no notebook {path}.", hint="It may have been renamed or deleted.")
         return file

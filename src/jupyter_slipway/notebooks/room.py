@@ -12,7 +12,8 @@ import hashlib
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ from jupyter_server_ydoc.utils import JUPYTER_COLLABORATION_EVENTS_URI, SERVER_S
 from pycrdt import read_message
 from pycrdt.store import YDocNotFound
 from tornado import web
+from tornado.web import HTTPError
 
+from jupyter_slipway.errors import Conflict
 from jupyter_slipway.notebooks.bases import Bases
 from jupyter_slipway.notebooks.contents import KeepsOutputs
 from jupyter_slipway.notebooks.openfile import Disk, OpenFile
@@ -68,8 +71,34 @@ class OpenFiles:
         Args:
             path: from the server's root
         """
-        found = [one for one in self._open.values() if not one.is_closed and one.disk.path == path]
-        return bool(found) and await found[0].undo_merge()
+        found = self._at(path)
+        return found is not None and await found.undo_merge()
+
+    @asynccontextmanager
+    async def moving(self, path: str) -> AsyncIterator[Callable[[str], None]]:
+        """Within the block the file may become another; who has it open goes on in the one that is said.
+
+        Args:
+            path: from the server's root
+
+        Raises:
+            Conflict: what is open of it cannot be saved
+        """
+        found = self._at(path)
+        if found is None:
+            yield lambda to: None
+            return
+        try:
+            await found.sync()
+        except HTTPError as error:
+            raise Conflict(
+                f"{path} is open, and cannot be saved: {error.log_message}", hint="Save it first."
+            ) from error
+        async with found.moving() as follow:
+            yield follow
+
+    def _at(self, path: str) -> OpenFile | None:
+        return next((one for one in self._open.values() if not one.is_closed and one.disk.path == path), None)
 
     def bases(self, room_id: str) -> Bases:
         name = hashlib.sha256(f"{self._lineage.name} {room_id}".encode()).hexdigest()[:24]

@@ -8,6 +8,7 @@ notebook: over one that cannot be read nothing is saved, and only what somebody 
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import TypeVar
@@ -64,9 +65,30 @@ def _remember(states: OrderedDict[Path, T], file: Path, state: T) -> None:
 
 
 def state_of(file: Path) -> State | None:
-    """None when there is no such file."""
+    """None when there is no such file.
+
+    It is opened for that: only then does a network file system ask its server; what it says of a file that is not
+    opened may be many seconds old, and a save would go over what another machine wrote since.
+    """
     try:
-        found = file.stat()
+        # One that is no file, but a pipe, does not keep anybody waiting.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError:  # it may not be read
+        return _state_unread(file)
+    try:
+        return _state(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _state_unread(file: Path) -> State | None:
+    try:
+        return _state(file.stat())
     except OSError:
         return None
+
+
+def _state(found: os.stat_result) -> State:
     return found.st_mtime_ns, found.st_size, found.st_ino
