@@ -1,6 +1,7 @@
 """Starting a cluster beside Dask's own commands, attaching, gathering, and a server's patience while tasks run.
 
-`python benchmarks/clusters.py [ROUNDS]`. Prints medians over interleaved rounds; times in seconds unless said.
+`python benchmarks/clusters.py [ROUNDS] [PART...]`, parts as in `PARTS`. Prints medians over interleaved rounds; times
+in seconds unless said.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+PARTS = ("start", "attach", "gather", "patience")
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+CHOSEN = sys.argv[2:] or PARTS
 ATTACHES = 100
 GATHERS = 20
 TASKS = 20_000
@@ -167,23 +170,35 @@ def ask(url: str) -> float:
     return time.perf_counter() - begun
 
 
-# What the pages of a notebook ask while a cell of it has tasks on the cluster.
+EVERY = {
+    "clusters/etl/progress?holder=kernel-bench&cell=": 1.0,
+    "clusters/etl/figures": 2.0,
+    "kernels/KERNEL": 5.0,
+    "kernels/KERNEL/executions?limit=200": 30.0,
+    "clusters": 15.0,
+    "attachments": 15.0,
+}
+"""What the page of a notebook with the panel beside it asks while a cell of it has tasks on the cluster, and every how
+many seconds, unless the answer says when `again`. JupyterLab's own requests are left out: each server has them."""
 WATCH = """
-import sys, threading, time, urllib.request
-url, pages = sys.argv[1], int(sys.argv[2])
-def ask(path):
-    asked = urllib.request.Request(f"{url}/slipway/api/clusters/etl/{path}", headers={"Authorization": "token bench"})
-    try:
-        urllib.request.urlopen(asked, timeout=60).read()
-    except OSError:
-        pass  # a scheduler under so many tasks may answer too late: a page asks again, too
+import http.client, json, sys, threading, time
+url, pages, every = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
 def page(number):
-    time.sleep(number / pages)
-    for second in range(10**6):
-        ask("progress?holder=kernel-bench")
-        if second % 2:
-            ask("figures")
-        time.sleep(1)
+    server = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)  # kept open, as a browser does
+    due = {path: time.monotonic() + seconds * number / pages for path, seconds in every.items()}
+    while True:
+        path = min(due, key=due.get)
+        time.sleep(max(0, due[path] - time.monotonic()))
+        wait = every[path]
+        try:
+            server.request("GET", f"/slipway/api/{path}", headers={"Authorization": "token bench"})
+            answer = server.getresponse()
+            said = json.loads(answer.read())
+            if answer.status == 200:
+                wait = said.get("again", wait)
+        except OSError:
+            server.close()  # a scheduler under so many tasks may answer too late: a page asks again, too
+        due[path] = time.monotonic() + wait
 for number in range(pages):
     threading.Thread(target=page, args=(number,), daemon=True).start()
 time.sleep(3600)
@@ -192,8 +207,9 @@ TASKS_RUN = "from distributed import Client; c = Client(); c.gather(c.map(int, r
 
 
 @contextmanager
-def watching(url: str, pages: int) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-c", WATCH, url, str(pages)])
+def watching(url: str, kernel: str, pages: int) -> Iterator[None]:
+    every = {path.replace("KERNEL", kernel): seconds for path, seconds in EVERY.items()}
+    process = subprocess.Popen([sys.executable, "-c", WATCH, url, str(pages), json.dumps(every)])
     try:
         yield
     finally:
@@ -215,13 +231,15 @@ def patience(folder: Path, environ: dict[str, str]) -> Iterator[tuple[str, str, 
     """Rows: latencies of our server and of one without Slipway, while the same tasks run."""
     stock = ("--ServerApp.jpserver_extensions={'jupyter_slipway': False}",)
     with serving(folder) as (ours, pid), serving(folder, *stock) as (theirs, other):
-        ask(f"{ours}/slipway/api/clusters")
+        started = urllib.request.Request(f"{ours}/api/kernels", data=b"{}", headers=HEADER)
+        with urllib.request.urlopen(started, timeout=60) as answer:
+            kernel = json.load(answer)["id"]
         yield rows("quiet", in_turn((ours, theirs), lambda: True, 300))
         for pages in PAGES:
             mine: list[float] = []
             others: list[float] = []
             spent = [0.0, 0.0]
-            with watching(ours, pages):
+            with watching(ours, kernel, pages):
                 for _ in range(ROUNDS):
                     work = subprocess.Popen([sys.executable, "-c", TASKS_RUN, str(TASKS)], env=os.environ | environ)
                     before = cpu(pid), cpu(other)
@@ -250,37 +268,62 @@ def percentile(values: list[float], share: float) -> str:
     return f"{sorted(values)[int(share * (len(values) - 1))] * 1000:.0f} ms"
 
 
+def starts(folder: Path) -> Iterator[tuple[str, str, str]]:
+    ours: list[float] = []
+    theirs: list[float] = []
+    for index in range(ROUNDS):
+        ours.append(started(f"round-{index}"))
+        deleted(f"round-{index}")
+        theirs.append(started_by_commands(folder))
+    yield f"cluster start, first worker there (s, {ROUNDS})", median(ours), median(theirs)
+
+
+def attaches(environ: dict[str, str], code: str) -> Iterator[tuple[str, str, str]]:
+    count = max(1, ATTACHES // ROUNDS)
+    ours: list[float] = []
+    plain: list[float] = []
+    for _ in range(ROUNDS):
+        ours += attached(count, environ, code)
+        plain += attached(count, environ, "")
+    yield f"attach and first result, without imports (s, {len(ours)})", median(ours), median(plain)
+
+
+def gathers(environ: dict[str, str], code: str) -> Iterator[tuple[str, str, str]]:
+    direct, through = gathered(GATHERS, environ, code)
+    yield f"100 MB gathered; without: through the scheduler (s, {GATHERS})", median(direct), median(through)
+
+
 def main() -> None:
     from jupyter_slipway.client import Client
+    from jupyter_slipway.kernels import hosts
     from jupyter_slipway.runs import runner
 
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"SLIPWAY_HOME": f"{folder}/home", "SLIPWAY_ENVIRONMENTS": "kernel"}
-        ours: list[float] = []
-        theirs: list[float] = []
-        for index in range(ROUNDS):
-            ours.append(started(f"round-{index}"))
-            deleted(f"round-{index}")
-            theirs.append(started_by_commands(Path(folder)))
-        started("etl")
-        with Client.connect() as slipway:
-            given = slipway.attach("etl", "kernel-bench").attachment
-        count = max(1, ATTACHES // ROUNDS)
-        attaches: list[float] = []
-        plain: list[float] = []
-        for _ in range(ROUNDS):
-            attaches += attached(count, given.environ, given.code)
-            plain += attached(count, given.environ, "")
-        direct, through = gathered(GATHERS, given.environ, given.code)
-        patient = list(patience(Path(folder), given.environ))
-        deleted("etl")
-        runner.stop(Path(folder, "home"))
     table = Table("", "Slipway", "Without it", title=f"Medians of {ROUNDS} rounds")
-    table.add_row("cluster start, first worker there (s)", median(ours), median(theirs))
-    table.add_row(f"attach and first result, without imports (s, {len(attaches)})", median(attaches), median(plain))
-    table.add_row(f"100 MB gathered; without: through the scheduler (s, {GATHERS})", median(direct), median(through))
-    for row in patient:
-        table.add_row(*row)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder, "home")
+        os.environ |= {"SLIPWAY_HOME": str(home), "SLIPWAY_ENVIRONMENTS": "kernel"}
+        try:
+            for part in CHOSEN:
+                if part == "start":
+                    measured = starts(Path(folder))
+                else:
+                    with Client.connect() as slipway:
+                        if not any(cluster.name == "etl" for cluster in slipway.clusters()):
+                            started("etl")
+                        given = slipway.attach("etl", "kernel-bench").attachment
+                    measured = {
+                        "attach": lambda given=given: attaches(given.environ, given.code),
+                        "gather": lambda given=given: gathers(given.environ, given.code),
+                        "patience": lambda given=given: patience(Path(folder), given.environ),
+                    }[part]()
+                for row in measured:
+                    table.add_row(*row)
+        finally:
+            with Client.connect() as slipway:
+                for cluster in slipway.clusters():
+                    deleted(cluster.name)
+            hosts.end_all(home)
+            runner.stop(home)
     Console(width=110).print(table)
 
 

@@ -1,4 +1,4 @@
-"""What many ask at one moment is asked once."""
+"""What many ask at one moment is asked once, and they are told when to ask again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from jupyter_slipway.clusters import answers
-from jupyter_slipway.clusters.answers import Answers
+from jupyter_slipway.clusters.answers import MOST, SELDOM, Answers, Turns
 from jupyter_slipway.errors import Unavailable
 
 
@@ -64,3 +64,25 @@ def test_a_failure_is_not_kept() -> None:
         return await known.of("etl", ask)
 
     assert asyncio.run(pages()) == "here"
+
+
+def test_however_many_pages_ask_the_server_answers_a_question_so_often_at_most() -> None:
+    now = 0.0
+    turns = Turns(lambda: now)
+
+    def asked(pages: int) -> float:
+        """Requests a second, when each page does as it is told; all begin at once."""
+        nonlocal now
+        begun, due, count = now, [now] * pages, 0
+        while now < begun + 60:
+            index = min(range(pages), key=lambda one: due[one])
+            now = max(now, due[index])
+            due[index] = now + turns.after("etl", 1.0)
+            count += now > begun + 20
+        return count / 40
+
+    assert asked(1) == pytest.approx(1, abs=0.05)
+    assert asked(4) == pytest.approx(4, abs=0.4)
+    assert asked(30) == pytest.approx(MOST, abs=0.5)
+    assert turns.after("spark", 1.0) == 1.0  # another question
+    assert max(turns.after("etl", 1.0) for _ in range(1000)) == SELDOM

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
 from jupyter_slipway.client import Client
-from jupyter_slipway.clusters.handlers import ClusterRequest
+from jupyter_slipway.clusters.handlers import Cancelled, CancelRequest, ClusterRequest
 from jupyter_slipway.errors import Conflict
 from jupyter_slipway.kernels import hosts
 from jupyter_slipway.kernels.link import Link
@@ -24,6 +25,11 @@ from tests.serving import serving
 
 Execute = Callable[[str], str]
 SIZE = {"workers": {"minimum": 1, "maximum": 1}, "cores": 1, "memory": "512 MiB"}
+
+
+def plain(text: str) -> str:
+    """Without its colours."""
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
 def shown(client: BlockingKernelClient, code: str) -> str:
@@ -34,7 +40,7 @@ def shown(client: BlockingKernelClient, code: str) -> str:
         content = message["content"]
         found.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
         if message["msg_type"] == "error":
-            found.append(f"{content['ename']}: {content['evalue']}")
+            found.extend(content["traceback"])
 
     client.execute_interactive(code, output_hook=hear, timeout=120)
     return "\n".join(found)
@@ -85,10 +91,22 @@ def test_the_magic_starts_a_cluster_and_the_kernel_computes_on_it(execute: Execu
     interrupted = execute(
         "waiting = client.map(time.sleep, [600] * 20, pure=False)\n"
         "while sum(map(len, client.processing().values())) < 2:\n    time.sleep(0.05)\n"
-        "raise KeyboardInterrupt"
+        "import signal\nsignal.signal(signal.SIGALRM, signal.default_int_handler)\nsignal.alarm(1)\n"
+        "client.gather(waiting)"
     )
     assert "1 task already on a worker ends by itself." in interrupted
+    assert "client.gather(waiting)" in plain(interrupted)
+    assert "KeyboardInterrupt" in interrupted
+    assert "/distributed/" not in interrupted
     assert execute("{one.status for one in waiting}, kept.status").strip() == "({'cancelled'}, 'pending')"
+
+    (lease,) = slipway.attachments()
+    slipway.call(Cancelled, "cancel_work", CancelRequest(lease.holder), cluster="etl")
+    words = f"{lease.person} cancelled what this notebook or job had on the cluster: 1 task was not done."
+    for asked in ("kept.result()", "client.gather([kept])", "from distributed import wait; wait(kept)"):
+        cancelled = execute(asked)
+        assert words in cancelled
+        assert "/distributed/" not in cancelled
 
     assert "no longer uses etl" in execute("%cluster --detach")
     assert "uses no cluster" in execute("%cluster")

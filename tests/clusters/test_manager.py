@@ -385,6 +385,16 @@ def test_work_under_way_keeps_it(bench: Bench) -> None:
     assert bench.step() is ClusterState.RUNNING
 
 
+def test_who_never_held_it_lets_go_of_nothing_else(bench: Bench, tmp_path: Path) -> None:
+    bench.running()
+    theirs = tmp_path / "theirs.txt"
+    theirs.touch()
+
+    bench.manager.detach("etl", str(theirs))
+
+    assert theirs.exists()
+
+
 def test_a_kernel_that_is_attached_keeps_it(bench: Bench) -> None:
     bench.running()
     given = bench.manager.attach("etl", "kernel-1", "kernel", "bob")

@@ -60,7 +60,7 @@ def test_a_cluster_from_its_making_to_its_end(server: Server) -> None:
     assert ask(server, "GET", "attachments")[1]["items"] == [
         {"holder": "kernel-1", "kind": "kernel", "cluster": "etl", "person": "ada"}
     ]
-    assert ask(server, "GET", "clusters/etl/progress?holder=kernel-1")[1] == {"progress": None}
+    assert ask(server, "GET", "clusters/etl/progress?holder=kernel-1")[1] == {"progress": None, "again": 1.0}
     assert ask(server, "POST", "clusters/etl/cancel", {"holder": "kernel-1"})[1] == {"remaining": ""}
     assert ask(server, "GET", "clusters/etl/logs")[1]["parts"] == ["host"]
     _, compared = ask(server, "POST", "clusters/etl/packages", {"packages": {"dask": "1.0"}})

@@ -91,6 +91,10 @@ async def test_a_viewer_sees_and_does_nothing(server: Server) -> None:
         f"slipway/api/kernels/{kernel}/interrupt",
     ):
         assert server.refused("POST", path, {}, "eve")[0] == 403
+    # What a cluster gives a kernel is code that it runs.
+    for path in ("attach", "detach"):
+        status, said = server.refused("POST", f"slipway/api/clusters/etl/{path}", {"holder": kernel}, "eve")
+        assert (status, said["message"]) == (403, reply["evalue"])
     assert server.refused("DELETE", f"api/kernels/{kernel}", None, "eve")[0] == 403
     assert (
         server.refused("PUT", f"slipway/api/kernels/{kernel}/grants", {"person": "eve", "role": "owner"}, "eve")[0]

@@ -41,7 +41,7 @@ export class Clusters {
     return this.server.request('POST', ['clusters', cluster, 'scale'], { body });
   }
 
-  figures(cluster: string): Promise<m.Figures> {
+  figures(cluster: string): Promise<m.FiguresAnswer> {
     return this.server.request('GET', ['clusters', cluster, 'figures']);
   }
 
@@ -73,8 +73,12 @@ export class Clusters {
     return this.server.request('POST', ['clusters', cluster, 'detach'], { body: { holder } });
   }
 
-  /** Of what a cell has asked for and is not done; null: nothing. */
-  progress(cluster: string, holder: string, cell: string): Promise<{ progress: m.Progress | null }> {
+  /** Of what a cell has asked for and is not done; null: nothing. `again`: seconds until it is to be asked again. */
+  progress(
+    cluster: string,
+    holder: string,
+    cell: string
+  ): Promise<{ progress: m.Progress | null; again: number }> {
     return this.server.request('GET', ['clusters', cluster, 'progress'], { query: { holder, cell } });
   }
 

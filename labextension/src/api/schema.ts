@@ -1574,11 +1574,9 @@ export interface components {
          * @enum {unknown}
          */
         ExecutionStatus: "aborted" | "error" | "ok" | "queued" | "running";
-        /**
-         * Figures
-         * @description What a cluster does just now.
-         */
-        Figures: {
+        /** FiguresAnswer */
+        FiguresAnswer: {
+            again: number;
             /** @default 0 */
             cores: number;
             /** @default 0 */
@@ -2141,6 +2139,7 @@ export interface components {
         };
         /** ProgressAnswer */
         ProgressAnswer: {
+            again: number;
             progress: components["schemas"]["Progress"] | null;
         };
         /**
@@ -2890,7 +2889,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Figures"];
+                    "application/json": components["schemas"]["FiguresAnswer"];
                 };
             };
             /** @description Refused */

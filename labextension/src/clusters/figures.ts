@@ -3,8 +3,9 @@ import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { Api, Figures } from '../api';
-import { FreshPoll } from '../ui/poll';
+import { askEvery, FreshPoll } from '../ui/poll';
 
+/** Until the server says how often it wants to be asked: the more pages ask, the less each. */
 const INTERVAL = 2_000;
 /** How many figures a sparkline shows: two minutes. */
 const KEPT = 60;
@@ -61,18 +62,22 @@ export class LiveFigures implements IDisposable {
   }
 
   private async fetch(): Promise<void> {
-    await Promise.all([...this.watched].map(cluster => this.look(cluster)));
+    const paces = await Promise.all([...this.watched].map(cluster => this.look(cluster)));
+    askEvery(this.poll, Math.max(...paces));
     this.changedSignal.emit();
   }
 
-  private async look(cluster: string): Promise<void> {
+  /** Seconds after which to look again. */
+  private async look(cluster: string): Promise<number> {
     try {
       const figures = await this.api.clusters.figures(cluster);
       if (this.watched.has(cluster)) {
         this.series.set(cluster, [...this.of(cluster), figures].slice(-KEPT));
       }
+      return figures.again;
     } catch {
       // One that has just stopped has none; the list of clusters says what became of it.
+      return INTERVAL / 1_000;
     }
   }
 

@@ -17,10 +17,10 @@ import { isSettled } from './words';
 
 /** Heals lost hints. */
 const IDLE = 30_000;
-/** While one of them becomes something else. */
-const CHANGING = 1_000;
-/** While one runs: its workers and its cost move. */
-const RUNNING = 5_000;
+/** While one of them becomes something else: of each step the server tells, too. */
+const CHANGING = 3_000;
+/** While one runs: its cost moves. Of its state and its workers the server tells. */
+const RUNNING = 15_000;
 
 export class Clusters implements IDisposable {
   constructor(

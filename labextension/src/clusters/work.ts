@@ -8,10 +8,12 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import type { Api, Progress } from '../api';
 import { type Attaching, kernelOf } from './attaching';
 import { RunningCell } from './running';
+import { askEvery } from '../ui/poll';
 
+/** Until the server says how often it wants to be asked: the more pages ask, the less each. */
 const INTERVAL = 1_000;
 
-/** Asks once a second, and only while a cell of an attached notebook runs. */
+/** Asks about once a second, and only while a cell of an attached notebook runs. */
 export class NotebookWork implements IDisposable {
   constructor(
     private readonly api: Api,
@@ -106,7 +108,8 @@ export class NotebookWork implements IDisposable {
     if (!cell || !kernel || !cluster) {
       return;
     }
-    const { progress } = await this.api.clusters.progress(cluster, kernel.id, cell);
+    const { progress, again } = await this.api.clusters.progress(cluster, kernel.id, cell);
+    askEvery(this.poll, again);
     if (cell === this.cell) {
       this.progress = progress;
       this.changedSignal.emit();

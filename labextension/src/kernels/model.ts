@@ -17,8 +17,10 @@ import { FreshPoll } from '../ui/poll';
 
 /** Heals lost hints. */
 const IDLE = 30_000;
-/** While something runs: positions and estimates change. */
+/** While cells wait, or nothing is heard of it: positions and estimates change. */
 const BUSY = 2_000;
+/** While a cell runs and none waits: of its end the kernel tells, too. */
+const RUNS = 5_000;
 /** After failures. */
 const LONGEST = 120_000;
 /** While the connection is lost: to be back as soon as the server is. */
@@ -93,12 +95,13 @@ export class LiveKernel implements IDisposable {
   }
 
   refresh(): Promise<void> {
+    this.stale = true;
     return this.poll.refresh();
   }
 
   /** As `refresh`, but done only when there is an answer, and never one to a question from before. */
   async ask(): Promise<void> {
-    await this.fetch().catch(() => undefined); // what was known before stays, with the error
+    await this.fetch(true).catch(() => undefined); // what was known before stays, with the error
   }
 
   dispose(): void {
@@ -190,23 +193,31 @@ export class LiveKernel implements IDisposable {
       ended_at: null
     };
     this.take([fresh, ...this.executions.filter(one => one.id !== id)]);
-    this.pace(BUSY);
+    this.pace(RUNS);
     this.changedSignal.emit();
     void this.refresh();
   }
 
-  private async fetch(): Promise<void> {
+  /** What was run is the larger part, and changes only with the queue, of which the server and the kernel tell. */
+  private async fetch(wanted = this.stale || Date.now() - this.ranAt >= IDLE - 1_000): Promise<void> {
     const { id } = this.connection;
+    this.stale = false;
     try {
-      const [kernel, { items }] = await Promise.all([
+      const [kernel, ran] = await Promise.all([
         this.api.kernels.get(id),
-        this.api.kernels.executions(id, { limit: KNOWN })
+        wanted ? this.api.kernels.executions(id, { limit: KNOWN }) : null
       ]);
+      const moved = order(kernel) !== order(this.kernel);
       this.kernel = kernel;
-      this.take(items);
+      if (ran || moved) {
+        const { items } = ran ?? (await this.api.kernels.executions(id, { limit: KNOWN }));
+        this.take(items);
+        this.ranAt = Date.now();
+      }
       this.error = null;
       this.comeBack();
     } catch (error) {
+      this.stale = true;
       this.error = asApiError(error);
       if (this.error.status === 404) {
         // Not hosted, or ended: nothing to share.
@@ -231,9 +242,7 @@ export class LiveKernel implements IDisposable {
     }
   }
 
-  private pace(
-    interval: number = this.lostSince ? LOST : this.kernel?.queue.length || this.kernel?.silent ? BUSY : IDLE
-  ): void {
+  private pace(interval: number = this.lostSince ? LOST : paceOf(this.kernel)): void {
     const max = this.lostSince ? LOST : LONGEST;
     const { frequency } = this.poll;
     if (!this.isDisposed && (frequency.interval !== interval || frequency.max !== max)) {
@@ -247,7 +256,21 @@ export class LiveKernel implements IDisposable {
   private losing: ReturnType<typeof setTimeout> | undefined;
   /** When JupyterLab may be asked to connect again. */
   private again = 0;
+  /** Something was run, or may have been, since it was last asked for. */
+  private stale = true;
+  private ranAt = 0;
   private readonly lasts = new Map<string, Execution>();
   private readonly changedSignal = new Signal<this, void>(this);
   private readonly refusedSignal = new Signal<this, string>(this);
+}
+
+/** How often to ask, when nothing tells of a change. */
+function paceOf(kernel: SharedKernel | null): number {
+  const cells = kernel?.queue.length ?? 0;
+  return kernel?.silent || cells > 1 ? BUSY : cells ? RUNS : IDLE;
+}
+
+/** What waits, in turn. */
+function order(kernel: SharedKernel | null): string {
+  return (kernel?.queue ?? []).map(one => one.execution).join();
 }

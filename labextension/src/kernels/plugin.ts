@@ -2,7 +2,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ISessionContextDialogs, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
-import type { INotebookCellExecutor, NotebookPanel } from '@jupyterlab/notebook';
+import { type INotebookCellExecutor, type NotebookPanel, runCell } from '@jupyterlab/notebook';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
 import { CommandIDs } from '../tokens';
@@ -20,7 +20,13 @@ export function addKernels(
   const shared = PageConfig.getOption('slipwaySharedKernels') === 'true';
   let made: Promise<KernelDesk> | null = null;
   const desk = () =>
-    (made ??= import('./desk').then(({ KernelDesk }) => new KernelDesk(app, context, dialogs)));
+    (made ??= import('./desk').then(
+      ({ KernelDesk }) => new KernelDesk(app, context, dialogs),
+      error => {
+        made = null; // the server may be there again at the next try
+        throw error;
+      }
+    ));
   toolbars?.addFactory<NotebookPanel>('Notebook', 'slipway-people', panel => {
     const place = new Widget();
     place.layout = new PanelLayout();
@@ -41,6 +47,9 @@ export function addKernels(
   });
   // JupyterLab's own is frozen; jupyter-collaboration's asks the server.
   if (executor && !Object.isFrozen(executor) && PageConfig.getOption('serverSideExecution') === 'true') {
-    executor.runCell = async options => (await desk()).executor.runCell(options);
+    executor.runCell = async options => {
+      const loaded = await desk().catch(() => null);
+      return loaded ? loaded.executor.runCell(options) : runCell(options);
+    };
   }
 }

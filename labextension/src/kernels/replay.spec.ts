@@ -27,18 +27,19 @@ function aCell(source = 'x = 1'): CodeCellModel {
 async function aNotebook(options: {
   source?: string;
   executions?: Execution[];
-  messages?: Said[];
+  messages?: Said[] | (() => Promise<never>);
   collaborative?: boolean;
   saved?: string;
 }) {
   const model = aCell(options.source);
   Object.defineProperty(model, 'id', { value: 'c1' });
-  const page = { items: options.messages ?? [], next: 9, end: true, lost: 0 } as unknown as KernelMessages;
+  const { messages = [] } = options;
+  const page = { items: messages, next: 9, end: true, lost: 0 } as unknown as KernelMessages;
   const api = anApi({
     kernels: {
       get: async () => aKernel(),
       executions: async () => ({ items: options.executions ?? [], next: null }),
-      messages: async () => page
+      messages: Array.isArray(messages) ? async () => page : messages
     }
   });
   const fake = new FakeConnection();
@@ -132,6 +133,32 @@ describe('a notebook on a shared kernel', () => {
 
     await vi.waitFor(() => expect(model.executionState).toBe('idle'));
     expect(text(model).join('')).toBe('before meanwhile after');
+  });
+
+  it('takes the star from a cell that was rewritten while it waited', async () => {
+    const waits = anExecution({ id: 'e2', person: '', status: 'queued', started_at: null, ended_at: null });
+    const { model, fake } = await aNotebook({ executions: [waits] });
+    expect(model.executionState).toBe('running');
+    model.sharedModel.setSource('x = 2');
+    fake.say('execute_input', { code: 'x = 1', execution_count: 2 }, { id: 'e2' });
+    expect(model.executionState).toBe('idle');
+  });
+
+  it('ends a cell whose end it has missed, though the server cannot say what it said', async () => {
+    const runs = anExecution({ id: 'e2', status: 'running', ended_at: null });
+    const executions = [runs];
+    const { model, fake, live } = await aNotebook({
+      executions,
+      messages: () => Promise.reject(new Error('The server failed at this.'))
+    });
+    fake.becomes('connecting');
+    fake.becomes('connected');
+    await new Promise(resolve => setTimeout(resolve, 20));
+    expect(model.executionState).toBe('running');
+
+    executions[0] = { ...runs, status: 'ok', ended_at: '2026-11-25T10:00:02Z' };
+    await live.ask();
+    expect(model.executionState).toBe('idle');
   });
 
   it('shows nothing in a cell that says something else, nor in a shared document', async () => {

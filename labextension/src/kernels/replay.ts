@@ -153,6 +153,7 @@ export class Replays implements IDisposable {
     if (!this.panel.context.isReady || this.writesItself) {
       return;
     }
+    this.failed.forEach(id => this.endIfOver(id));
     for (const { model } of this.panel.content.widgets) {
       const last = this.live.last(model.id);
       if (last && !this.sent.has(last.id) && !this.looked.has(last.id) && model.type === 'code') {
@@ -197,12 +198,18 @@ export class Replays implements IDisposable {
       if (connection.connectionStatus !== 'connected') {
         return; // asked again when it is
       }
+      this.failed.add(id);
       // What it said is no longer kept: the mark still says that it ran.
     }
     const early = this.early.get(id) ?? [];
     this.early.delete(id);
     early.forEach(message => this.feed(id, message));
+    this.endIfOver(id);
+  }
+
+  private endIfOver(id: string): void {
     if (this.live.executions.some(one => one.id === id && one.ended_at)) {
+      this.failed.delete(id);
       this.replays.get(id)?.end();
     }
   }
@@ -211,14 +218,15 @@ export class Replays implements IDisposable {
   private begin(id: string, cell: string, code: string, person: string): boolean {
     const model = this.panel.content.widgets.find(one => one.model.id === cell)?.model;
     this.looked.add(id);
-    this.starred.delete(id);
     if (this.writesItself || this.replays.has(id) || model?.type !== 'code') {
       return false;
     }
     // A cell with other code is another cell: it shows only who ran what.
     if (model.sharedModel.getSource() !== code) {
+      this.unstar(id);
       return false;
     }
+    this.starred.delete(id);
     const own = person !== '' && person === this.live.me;
     this.replays.set(id, new Replay(model as ICodeCellModel, this.displays, own));
     return true;
@@ -256,6 +264,8 @@ export class Replays implements IDisposable {
   private readonly starred = new Map<string, ICodeCellModel>();
   private readonly replays = new Map<string, Replay>();
   private readonly early = new Map<string, Said[]>();
+  /** Of which the server could not say what they said: their end may have been missed, too. */
+  private readonly failed = new Set<string>();
   private readonly displays = new Displays();
 }
 

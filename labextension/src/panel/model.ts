@@ -16,6 +16,8 @@ const IDLE = 30_000;
 const LIVE = 1_000;
 /** While a run lives and only the status bar shows it. */
 const LIVE_UNSEEN = 5_000;
+/** What changes here when one of them does; the others are asked for by who shows them. */
+const SHOWN = new Set<Changed['kind']>(['job', 'run', 'schedule']);
 
 export class Overview implements IDisposable {
   constructor(
@@ -73,7 +75,9 @@ export class Overview implements IDisposable {
   /** Tell all views, without waiting for the server's hint. */
   announce(change: Changed): void {
     this.hintedSignal.emit(change);
-    void this.refresh();
+    if (SHOWN.has(change.kind)) {
+      void this.refresh();
+    }
   }
 
   /** The path by which JupyterLab opens a notebook that the server names absolutely; null when it lies elsewhere. */

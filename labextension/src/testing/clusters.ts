@@ -3,7 +3,7 @@ import type { Kernel } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 import { vi } from 'vitest';
 
-import type { Api, AttachmentItem, Cluster, Figures, Profile } from '../api';
+import type { Api, AttachmentItem, Cluster, FiguresAnswer, Profile } from '../api';
 
 export function aCluster(change: Partial<Cluster> = {}): Cluster {
   return {
@@ -36,7 +36,7 @@ export function aCluster(change: Partial<Cluster> = {}): Cluster {
   };
 }
 
-export function someFigures(change: Partial<Figures> = {}): Figures {
+export function someFigures(change: Partial<FiguresAnswer> = {}): FiguresAnswer {
   return {
     workers: 2,
     cores: 4,
@@ -46,6 +46,7 @@ export function someFigures(change: Partial<Figures> = {}): Figures {
     tasks: 310,
     processing: 8,
     done: 24,
+    again: 2,
     ...change
   };
 }

@@ -52,3 +52,11 @@ export class FreshPoll extends Poll {
   /** To ask again after it. */
   private wanted = false;
 }
+
+/** From now on every so many seconds. */
+export function askEvery(poll: Poll, seconds: number): void {
+  const interval = seconds * 1_000;
+  if (poll.frequency.interval !== interval) {
+    poll.frequency = { ...poll.frequency, interval };
+  }
+}

@@ -1,6 +1,6 @@
-"""Many who ask the same of a cluster at one moment, as all pages of a notebook do each second: one answer serves them.
+"""Many who ask the same of a cluster, as all pages of a notebook do: one answer serves them, and they take turns.
 
-Used by `manager`, for what only looks.
+Used by `manager` and `handlers`, for what only looks.
 """
 
 from __future__ import annotations
@@ -14,6 +14,37 @@ T = TypeVar("T")
 
 FRESH = 0.5
 """Seconds for which an answer serves, from when it was asked for; one that takes longer serves all who wait for it."""
+
+
+MOST = 5.0
+"""Times a second that one question is worth answering, however many pages ask it."""
+SELDOM = 10.0
+"""Seconds that a page never waits beyond."""
+
+
+class Turns:
+    """When each of those who ask the same thing again and again is to ask next.
+
+    Each gets the moment after that of who asked before: so they need no names, and their requests come evenly.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next: dict[Hashable, float] = {}
+
+    def after(self, question: Hashable, least: float) -> float:
+        """Seconds until who asks now may ask again.
+
+        Args:
+            least: when nobody else asks
+        """
+        now = self._clock()
+        for known, at in list(self._next.items()):
+            if at < now:
+                del self._next[known]
+        at = min(max(self._next.get(question, 0.0) + 1 / MOST, now + least), now + SELDOM)
+        self._next[question] = at
+        return round(at - now, 1)
 
 
 class Answers:

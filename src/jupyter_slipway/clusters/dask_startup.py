@@ -11,6 +11,7 @@ import sys
 from typing import Any, ClassVar
 from weakref import WeakSet
 
+from jupyter_slipway.clusters.dask_cancelled import INTERRUPTED, shorten
 from jupyter_slipway.clusters.dask_pulling import weigh_results
 from jupyter_slipway.clusters.in_kernel import after_cells, follow_cells, when_imported
 from jupyter_slipway.clusters.pulling import size
@@ -70,7 +71,7 @@ def _cell_ended(error: BaseException | None) -> None:
     for client in {one.client for one in pending}:
         mine = [one for one in pending if one.client is client]
         left = _begun(client, {one.key for one in mine})
-        client.cancel(mine, reason="interrupted", msg="Its cell was interrupted.")
+        client.cancel(mine, reason=INTERRUPTED, msg="Its cell was interrupted.")
         if left:
             words = "1 task already on a worker ends by itself."
             if left > 1:
@@ -177,6 +178,7 @@ def _extend(module: Any) -> None:
 
     client._graph_to_futures, client._slipway = _graph_to_futures, True
     weigh_results(client, module.Future)
+    shorten(module)
     _name(client)
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from jupyter_slipway.clusters.answers import Turns
 from jupyter_slipway.clusters.manager import Manager
 from jupyter_slipway.clusters.model import Attachment, Cluster, Figures, Lease, Progress, Workers
 from jupyter_slipway.clusters.packages import PackageComparison
 from jupyter_slipway.clusters.profiles import Profile
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.web import Asker
+
+PROGRESS = 1.0
+"""Seconds between two looks at a running cell's work, when one page looks."""
+FIGURES = 2.0
+"""The same, of a cluster's figures."""
 
 
 class ClusterList(Struct, frozen=True):
@@ -88,6 +94,13 @@ class ProgressQuery(Struct, frozen=True):
 class ProgressAnswer(Struct, frozen=True):
     progress: Progress | None
     """None: nothing is under way."""
+    again: float
+    """Seconds after which to ask again: the longer, the more pages ask."""
+
+
+class FiguresAnswer(Figures, frozen=True, kw_only=True):
+    again: float
+    """Seconds after which to ask again: the longer, the more pages ask."""
 
 
 class CancelRequest(Struct, frozen=True):
@@ -119,6 +132,13 @@ class Deleted(Struct, frozen=True):
 class Kernels(Protocol):
     """Where live kernels are told of their cluster; a Jupyter server has them, a command line has none."""
 
+    async def must_run(self, kernel_id: str, person: str) -> None:
+        """
+        Raises:
+            Forbidden: `person` may not run anything in this kernel, which lives here
+        """
+        ...
+
     async def attach(self, kernel_id: str, cluster: str, attachment: Attachment) -> None:
         """Nothing, when it does not live here."""
         ...
@@ -129,6 +149,7 @@ class Clusters:
 
     def __init__(self, manager: Manager, kernels: Kernels) -> None:
         self._manager, self._kernels = manager, kernels
+        self._turns = Turns()
 
     def list_clusters(self, asker: Asker) -> ClusterList:
         """All clusters, by name."""
@@ -171,9 +192,11 @@ class Clusters:
         """Say how many workers, or between how many."""
         return await self._manager.scale(cluster, asker.name, Workers(body.minimum, body.maximum))
 
-    async def cluster_figures(self, asker: Asker, cluster: str) -> Figures:
+    async def cluster_figures(self, asker: Asker, cluster: str) -> FiguresAnswer:
         """What a cluster does just now."""
-        return await self._manager.figures(cluster)
+        found = await self._manager.figures(cluster)
+        again = self._turns.after(("figures", cluster), FIGURES)
+        return FiguresAnswer(**structs.asdict(found), again=again)
 
     async def cluster_logs(self, asker: Asker, cluster: str, query: LogsQuery) -> LogChunk:
         """What its processes printed, from an offset on."""
@@ -186,6 +209,7 @@ class Clusters:
 
     async def attach_cluster(self, asker: Asker, cluster: str, body: AttachRequest) -> Attached:
         """Let a kernel or a run compute on a cluster."""
+        await self._kernels.must_run(body.holder, asker.name)
         given = self._manager.attach(cluster, body.holder, body.kind, asker.name)
         if body.kind == "kernel":
             await self._kernels.attach(body.holder, cluster, given.attachment)
@@ -193,6 +217,7 @@ class Clusters:
 
     async def detach_cluster(self, asker: Asker, cluster: str, body: DetachRequest) -> Cluster:
         """Let it go."""
+        await self._kernels.must_run(body.holder, asker.name)
         found = self._manager.detach(cluster, body.holder)
         await self._kernels.attach(body.holder, "", Attachment({}))
         return found
@@ -203,11 +228,12 @@ class Clusters:
 
     async def cluster_progress(self, asker: Asker, cluster: str, query: ProgressQuery) -> ProgressAnswer:
         """How far what a kernel, a run or one cell has asked for has come."""
-        return ProgressAnswer(await self._manager.progress(cluster, query.holder, query.cell))
+        found = await self._manager.progress(cluster, query.holder, query.cell)
+        return ProgressAnswer(found, self._turns.after((cluster, query.holder, query.cell), PROGRESS))
 
     async def cancel_work(self, asker: Asker, cluster: str, body: CancelRequest) -> Cancelled:
         """Stop what a kernel, a run or one cell has asked for."""
-        return Cancelled(await self._manager.cancel(cluster, body.holder, body.cell))
+        return Cancelled(await self._manager.cancel(cluster, body.holder, body.cell, asker.name))
 
     async def compare_packages(self, asker: Asker, cluster: str, body: PackagesRequest) -> PackageComparison:
         """Compare a kernel's packages with those of the cluster's processes."""

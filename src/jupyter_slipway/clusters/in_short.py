@@ -1,4 +1,4 @@
-"""An error of ours in a kernel, shown with the user's own lines alone: not with the fifty of Dask or Spark below them.
+"""An error in a kernel, shown with the user's own lines alone: not with the fifty of Dask or Spark below them.
 
 Pasted by `shipped` into `dask_startup` and `spark_startup` on their way, so it knows the standard library only.
 """
@@ -15,11 +15,16 @@ NOT_THEIRS = frozenset({"dask", "distributed", "pyspark", "jupyter_slipway"})
 class InShort(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of all; when this fails, it shows all."""
-        shell = sys.modules["IPython"].get_ipython()
-        lines: list[str] = shell.InteractiveTB.structured_traceback(
-            type(self), self, _theirs(self.__traceback__), tb_offset=1
-        )
-        return lines
+        return in_short(self)
+
+
+def in_short(error: BaseException) -> list[str]:
+    """Its lines, as IPython draws them."""
+    shell = sys.modules["IPython"].get_ipython()
+    lines: list[str] = shell.InteractiveTB.structured_traceback(
+        type(error), error, _theirs(error.__traceback__), tb_offset=1
+    )
+    return lines
 
 
 def _theirs(lines: TracebackType | None) -> TracebackType | None:

@@ -290,7 +290,8 @@ class Manager:
     def detach(self, name: str, holder: str) -> Cluster:
         """It holds no longer. One that did not, neither did."""
         self._store.get(name)
-        self._release(name, [holder])
+        if HOLDER.fullmatch(holder):  # another text may be the path of somebody's file
+            self._release(name, [holder])
         return self.get(name)
 
     def attachments(self) -> list[Lease]:
@@ -332,12 +333,12 @@ class Manager:
 
         return await self._answers.of(("progress", name, holder, cell), progress)
 
-    async def cancel(self, name: str, holder: str, cell: str) -> str:
+    async def cancel(self, name: str, holder: str, cell: str, person: str) -> str:
         """
         Raises:
             Conflict: it does not run
         """
-        return await self._ask(name, lambda backend, ref: backend.cancel(ref, holder, cell))
+        return await self._ask(name, lambda backend, ref: backend.cancel(ref, holder, cell, person))
 
     async def compare(
         self, name: str, kernel: Mapping[str, str], person: str, *, of: Of = "kernel"

@@ -60,8 +60,9 @@ def progress(dask_scheduler: Any, holder: str, cell: str = "") -> dict[str, Any]
     return found
 
 
-def cancel(dask_scheduler: Any, holder: str, cell: str = "") -> int:
+def cancel(dask_scheduler: Any, holder: str, cell: str = "", person: str = "") -> int:
     """Forget what the holder wants and is not done; how many tasks already run on a worker and end by themselves."""
+    whose = "this cell" if cell else "this notebook or job"
     following = dask_scheduler.plugins["slipway"]
     running = 0
     for client in clients_of(dask_scheduler, holder):
@@ -70,7 +71,10 @@ def cancel(dask_scheduler: Any, holder: str, cell: str = "") -> int:
         if not keys:
             continue
         before = {task.key for worker in dask_scheduler.workers.values() for task in worker.processing}
-        dask_scheduler.stimulus_cancel(keys, client=client.client_key, force=False, reason="cancelled", msg="")
+        tasks = "1 task was" if len(live) == 1 else f"{len(live)} tasks were"
+        said = f"{person or 'Somebody'} cancelled what {whose} had on the cluster: {tasks} not done."
+        reason = "cancelled in Slipway"  # by which the kernel knows that these words are to be shown
+        dask_scheduler.stimulus_cancel(keys, client=client.client_key, force=False, reason=reason, msg=said)
         after = {task.key for worker in dask_scheduler.workers.values() for task in worker.processing}
         running += len(before - after)
     return running

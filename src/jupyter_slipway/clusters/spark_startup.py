@@ -205,7 +205,7 @@ def _policy(module: Any) -> Any:
             again = bool(super().can_retry(e))
             if again and (why := ended()):
                 raise ClusterEnded(
-                    f"The Spark cluster {Attached.name!r} has ended: {why}. "
+                    f"The Spark cluster {Attached.name!r} has ended: {why.rstrip('.')}. "
                     f"Start it, then attach this notebook to it again."
                 ) from None
             return again

@@ -69,8 +69,11 @@ class Backend(Protocol):
         """Of what `holder` has asked for and is not done; None: nothing."""
         ...
 
-    async def cancel(self, ref: Ref, holder: str, cell: str = "") -> str:
+    async def cancel(self, ref: Ref, holder: str, cell: str = "", person: str = "") -> str:
         """Stop the holder's (or only that cell's) work, nobody else's.
+
+        Args:
+            person: who wants that; the holder is told, where it can be
 
         Returns:
             what cannot be stopped, in words; '' when all was

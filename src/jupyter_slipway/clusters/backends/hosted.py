@@ -89,8 +89,8 @@ class HeldDask:
     async def progress(self, ref: Ref, holder: str, cell: str = "") -> Progress | None:
         return msgspec.convert(await self._ask(ref, "progress", holder=holder, cell=cell), Progress | None)
 
-    async def cancel(self, ref: Ref, holder: str, cell: str = "") -> str:
-        running = await self._ask(ref, "cancel", holder=holder, cell=cell)
+    async def cancel(self, ref: Ref, holder: str, cell: str = "", person: str = "") -> str:
+        running = await self._ask(ref, "cancel", holder=holder, cell=cell, person=person)
         if not running:
             return ""
         return f"{running} {'task' if running == 1 else 'tasks'} already on a worker will end by themselves."

@@ -74,7 +74,7 @@ class Memory:
         count = _read(ref)["work"].get(holder, 0)
         return Progress(0, count) if count else None
 
-    async def cancel(self, ref: Ref, holder: str, cell: str = "") -> str:
+    async def cancel(self, ref: Ref, holder: str, cell: str = "", person: str = "") -> str:
         said = _read(ref)
         said["work"].pop(holder, None)
         _write(ref, said)

@@ -131,7 +131,7 @@ class SparkConnect:
     async def progress(self, ref: Ref, holder: str, cell: str = "") -> Progress | None:
         return spark_holders.progress(Path(ref["directory"]), holder, cell)
 
-    async def cancel(self, ref: Ref, holder: str, cell: str = "") -> str:
+    async def cancel(self, ref: Ref, holder: str, cell: str = "", person: str = "") -> str:
         launch, directory = _used(ref), Path(ref["directory"])
         await spark_holders.cancel(
             directory, holder, cell, address=launch.address, token=_token(launch), certificates=launch.ca_file

@@ -132,7 +132,7 @@ class SparkLocal:
         _, server = _running(Path(ref["directory"]))
         return await asyncio.to_thread(Pages(server.ui).progress, spark_holders.tag(holder, cell))
 
-    async def cancel(self, ref: Ref, holder: str, cell: str = "") -> str:
+    async def cancel(self, ref: Ref, holder: str, cell: str = "", person: str = "") -> str:
         directory = Path(ref["directory"])
         record, server = _running(directory)
         await spark_holders.cancel(directory, holder, cell, address=_address(server), token=record.token)
