@@ -92,7 +92,7 @@ async def test_a_viewer_sees_and_does_nothing(server: Server) -> None:
     ):
         assert server.refused("POST", path, {}, "eve")[0] == 403
     # What a cluster gives a kernel is code that it runs.
-    for path in ("attach", "detach"):
+    for path in ("attach", "detach", "cancel"):
         status, said = server.refused("POST", f"slipway/api/clusters/etl/{path}", {"holder": kernel}, "eve")
         assert (status, said["message"]) == (403, reply["evalue"])
     assert server.refused("DELETE", f"api/kernels/{kernel}", None, "eve")[0] == 403

@@ -233,6 +233,7 @@ class Clusters:
 
     async def cancel_work(self, asker: Asker, cluster: str, body: CancelRequest) -> Cancelled:
         """Stop what a kernel, a run or one cell has asked for."""
+        await self._kernels.must_run(body.holder, asker.name)
         return Cancelled(await self._manager.cancel(cluster, body.holder, body.cell, asker.name))
 
     async def compare_packages(self, asker: Asker, cluster: str, body: PackagesRequest) -> PackageComparison:
