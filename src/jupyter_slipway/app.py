@@ -106,13 +106,14 @@ class ApiHandler(APIHandler):
 
     async def _serve(self) -> None:
         await imported()
-        try:
-            # Not `path`, which Tornado has unquoted: a quoted '/' in a file's name is no '/' of the path.
-            await self._answer(self.request.path.partition(f"/{PREFIX}")[2])
-        except SlipwayError as error:
-            self.set_status(error.status)
-            self.set_header("Content-Type", "application/json")
-            await self.finish(encode(problem(error)))
+        with suppress(StreamClosedError):  # who asked may go while it is answered
+            try:
+                # Not `path`, which Tornado has unquoted: a quoted '/' in a file's name is no '/' of the path.
+                await self._answer(self.request.path.partition(f"/{PREFIX}")[2])
+            except SlipwayError as error:
+                self.set_status(error.status)
+                self.set_header("Content-Type", "application/json")
+                await self.finish(encode(problem(error)))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What nobody foresaw, in the same shape as a refusal; the server's log has the traceback."""
@@ -145,7 +146,7 @@ class ApiHandler(APIHandler):
             opened = raw.path.open("rb")
         except OSError as error:
             raise Unavailable(f"{raw.path.name} cannot be read: {error.strerror}.") from error
-        with opened as file, suppress(StreamClosedError):  # who asked may go while it is sent
+        with opened as file:
             # It may be larger than memory: piece by piece.
             while piece := await asyncio.to_thread(file.read, PIECE):
                 self.write(piece)

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_slipway.__main__ import _compare
 from jupyter_slipway.cli import main
 from jupyter_slipway.errors import Unprocessable
 from jupyter_slipway.notebooks.diff import diff_notebooks, diff_text, diff_words, pair_cells, runs
@@ -348,14 +349,21 @@ def test_two_files_are_compared(slipway, tmp_path: Path) -> None:
     assert "\x1b[7m" in slipway("diff", "a.ipynb", "b.ipynb", "--color", "always")[1]
 
 
-def test_two_files_are_shown_alike_with_and_without_options(slipway, tmp_path: Path) -> None:
+def test_two_files_are_shown_alike_by_the_short_way_and_the_whole_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from click.testing import CliRunner
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GIT_PAGER_IN_USE", raising=False)
     write(tmp_path / "a.ipynb", notebook(code("x = 1", "a")))
     write(tmp_path / "b.ipynb", notebook(code("x = 2", "a")) | {"metadata": {"title": "ü"}})
     (tmp_path / "c.ipynb").write_text((tmp_path / "a.ipynb").read_text() + "\n")
     (tmp_path / "d.ipynb").write_text("{")
-    for names in (("a", "b"), ("a", "a"), ("a", "c"), ("a", "d"), ("d", "d"), ("a", "missing")):
-        files = [f"{name}.ipynb" for name in names]
-        assert slipway("diff", *files) == slipway("diff", *files, "--color", "auto")
+    for names, short in (("ab", True), ("aa", True), ("ac", True), ("ad", False), ("dd", True), ("ae", False)):
+        words = ["diff", *(f"{name}.ipynb" for name in names)]
+        assert _compare(words) == short
+        assert capsys.readouterr().out == CliRunner().invoke(main, words).output * short
 
 
 def test_a_notebook_is_compared_with_its_revisions(slipway, tmp_path: Path) -> None:

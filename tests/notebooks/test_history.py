@@ -248,6 +248,13 @@ def test_an_old_revision_comes_back_as_a_new_one_and_nothing_is_lost(folder: Fol
     assert (folder.top / "a.py").read_text() == percent("x = 3")
 
 
+def test_what_was_kept_before_can_be_brought_back_after_a_restore(folder: Folder, ask: Ask) -> None:
+    first = folder.commit("a.py", percent("x = 1"))
+    (folder.top / "a.py").write_text(percent("x = 2"))
+    kept = ask("POST", "/notebooks/snapshots", {"path": "a.py"})[1]
+    assert ask("POST", "/notebooks/restore", {"path": "a.py", "revision": first}) == (200, kept)
+
+
 def test_a_revision_from_before_a_rename_comes_back(folder: Folder, ask: Ask) -> None:
     first = folder.commit("a.py", percent("x = 1", "y = 1", "z = 1"))
     folder.git("mv", "a.py", "b.py")

@@ -79,6 +79,13 @@ def test_what_would_come_back_otherwise_is_not_converted(folder: Path) -> None:
     assert sorted(path.name for path in folder.glob("b.*")) == ["b.ipynb"]
 
 
+def test_a_nul_byte_is_named_where_the_format_cannot_hold_it(folder: Path) -> None:
+    (folder / "b.py").write_text("# %%\nx = '\0'\n")
+
+    assert "NUL byte" in call("convert", "b.py", "--to", "myst", code=2)["hint"]
+    assert sorted(path.name for path in folder.glob("b.*")) == ["b.py"]
+
+
 @pytest.mark.parametrize(
     ("content", "why"), [("", "is empty"), ("{", "line 1: no JSON"), ('{"cells": 3}', "cannot be read")]
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tornado.httpclient import HTTPClientError
 
 from jupyter_slipway.kernels.manager import SlipwayKernelManager
@@ -37,3 +39,13 @@ async def test_who_has_not_logged_in_sees_the_login_and_static_files_only(jp_ser
     assert found == {"api": 200, "login": 200, "static/favicon.ico": 200}
     paths = ("api/status", "api/kernels", "api/sessions", "api/contents", "metrics", "slipway/api/kernels")
     assert {await status(*path.split("/")) for path in paths} == {403}
+
+
+async def test_a_kernel_that_is_still_starting_is_listed(jp_serverapp, jp_fetch):
+    manager = jp_serverapp.kernel_manager
+    manager._kernels["k1"] = manager.kernel_manager_factory(kernel_name="python3", parent=manager)
+    try:
+        listed = json.loads((await jp_fetch("api", "kernels")).body)
+    finally:
+        del manager._kernels["k1"]
+    assert [one["id"] for one in listed] == ["k1"]

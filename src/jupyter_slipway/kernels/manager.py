@@ -13,6 +13,7 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,12 @@ class HostedKernelManager(ServerKernelManager):
     kernel_id: Any
     owner = ""
     path = ""
+
+    @default("last_activity")
+    def _made(self) -> datetime:
+        # Jupyter sets it once the kernel has started, and lists the kernel before that.
+        now: datetime = utcnow()
+        return now
 
     @property
     def link(self) -> Link | None:

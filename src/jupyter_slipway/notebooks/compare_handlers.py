@@ -275,6 +275,9 @@ class Compare:
             file, repository, name = self._place(path)
             content = content_of(file)
             kept = self._keep(asker, file, repository, name)
+            if kept is None:  # nothing new since the last, which therefore holds the file as it was
+                last = snapshots.latest(repository, snapshots.ref(snapshots.SNAPSHOTS, asker.name, repository.branch))
+                kept = last.id if last else None
             writing.write(file, content)
             return Kept(kept)
 

@@ -162,9 +162,11 @@ def _check(documents: Documents, source: Path, target: Path, notebook: Notebook)
         )
         if was != now:
             place = next((n for n, (one, other) in enumerate(zip(was, now, strict=False)) if one != other), len(now))
+            nul = any("\0" in content for _, content in was[place : place + 1])
+            why = "Markdown holds no NUL byte" if nul else "A line of it looks like the beginning of a cell"
             raise Unprocessable(
                 f"Cell {place + 1} of {source.name} would be another one, read from {target.name} alone.",
-                hint="Nothing was changed. A line of it looks like the beginning of a cell: choose another format.",
+                hint=f"Nothing was changed. {why}: choose another format.",
             )
 
 
