@@ -112,6 +112,8 @@ async def test_publishing_the_same_says_what_it_set_all_the_same(api: Api) -> No
         "Sums it up.",
         "0 3 * * *",
     )
+    # A runner that is still on its way when all else ends would wait for three o'clock.
+    await api("DELETE", "jobs/totals/schedule")
 
 
 async def test_what_another_request_still_imports_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
