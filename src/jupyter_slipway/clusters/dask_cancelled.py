@@ -28,7 +28,8 @@ def shorten(module: Any) -> None:
         try:
             return sync(self, *args, **kwargs)
         except KeyboardInterrupt as error:
-            error._render_traceback_ = partial(in_short, error)  # type: ignore[attr-defined]
+            # IPython asks the error itself how it is shown.
+            vars(error)["_render_traceback_"] = partial(in_short, error)
             raise
 
     module.Client.sync = in_time
