@@ -145,7 +145,7 @@ class NoKernels:
         raise NotFound(f"There is no kernel {kernel_id!r} here.", hint="Run the notebook first: publish … --run.")
         yield
 
-    async def must_run(self, kernel_id: str, person: str) -> None:
+    async def check_may_run(self, kernel_id: str, person: str) -> None:
         """Nobody stands between a command and the kernels of its own user."""
 
     async def attach(self, kernel_id: str, cluster: str, attachment: Attachment) -> None:

@@ -32,12 +32,12 @@ from jupyter_slipway import __version__
 from jupyter_slipway.clusters import proxy
 from jupyter_slipway.errors import Forbidden, NotFound, SlipwayError, Unavailable
 from jupyter_slipway.events import Changed
-from jupyter_slipway.kernels import classes, collaboration, rights
+from jupyter_slipway.kernels import classes, collaboration
 from jupyter_slipway.kernels.actions import PATH as KERNEL_ACTIONS
 from jupyter_slipway.kernels.actions import KernelActions
 from jupyter_slipway.kernels.connection import LARGEST
 from jupyter_slipway.kernels.link import Link
-from jupyter_slipway.kernels.manager import SlipwayKernelManager, role_in
+from jupyter_slipway.kernels.manager import SlipwayKernelManager, check_right
 from jupyter_slipway.kernels.offered import offering
 from jupyter_slipway.kernels.sessions import name_of_root
 from jupyter_slipway.settings import Settings, local_user
@@ -184,20 +184,14 @@ class ServerKernels:
         finally:
             client.stop_channels()
 
-    async def must_run(self, kernel_id: str, person: str) -> None:
+    async def check_may_run(self, kernel_id: str, person: str) -> None:
         """
         Raises:
             Forbidden: `person` may not run anything in this kernel, which lives here
         """
         link = getattr(self._manager.get_kernel(kernel_id), "link", None) if kernel_id in self._manager else None
-        if link is None:
-            return
-        with suppress(SlipwayError):  # one that has never answered is told nothing below
-            await link.greeted()
-        role = role_in(link, person)
-        if not rights.decide(role, "run"):
-            owner = (link.status.get("about") or link.record.about)["owner"]
-            raise Forbidden(rights.refusal(role, "run", owner))
+        if link is not None:
+            await check_right(link, person, "run")
 
     async def attach(self, kernel_id: str, cluster: str, attachment: Attachment) -> None:
         """Give a live kernel what a cluster gives; one that is busy gets it after what it runs now.

@@ -132,7 +132,7 @@ class Deleted(Struct, frozen=True):
 class Kernels(Protocol):
     """Where live kernels are told of their cluster; a Jupyter server has them, a command line has none."""
 
-    async def must_run(self, kernel_id: str, person: str) -> None:
+    async def check_may_run(self, kernel_id: str, person: str) -> None:
         """
         Raises:
             Forbidden: `person` may not run anything in this kernel, which lives here
@@ -209,7 +209,7 @@ class Clusters:
 
     async def attach_cluster(self, asker: Asker, cluster: str, body: AttachRequest) -> Attached:
         """Let a kernel or a run compute on a cluster."""
-        await self._kernels.must_run(body.holder, asker.name)
+        await self._kernels.check_may_run(body.holder, asker.name)
         given = self._manager.attach(cluster, body.holder, body.kind, asker.name)
         if body.kind == "kernel":
             await self._kernels.attach(body.holder, cluster, given.attachment)
@@ -217,7 +217,7 @@ class Clusters:
 
     async def detach_cluster(self, asker: Asker, cluster: str, body: DetachRequest) -> Cluster:
         """Let it go."""
-        await self._kernels.must_run(body.holder, asker.name)
+        await self._kernels.check_may_run(body.holder, asker.name)
         found = self._manager.detach(cluster, body.holder)
         await self._kernels.attach(body.holder, "", Attachment({}))
         return found
@@ -233,7 +233,7 @@ class Clusters:
 
     async def cancel_work(self, asker: Asker, cluster: str, body: CancelRequest) -> Cancelled:
         """Stop what a kernel, a run or one cell has asked for."""
-        await self._kernels.must_run(body.holder, asker.name)
+        await self._kernels.check_may_run(body.holder, asker.name)
         return Cancelled(await self._manager.cancel(cluster, body.holder, body.cell, asker.name))
 
     async def compare_packages(self, asker: Asker, cluster: str, body: PackagesRequest) -> PackageComparison:

@@ -31,7 +31,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets import Bool, Enum, Float, Integer, default
 
 from jupyter_slipway import hosting
-from jupyter_slipway.errors import SlipwayError, Unavailable
+from jupyter_slipway.errors import Forbidden, SlipwayError, Unavailable
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels import hosts, rights
 from jupyter_slipway.kernels.channels import HostedClient
@@ -476,14 +476,10 @@ class SlipwayKernelManager(AsyncMappingKernelManager):
         kernel = self._kernels[kernel_id]
         if person is None or kernel.link is None:
             return
-        link = kernel.link
-        with suppress(SlipwayError):  # its owner may end one that has never answered
-            await link.greeted()
-        role = role_in(link, person)
-        turns = link.status.get("turns", [])
-        if not rights.decide(role, action, own=bool(turns) and turns[0]["person"] == person):
-            owner = (link.status.get("about") or link.record.about)["owner"]
-            raise web.HTTPError(403, rights.refusal(role, action, owner))
+        try:
+            await check_right(kernel.link, person, action)
+        except Forbidden as error:
+            raise web.HTTPError(403, error.message) from error
 
     # ── activity ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -533,6 +529,20 @@ def role_in(link: Link, person: str) -> Role | None:
     status = link.status
     owner = status.get("about", link.record.about).get("owner", "")
     return rights.role_of(person, owner, status.get("grants", {}), status.get("everyone", ""))
+
+
+async def check_right(link: Link, person: str, action: Action) -> None:
+    """
+    Raises:
+        Forbidden: `person` may not do that with the kernel
+    """
+    with suppress(SlipwayError):  # its owner may end one that has never answered
+        await link.greeted()
+    role = role_in(link, person)
+    turns = link.status.get("turns", [])
+    if not rights.decide(role, action, own=bool(turns) and turns[0]["person"] == person):
+        owner = (link.status.get("about") or link.record.about)["owner"]
+        raise Forbidden(rights.refusal(role, action, owner))
 
 
 def _same_boot(record: Record) -> bool:

@@ -48,7 +48,7 @@ def sides(text: str) -> Sides | None:
             if HERE in labels["mine"] and ELSEWHERE in label:
                 labels["mine"], first = _label(labels["mine"], HERE)
                 labels["theirs"], last = _label(label, ELSEWHERE)
-                kept["mine"][begun:begun] = [first]
+                kept["mine"].insert(begun, first)
                 kept["mine"].append(last)
                 kept["theirs"].append(last)
         elif within in kept:
