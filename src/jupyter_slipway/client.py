@@ -43,7 +43,7 @@ from jupyter_slipway.clusters.handlers import (
 from jupyter_slipway.clusters.model import Cluster, ClusterState, Figures
 from jupyter_slipway.clusters.packages import PackageComparison
 from jupyter_slipway.clusters.profiles import Profile
-from jupyter_slipway.errors import SlipwayError, Unavailable
+from jupyter_slipway.errors import BadRequest, SlipwayError, Unavailable
 from jupyter_slipway.jobs.compare import Comparison
 from jupyter_slipway.jobs.handlers import (
     DiffQuery,
@@ -112,9 +112,17 @@ class InProcess:
 
 
 class Http:
-    """Asks a Jupyter server that has the extension."""
+    """Asks a Jupyter server that has the extension.
+
+    Raises:
+        BadRequest: `url` is none of a server
+    """
 
     def __init__(self, url: str, token: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise BadRequest(
+                f"{url!r} is not the URL of a server.", hint="Say http://127.0.0.1:8888, or unset SLIPWAY_URL."
+            )
         self._url, self._token = url.rstrip("/"), token
 
     def request(self, endpoint: Endpoint, path: str, query: Mapping[str, str], body: bytes) -> Any:
@@ -124,7 +132,7 @@ class Http:
         request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request) as response:
-                return msgspec.json.decode(response.read(), type=endpoint.returns)
+                return _decoded(response.read(), endpoint, self._url)
         except urllib.error.HTTPError as error:
             raise _refused(error.code, error.read()) from error
         except (OSError, HTTPException) as error:  # also one that ends while it answers
@@ -135,6 +143,20 @@ class Http:
 
     def close(self) -> None:
         pass
+
+
+def _decoded(content: bytes, endpoint: Endpoint, url: str) -> Any:
+    """
+    Raises:
+        Unavailable: it is nothing that this endpoint answers, but such as a login page
+    """
+    try:
+        return msgspec.json.decode(content, type=endpoint.returns)
+    except msgspec.DecodeError as error:
+        raise Unavailable(
+            f"What answers at {url} is no Jupyter server with this release of Slipway.",
+            hint="SLIPWAY_URL ends where the server's base URL ends, and SLIPWAY_TOKEN is its token.",
+        ) from error
 
 
 class Client:
@@ -338,10 +360,15 @@ class Client:
             SlipwayError: refused
         """
         endpoint = BY_NAME[name]
-        path = re.sub(r"{(\w+)}", lambda found: quote(str(params[found[1]]), safe=""), endpoint.path)
         asked = msgspec.to_builtins(query) if query is not None else {}
         texts = {key: str(value) for key, value in asked.items() if value is not None}
-        value = self._transport.request(endpoint, path, texts, encode(body) if body is not None else b"")
+        try:
+            path = re.sub(r"{(\w+)}", lambda found: quote(str(params[found[1]]), safe=""), endpoint.path)
+            payload = encode(body) if body is not None else b""
+            urlencode(texts)
+        except UnicodeEncodeError as error:  # bytes of a command line that are no UTF-8 come as half surrogates
+            raise BadRequest(f"{error.object!r} is no text: it holds bytes that are not UTF-8.") from error
+        value = self._transport.request(endpoint, path, texts, payload)
         assert isinstance(value, returns)
         return value
 
@@ -354,7 +381,7 @@ def _refused(status: int, body: bytes) -> SlipwayError:
         said = json.loads(body)
         message, hint = str(said["message"]), str(said.get("hint") or "")
     except (ValueError, KeyError, TypeError):
-        message, hint = f"The server answered {status}.", "Look at its log."
+        message, hint = f"The server answered {status}, not as Slipway would.", "See SLIPWAY_URL and the server's log."
     for kind in SlipwayError.__subclasses__():
         if kind.status == status:
             return kind(message, hint=hint)

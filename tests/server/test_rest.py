@@ -200,6 +200,7 @@ async def test_a_badge_tells_an_upstream_edit_from_a_comment(api: Api) -> None:
         ("POST", "publish/plan", REQUEST | {"notebook": "gone/a.ipynb"}, 404, "There is no folder"),
         ("POST", "publish/versions", REQUEST | {"name": "Totals A"}, 400, "cannot be a job's name"),
         ("POST", "publish/versions", REQUEST | {"notebook": ""}, 422, "'' is no notebook's path"),
+        ("POST", "publish/versions", REQUEST | {"name": "totals", "shedule": "0 3 * * *"}, 422, "`shedule`"),
         ("POST", "runs", {"job": "totals", "parameters": {"month": "two"}}, 422, "month"),
         ("POST", "runs", {"job": "totals", "parameters": {"moth": 2}}, 422, "moth"),
         ("POST", "runs", {"job": "totals", "version": 9}, 404, "no version 9"),
@@ -256,6 +257,24 @@ async def test_nobody_comes_in_without_a_token(jp_fetch, endpoint) -> None:
         )
 
     assert refused.value.code == 403
+
+
+async def test_files_are_reached_as_far_as_jupyter_lets_them_be(
+    api: Api, jp_serverapp, jp_root_dir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (".env", "a.py"):
+        (jp_root_dir / name).write_text("# %%\nx = 1\n")
+    text = {"base": "", "mine": ""}
+    assert (await api("POST", "notebooks/follow-text", {"path": ".env"} | text))[0] == 404
+
+    def may(handler: Any, user: Any, action: str, resource: str) -> bool:
+        return resource != "contents" or action == "read"
+
+    monkeypatch.setattr(jp_serverapp.authorizer, "is_authorized", may)
+    assert (await api("POST", "notebooks/follow-text", {"path": "a.py"} | text))[0] == 200
+    status, said = await api("POST", "notebooks/convert", {"notebook": "a.py", "format": "ipynb"})
+    assert (status, "may not write contents" in said["message"]) == (403, True)
+    assert (await api("GET", "jobs"))[0] == 200
 
 
 async def test_the_document_lists_every_endpoint(api: Api) -> None:

@@ -62,7 +62,7 @@ class Observed(Struct, frozen=True):
     note: str = ""
 
 
-class PublishRequest(PlanRequest, frozen=True, kw_only=True):
+class PublishRequest(PlanRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: str | None = None
     note: str = ""
     proof_id: str | None = None
