@@ -76,6 +76,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     whenFirst(notebooks, () =>
       import('./notebooks/texts').then(({ markOldOutputs }) => markOldOutputs(context, notebooks))
     );
+    whenFirst(notebooks, () =>
+      import('./notebooks/foreignOutputs').then(to => to.tellOfForeignOutputs(context, notebooks))
+    );
     whenFirst(notebooks, watchNotebooks);
     notebooks.widgetAdded.connect((_, panel) => noteAsOpened(panel.context));
     whenFirst(notebooks, first =>

@@ -38,7 +38,7 @@ from jupyter_slipway.runs.engine import Engine
 from jupyter_slipway.runs.handlers import Runs
 from jupyter_slipway.runs.runner import RunnerStatus
 from jupyter_slipway.settings import Settings
-from jupyter_slipway.web import Asker, Endpoint, Table
+from jupyter_slipway.web import Asker, Endpoint, Table, outage
 
 
 class Status(Struct, frozen=True):
@@ -153,7 +153,14 @@ class NoKernels:
 
 
 class Slipway:
-    """One object of each kind. Whoever makes it closes it."""
+    """One object of each kind. Whoever makes it closes it.
+
+    Args:
+        hidden: whether files whose names begin with a dot may be asked for
+
+    Raises:
+        Unavailable: the home cannot be written, or the database is away
+    """
 
     def __init__(
         self,
@@ -164,14 +171,21 @@ class Slipway:
         links: Links | None = None,
         start_runner: Callable[[], None] = lambda: None,
         shared_documents: OpenDocuments | None = None,
+        hidden: bool = True,
     ) -> None:
         from jupyter_slipway.runs.runner import status
 
         self.settings = settings
-        private_directory(settings.home)
         self.events = Events()
         self.database = Database(settings.database)
-        self.database.create()
+        try:
+            private_directory(settings.home)
+            self.database.create()
+        except Exception as error:
+            self.database.close()
+            if not is_outage(error):
+                raise
+            raise outage(error) from error
         self.engine = Engine(self.database, settings.home)
         self.registry = Registry(self.database, self.events)
         self.schedules = Schedules(self.database)
@@ -204,8 +218,8 @@ class Slipway:
             Runs(self.engine, self.events, job=self.registry.job),
             Clusters(self.clusters, kernels),
             self.shared,
-            Notebooks(root, settings.home, self.events, shared_documents),
-            Compare(root, settings.home, self.events),
+            Notebooks(root, settings.home, self.events, shared_documents, hidden=hidden),
+            Compare(root, settings.home, self.events, hidden=hidden),
         )
         self.table = Table(ENDPOINTS, services, is_outage)
 

@@ -79,8 +79,6 @@ async def imported() -> None:
 class ApiHandler(APIHandler):
     """Every row of the table: who asks and whether they may is settled before it is called."""
 
-    auth_resource = "slipway"
-
     def initialize(self, opened: Callable[[], Slipway]) -> None:
         self._opened = opened
 
@@ -126,8 +124,9 @@ class ApiHandler(APIHandler):
             await self.finish(encode(openapi(self._opened().table.endpoints, __version__)))
             return
         endpoint, params = self._opened().table.find(self.request.method or "", path)
-        if not await self._may(endpoint.action):
-            raise Forbidden(f"{self.current_user.username} may not {endpoint.action} here.")
+        for resource in endpoint.resources:
+            if not await self._may(endpoint.action, resource):
+                raise Forbidden(f"{self.current_user.username} may not {endpoint.action} {resource} here.")
         query = {name: values[-1].decode() for name, values in self.request.query_arguments.items() if name != "token"}
         answer = await self._opened().table.answer(endpoint, self._asker(), params, query, self.request.body)
         self.set_status(answer.status)
@@ -153,8 +152,8 @@ class ApiHandler(APIHandler):
                 await self.flush()
             await self.finish(set_content_type=raw.media_type)
 
-    async def _may(self, action: str) -> bool:
-        allowed = self.authorizer.is_authorized(self, self.current_user, action, self.auth_resource)
+    async def _may(self, action: str, resource: str) -> bool:
+        allowed = self.authorizer.is_authorized(self, self.current_user, action, resource)
         return bool(await allowed if hasattr(allowed, "__await__") else allowed)
 
     def _asker(self) -> Asker:
@@ -336,6 +335,7 @@ class SlipwayApp(ExtensionApp):
             links=self.serverapp.kernel_manager if self._shares_kernels() else None,
             start_runner=self._start_runner,
             shared_documents=self._open_files,
+            hidden=self.serverapp.contents_manager.allow_hidden,
         )
         slipway.events.subscribe(self._hint)
         if self._shares_kernels():

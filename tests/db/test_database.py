@@ -140,6 +140,24 @@ def test_the_newest_migration_is_the_one_named_and_the_tables_are_its_own(databa
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
 
 
+def test_a_file_lies_where_its_folder_says_whatever_that_is_called(tmp_path):
+    path = tmp_path / "hö me%20x?y#z" / "slipway.db"
+    database = Database(f"sqlite:///{path}")
+    database.create()
+    database.close()
+
+    assert (database.path, path.is_file()) == (path, True)
+    assert [one.name for one in tmp_path.iterdir()] == [path.parent.name]
+
+
+def test_a_store_of_a_newer_release_is_said_to_be_one(database):
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(Unavailable, match="newer release"):
+        database.create()
+
+
 def test_many_processes_may_create_it_at_once(store):
     code = (
         "import sys; from jupyter_slipway.db import Database; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -66,6 +67,17 @@ def test_a_host_that_cannot_start_leaves_nothing(home: Path) -> None:
     config = Config("k", "python3", ["no-such-program"], dict(os.environ))
     with pytest.raises(Unavailable, match="No such file or directory: no-such-program"):
         hosts.start(home, config)
+
+    assert hosts.directories(home) == []
+
+
+def test_on_a_full_disk_no_kernel_starts_and_it_says_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(hosts, "_write_config", refuse)
+    with pytest.raises(Unavailable, match=r"the disk is full\. Make room"):
+        hosts.start(home, Config("k", "python3", ["python"], {}))
 
     assert hosts.directories(home) == []
 

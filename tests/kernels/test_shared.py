@@ -95,6 +95,12 @@ async def test_a_viewer_sees_and_does_nothing(server: Server) -> None:
     for path in ("attach", "detach", "cancel"):
         status, said = server.refused("POST", f"slipway/api/clusters/etl/{path}", {"holder": kernel}, "eve")
         assert (status, said["message"]) == (403, reply["evalue"])
+    # So is what notes, and tells, what others ran.
+    observed = server.ask("POST", "slipway/api/publish/observe", {"kernel": kernel}, "eve")
+    assert observed == {"observing": False, "note": reply["evalue"]}
+    cell = {"notebook": "a.ipynb", "cells": [{"id": "c0", "source": "1"}], "cell": "c0", "name": "eves"}
+    plan = server.ask("POST", "slipway/api/publish/plan", cell | {"kernel": kernel}, "eve")
+    assert any(one["message"].startswith(reply["evalue"]) for one in plan["warnings"])
     assert server.refused("DELETE", f"api/kernels/{kernel}", None, "eve")[0] == 403
     assert (
         server.refused("PUT", f"slipway/api/kernels/{kernel}/grants", {"person": "eve", "role": "owner"}, "eve")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -257,6 +258,33 @@ def test_an_ipynb_that_cannot_be_written_says_what_to_do(
 
     assert (refused.value.status_code, (server.root / "a.ipynb").read_text()) == (status, WHOLE)
     assert todo in refused.value.log_message
+
+
+def test_on_a_full_disk_an_ipynb_opens_and_says_why_it_is_not_saved(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server.root / "a.ipynb").write_text(WHOLE)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(HTTPError) as refused:
+            server.ask("create_checkpoint", "a.ipynb")
+    # What a page takes for a folder that may only be read: it opens the notebook without.
+    assert (refused.value.status_code, "the disk is full" in refused.value.log_message) == (403, True)
+
+    # Who signs what is saved keeps that in a database.
+    database = sqlite3.connect(":memory:")
+    database.execute("PRAGMA max_page_count = 1")
+    monkeypatch.setattr(server.manager.notary, "sign", lambda _: database.execute("CREATE TABLE a (b)"))
+    monkeypatch.setattr(server.manager.notary, "check_cells", lambda _: True)
+    opened = server.open("a.ipynb")
+    with pytest.raises(HTTPError) as refused:
+        server.save("a.ipynb", opened)
+    assert refused.value.status_code == 503
+    assert "a.ipynb is not saved: the disk is full." in refused.value.log_message
 
 
 @pytest.mark.parametrize("failing", [errno.ENOSPC, errno.EACCES, errno.EROFS])

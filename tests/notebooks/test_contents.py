@@ -10,8 +10,9 @@ import nbformat
 import pytest
 from tornado.web import HTTPError
 
+from jupyter_slipway.notebooks.age import is_old
 from jupyter_slipway.notebooks.convert import convert
-from jupyter_slipway.notebooks.documents import Documents, is_old
+from jupyter_slipway.notebooks.documents import Documents
 from jupyter_slipway.publish.source import read_notebook
 from tests.notebooks.builders import PERCENT, Server, ids, image, show, shown
 

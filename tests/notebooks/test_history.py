@@ -323,6 +323,10 @@ def test_only_notebooks_below_the_root_are_reached(folder: Folder, ask: Ask, pat
         ({"contents": {"base": {}}}, 422),
         ({"contents": {"base": {"cells": [1], "metadata": {}}}}, 422),
         ({"contents": {"base": 1}}, 422),
+        ({"contents": {"base": {"cells": {}, "metadata": {}}}}, 422),
+        ({"contents": {"base": {"cells": [{"cell_type": "code", "metadata": {}}], "metadata": {}}}}, 422),
+        ({"contents": {"base": {"cells": [code("x", "a") | {"id": ["a"]}], "metadata": {}}}}, 422),
+        ({"contents": {"base": {"cells": [code("x", "a") | {"outputs": [{}]}], "metadata": {}}}}, 422),
         ({"path": 1}, 422),
     ],
 )
@@ -342,6 +346,39 @@ def test_odd_files_are_compared_or_refused_never_a_failure(folder: Folder, ask: 
         assert ask(method, f"/notebooks/{route}", {"path": "a.py"})[0] in (200, 400, 422)
     assert ask("GET", "/notebooks/blame", path="a.py")[0] in (200, 400, 422)
     assert (folder.top / "a.py").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"metadata": 5}, {"nbformat": "4"}, {"nbformat_minor": None}, {"cells": [{"source": "x"}]}, {"cells": {}}],
+)
+def test_json_that_is_nearly_a_notebook_is_refused_wherever_it_is_read(
+    folder: Folder, ask: Ask, change: dict[str, object]
+) -> None:
+    write(folder.top / "a.ipynb", notebook(code("x = 1", "a")))
+    folder.git("add", "-A")
+    folder.git("commit", "-q", "-m", "one")
+    (folder.top / "a.ipynb").write_text(json.dumps(notebook(code("x = 1", "a")) | change))
+    assert ask("POST", "/notebooks/diff", {"path": "a.ipynb"})[0] == 422
+    for what, more in (("blame", {}), ("history", {"cell": "9" * 5000}), ("history", {"cell": "0"})):
+        assert ask("GET", f"/notebooks/{what}", path="a.ipynb", **more)[0] == 422
+
+
+def test_a_cell_is_not_looked_for_beyond_what_a_number_may_be(folder: Folder, ask: Ask) -> None:
+    folder.commit("a.py", percent("x = 1"))
+    assert ask("GET", "/notebooks/history", path="a.py", cell="9" * 5000)[0] == 404
+
+
+def test_a_commit_while_git_has_the_index_is_refused_and_nothing_is_committed(folder: Folder, ask: Ask) -> None:
+    head = folder.commit("a.py", percent("x = 1"))
+    (folder.top / "a.py").write_text(percent("x = 2"))
+    lock = folder.top / ".git" / "index.lock"
+    lock.touch()
+    status, said = ask("POST", "/notebooks/commits", {"path": "a.py", "message": "two"})
+    assert (status, "index.lock" in said["hint"], folder.git("rev-parse", "HEAD")) == (409, True, head)
+    lock.unlink()
+    assert ask("POST", "/notebooks/commits", {"path": "a.py", "message": "two"})[0] == 201
+    assert folder.git("status", "--porcelain") == ""
 
 
 def test_outside_of_git_it_is_said(tmp_path: Path, home: Path) -> None:

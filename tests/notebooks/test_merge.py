@@ -472,16 +472,42 @@ def test_install_twice_is_install_once_and_uninstall_leaves_nothing(slipway, tmp
     assert state() == before
 
 
-def test_a_hook_of_ones_own_stays(slipway, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "own",
+    [b"#!/bin/sh\necho mine\n", b"#!/bin/sh -e\nexec true", b"#!/usr/bin/env bash\necho mine\n", b"\x7fELF\xff\xfe"],
+)
+def test_a_hook_of_ones_own_stays(slipway, tmp_path: Path, own: bytes) -> None:
     Folder(tmp_path)
     hook = tmp_path / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
-    for text in ("#!/bin/sh\necho mine\n", "#!/usr/bin/env python3\nprint('mine')\n"):
-        hook.write_text(text)
-        slipway("git", "install")
-        assert hook.read_text().startswith(text)
-        slipway("git", "uninstall")
-        assert hook.read_text() == text
+    hook.write_bytes(own)
+    done = slipway("git", "install")
+    assert done.returncode == 0
+    ours = own.startswith(b"#!/bin/sh")
+    assert ("is not committed" in done.stdout, "git check --staged" in " ".join(done.stdout.split())) == (
+        ours,
+        not ours,
+    )
+    # Before what is its owner's, which may end the script.
+    assert (hook.read_bytes() == own) != ours
+    assert hook.read_bytes().splitlines()[-1:] == own.splitlines()[-1:]
+    slipway("git", "uninstall")
+    assert hook.read_bytes() == own
+
+
+def test_a_hook_that_is_not_of_this_repository_alone_is_left_alone(slipway, tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    shared = tmp_path / "scripts" / "pre-commit"
+    shared.parent.mkdir()
+    shared.write_text("#!/bin/sh\n")
+    hooks = tmp_path / ".git" / "hooks"
+    hooks.mkdir(exist_ok=True)
+    (hooks / "pre-commit").symlink_to(shared)
+    assert "left alone" in slipway("git", "install").stdout
+    assert (hooks / "pre-commit").is_symlink()
+    folder.git("config", "core.hooksPath", "scripts")
+    assert "left alone" in slipway("git", "install").stdout
+    assert shared.read_text() == "#!/bin/sh\n"
 
 
 def test_outside_of_a_repository_it_is_said(slipway) -> None:

@@ -138,6 +138,17 @@ def test_a_colleagues_copy_can_be_compared(folder: Folder, tmp_path: Path, home:
     assert ada("GET", "/notebooks/references", path="a.py")[1]["colleagues"] == []
 
 
+def test_a_remote_with_a_colleagues_name_is_not_that_colleague(folder: Folder, home: Path) -> None:
+    ada, bob = asking(folder.top, home), asking(folder.top, home, "bob")
+    shares(ada)
+    shares(bob)
+    saves(bob, folder.top, *START, "bob's")
+    carols = folder.commit("a.py", percent(*START, "carol's"))
+    folder.git("update-ref", "refs/slipway/radar-from/bob/carol/main", carols)
+    _, found = ada("POST", "/notebooks/diff", {"path": "a.py", "base": "HEAD~1", "other": "@bob"})
+    assert "carol's" not in json.dumps(found)
+
+
 def test_a_remote_that_is_away_is_said_and_the_folder_works_on(folder: Folder, home: Path) -> None:
     folder.git("remote", "add", "gone", str(folder.top / "nowhere.git"))
     ada = asking(folder.top, home)

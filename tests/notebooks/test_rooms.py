@@ -549,10 +549,38 @@ async def test_a_file_that_was_deleted_comes_back_with_the_next_word(
         shared.ids.places["a.py"] = ""
     await until(lambda: any("deleted" in one.get("msg", "") for one in shared.events.said))
     assert not file.exists()
+    # As jupyter-collaboration does every second: it logs what is raised, or looks no more.
+    await shared._loaders["a.py"].maybe_notify()
     page.type(0, -1, "  # typed")
 
     await until(lambda: file.exists() and "typed" in file.read_text())
     assert page.sources == ["x = 1  # typed", "Title", "print(x)"]
+
+
+@in_loop
+async def test_one_that_was_deleted_in_the_moment_of_its_save_comes_back_with_the_next_word(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.py")
+    save = shared.manager.save
+
+    async def and_deleted(*given: Any) -> Any:
+        monkeypatch.undo()
+        told = await save(*given)
+        file.unlink()
+        return told
+
+    monkeypatch.setattr(shared.manager, "save", and_deleted)
+    page.type(0, -1, "  # saved")
+    await until(lambda: any("deleted" in one.get("msg", "") for one in shared.events.said))
+    page.type(0, -1, " and typed")
+
+    await until(lambda: file.exists() and "saved and typed" in file.read_text())
+    deleted = [one for one in shared.events.said if "deleted" in one.get("msg", "")]
+    assert len(deleted) == 1
 
 
 @in_loop
@@ -594,6 +622,46 @@ async def test_one_that_is_converted_goes_on_as_the_other_kind(tmp_path: Path, h
     page.type(0, -1, " again")
     await until(lambda: "w19 again" in (tmp_path / "a.ipynb").read_text())
     assert not (tmp_path / "a.py").exists()
+
+
+@pytest.mark.parametrize(("old", "new", "form"), [("a.ipynb", "a.py", "percent"), ("a.py", "a.ipynb", "ipynb")])
+@in_loop
+async def test_one_that_is_converted_on_another_server_goes_on_as_the_other_kind(
+    tmp_path: Path, home: Path, old: str, new: str, form: str
+) -> None:
+    (tmp_path / old).write_text(ipynb("x = 1", "y = 2") if old == "a.ipynb" else f"{ONE}{TWO}")
+    here, there = Shared(tmp_path, home), Shared(tmp_path, home)
+    page, far = await here.notebook(old), await there.notebook(old)
+    notebooks = Notebooks(tmp_path, home, Events(), here.files)
+
+    converting = asyncio.ensure_future(notebooks.convert_notebook(Asker("ada"), ConvertRequest(old, form)))
+    for word in range(30):
+        far.type(0, -1, f" w{word}")
+        page.type(1, -1, f" p{word}")
+        await asyncio.sleep(0.02)
+    await converting
+
+    said = ["".join(f" {who}{word}" for word in range(30)) for who in "wp"]
+    await until(lambda: all(one in (tmp_path / new).read_text() for one in said), (tmp_path / new).read_text)
+    await until(lambda: page.sources == far.sources and page.sources[0].endswith(said[0]), lambda: far.sources)
+    assert not (tmp_path / old).exists()
+    assert not [one for one in there.events.said if "deleted" in one.get("msg", "")]
+
+
+@in_loop
+async def test_a_file_that_was_made_anew_after_its_conversion_and_deleted_is_deleted(
+    tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "a.ipynb").write_text(ipynb("x = 1"))
+    await Notebooks(tmp_path, home, Events()).convert_notebook(Asker("ada"), ConvertRequest("a.ipynb"))
+    (tmp_path / "a.ipynb").write_text(ipynb("z = 3"))
+    shared = Shared(tmp_path, home)
+    page = await shared.notebook("a.ipynb")
+
+    (tmp_path / "a.ipynb").unlink()
+
+    await until(lambda: any("deleted" in one.get("msg", "") for one in shared.events.said))
+    assert (page.sources, (tmp_path / "a.py").read_text().count("x = 1")) == (["z = 3"], 1)
 
 
 @in_loop

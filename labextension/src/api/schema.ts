@@ -1644,6 +1644,10 @@ export interface components {
             /** @default null */
             mark: Record<string, unknown> | null;
             mine: number | null;
+            /** @default  */
+            now: string;
+            /** @default  */
+            was: string;
         };
         /** FollowedText */
         FollowedText: {

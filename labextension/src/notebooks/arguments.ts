@@ -14,6 +14,7 @@ export const A_CELL_TO_RESTORE = schema(
   {
     path: notebook,
     cell: { type: 'string', description: "The cell's id or index" },
+    was: { type: 'string', description: 'What it says, where it has no id' },
     source: { type: 'string', description: 'What it becomes' }
   },
   ['path', 'cell', 'source']

@@ -86,13 +86,26 @@ export function CellPast(props: {
   path: string;
   /** Its id, or its index. */
   cell: string;
+  /** Its id in the open notebook; '' when that is not known. */
+  id: string;
   drawing: Drawing;
   back: () => void;
 }): JSX.Element {
-  const { api, trans } = useContext();
+  const { api, commands, trans } = useContext();
   const { path, cell } = props;
+  const [id, setId] = React.useState(props.id);
   const ask = React.useCallback(() => comparing(api).history(path, cell), [api, path, cell]);
   const { found, error, again } = useAsked(path, ask);
+  const use = async (source: string) => {
+    const was = found?.cells[0].source;
+    const used = (await commands.execute(CommandIDs.restoreCell, {
+      path,
+      cell: id || cell,
+      was,
+      source
+    })) as string;
+    setId(used || id);
+  };
   return (
     <>
       <div className="slipway-Buttons">
@@ -108,7 +121,8 @@ export function CellPast(props: {
               step={step}
               first={index === 0}
               kind={found.cell_type}
-              {...props}
+              drawing={props.drawing}
+              use={use}
             />
           ))}
         </ol>
@@ -121,12 +135,11 @@ function Step(props: {
   step: CellChange;
   first: boolean;
   kind: string;
-  path: string;
-  cell: string;
   drawing: Drawing;
+  use: (source: string) => Promise<void>;
 }): JSX.Element {
-  const { commands, trans } = useContext();
-  const { step, kind, drawing, path, cell } = props;
+  const { trans } = useContext();
+  const { step, kind, drawing } = props;
   const mimetype = mimetypeOf(kind);
   const model = React.useMemo(() => {
     return step.before === null
@@ -154,7 +167,7 @@ function Step(props: {
         {!props.first && (
           <Button
             title={trans.__('Put this source into the open notebook; it can be undone there')}
-            onClick={() => void commands.execute(CommandIDs.restoreCell, { path, cell, source: step.source })}
+            onClick={() => void props.use(step.source)}
           >
             {trans.__('Use this')}
           </Button>

@@ -17,7 +17,10 @@ import type { Drawing } from '../pages';
 import { useContext } from '../ui/context';
 import { useLumino } from '../ui/lumino';
 import { type Counts, type Item, items, type Numbered } from './items';
+import { keepWithinLines } from './lastLine';
 import { named } from './named';
+
+keepWithinLines();
 
 /** Pixels of a line of code, and of what surrounds a cell: the room kept for one that is not drawn yet. */
 const LINE = 18;
@@ -77,6 +80,7 @@ export function Changes(props: { compared: Compared; drawing: Drawing; hide: boo
         </ol>
         {metadata && (
           <Drawn
+            of={metadata}
             lines={1}
             make={() =>
               new MetadataDiffWidget({
@@ -169,6 +173,7 @@ export function Cell(props: { model: CellDiffModel; drawing: Drawing; mimetype: 
   const { model, drawing, mimetype } = props;
   return (
     <Drawn
+      of={model}
       lines={(model.source.remote ?? model.source.base ?? '').split('\n').length}
       make={() =>
         new CellDiffWidget({
@@ -185,8 +190,8 @@ export function Cell(props: { model: CellDiffModel; drawing: Drawing; mimetype: 
 
 type Making = () => Widget;
 
-/** A widget that is made when it comes near to being seen; until then its room is kept. */
-function Drawn({ lines, make }: { lines: number; make: Making }): JSX.Element {
+/** A widget of something, made when it comes near to being seen; until then its room is kept. */
+function Drawn({ of, lines, make }: { of: object; lines: number; make: Making }): JSX.Element {
   const place = React.useRef<HTMLDivElement>(null);
   const [near, setNear] = React.useState(false);
   React.useEffect(() => {
@@ -203,7 +208,7 @@ function Drawn({ lines, make }: { lines: number; make: Making }): JSX.Element {
   }, [near]);
   return near ? (
     <Guard>
-      <Made make={make} />
+      <Made of={of} make={make} />
     </Guard>
   ) : (
     <div ref={place} aria-busy="true" style={{ minHeight: lines * LINE + AROUND }} />
@@ -230,12 +235,12 @@ function Undrawn(): JSX.Element {
   );
 }
 
-function Made({ make }: { make: Making }): JSX.Element {
+function Made({ of, make }: { of: object; make: Making }): JSX.Element {
   const { trans } = useContext();
   const host = useLumino(() => {
     const widget = make();
     named(widget.node, trans);
     return { widget };
-  }, []);
+  }, [of]);
   return <div ref={host} />;
 }

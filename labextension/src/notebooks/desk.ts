@@ -17,7 +17,9 @@ import { HEAD, OPEN } from './choice';
 import type { Pair } from './compare';
 import type { HistoryTab, Wanted } from './history';
 import { Keeping } from './keeping';
+import { meantCell } from './meantCell';
 import { inProduction } from './production';
+import { replacement } from './replacement';
 
 type Arguments = ReadonlyPartialJSONObject;
 
@@ -136,7 +138,8 @@ export class NotebookDesk {
     const path = this.path(args);
     const wanted: Wanted = {
       tab: (TABS.includes(String(args.tab)) ? args.tab : 'versions') as HistoryTab,
-      cell: String(args.cell ?? '')
+      cell: String(args.cell ?? ''),
+      id: String(args.id ?? '')
     };
     await this.pages.show(
       `slipway-history-${path}`,
@@ -159,8 +162,14 @@ export class NotebookDesk {
       return;
     }
     const path = this.contents.localPath(panel.context.path);
-    const cell = path.endsWith('.ipynb') ? chosen.model.id : String(cells.indexOf(chosen));
-    await this.history({ path, tab: 'cells', cell });
+    const { id } = chosen.model;
+    const isText = !path.endsWith('.ipynb');
+    if (isText && panel.context.model.dirty) {
+      // The server knows it by its place in the file.
+      await panel.context.save().catch(() => undefined);
+    }
+    const cell = isText ? String(cells.indexOf(chosen)) : id;
+    await this.history({ path, tab: 'cells', cell, id });
   }
 
   async resolve(args: Arguments): Promise<void> {
@@ -208,22 +217,30 @@ export class NotebookDesk {
     }
   }
 
-  /** An edit of the open notebook like any other. */
-  async restoreCell(args: Arguments): Promise<void> {
+  /** An edit of the open notebook like any other. Returns the id of the cell; '' when there is none to put it into. */
+  async restoreCell(args: Arguments): Promise<string> {
     const { commands, trans } = this.context;
     const path = String(args.path);
     await commands.execute('docmanager:open', { path, factory: 'Notebook' });
     const panel = this.opened(path);
     await panel?.revealed;
     const cells = panel?.content.widgets ?? [];
-    const cell = cells.find(one => one.model.id === args.cell) ?? cells[Number(args.cell)];
-    if (!panel || !cell) {
-      Notification.warning(trans.__('This cell is no longer in the notebook.'), { autoClose: 6_000 });
-      return;
+    const there = cells.map(({ model }) => ({ id: model.id, source: model.sharedModel.getSource() }));
+    const index = meantCell(there, { cell: String(args.cell), was: String(args.was ?? '') });
+    if (!panel || index < 0) {
+      Notification.warning(
+        trans.__(
+          'This cell is no longer in the notebook, or says something else by now: look at its history again.'
+        ),
+        { autoClose: 8_000 }
+      );
+      return '';
     }
-    cell.model.sharedModel.setSource(String(args.source));
-    panel.content.activeCellIndex = cells.indexOf(cell);
-    await panel.content.scrollToItem(cells.indexOf(cell), 'smart');
+    const { start, end, text } = replacement(there[index].source, String(args.source));
+    cells[index].model.sharedModel.updateSource(start, end, text);
+    panel.content.activeCellIndex = index;
+    await panel.content.scrollToItem(index, 'smart');
+    return there[index].id;
   }
 
   private opened(path: string): NotebookPanel | undefined {

@@ -83,7 +83,13 @@ export abstract class FollowedFile<State, Answer extends Merged> {
     const known = this.file.contentsModel?.hash;
     if (now?.hash && known && now.hash !== known && now.hash !== this.refused) {
       await this.take(true);
-    } else if (now && this.untouched) {
+      return;
+    }
+    if (now && now.hash === known && now.writable !== this.file.contentsModel?.writable) {
+      // What could only be read when it was opened can be saved by now, or the other way round.
+      (this.file as unknown as Inner)._updateContentsModel?.(now);
+    }
+    if (now && this.untouched) {
       const outputs = outputsOf(now);
       // At the first look they are what was opened.
       if (this.outputs === null || outputs === this.outputs || (await this.take(true))) {

@@ -36,12 +36,12 @@ function made(hash: string) {
       ready: Promise.resolve(),
       model,
       path: 'a.ipynb',
-      contentsModel: { hash: 'old' },
+      contentsModel: { hash: 'old', writable: true },
       saveState: { connect: () => undefined }
     }
   };
-  const kept = { hash, outputs: 'own' };
-  const contents = { localPath: (path: string) => path, get: async () => kept };
+  const kept = { hash, outputs: 'own', writable: true };
+  const contents = { localPath: (path: string) => path, get: async (): Promise<object> => kept };
   return { model, panel, contents, kept };
 }
 
@@ -98,6 +98,23 @@ describe('a page that follows its file', () => {
     await followed.look();
 
     expect([asked, outputs(model.sharedModel)]).toEqual([[true], [ON_DISK]]);
+  });
+
+  it('can be saved once its folder may be written', async () => {
+    const { panel, contents } = made('old');
+    const told: unknown[] = [];
+    const file = { ...panel.context, _updateContentsModel: (model: object) => told.push(model) };
+    file.contentsModel = { hash: 'old', writable: false };
+    const followed = new FollowedPage({} as Context, file as never, contents as never);
+    contents.get = async () => ({ hash: 'old', writable: false });
+    await followed.look();
+    expect(told).toEqual([]);
+
+    const now = { hash: 'old', writable: true };
+    contents.get = async () => now;
+    await followed.look();
+
+    expect(told).toEqual([now]);
   });
 
   it('takes nothing from a cell that runs and has said nothing yet', async () => {

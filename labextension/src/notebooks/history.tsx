@@ -23,15 +23,17 @@ export type HistoryTab = 'versions' | 'cells' | 'colleagues';
 
 export interface Wanted {
   tab: HistoryTab;
-  /** A cell's id or index: its own history. */
+  /** A cell's id or index in the saved notebook: its own history. */
   cell: string;
+  /** Its id in the open one; '' when that is not known. */
+  id: string;
 }
 
 export function HistoryPage(props: { path: string; wanted: Wanted; drawing: Drawing }): JSX.Element {
   const { trans } = useContext();
   const { path, drawing } = props;
   const [tab, setTab] = React.useState(props.wanted.tab);
-  const [cell, setCell] = React.useState(props.wanted.cell);
+  const [{ cell, id }, setCell] = React.useState({ cell: props.wanted.cell, id: props.wanted.id });
   const [round, setRound] = React.useState(0);
   return (
     <div className="slipway-Page">
@@ -58,9 +60,13 @@ export function HistoryPage(props: { path: string; wanted: Wanted; drawing: Draw
             label: trans.__('Cells'),
             view: () =>
               cell ? (
-                <CellPast key={round} {...{ path, cell, drawing }} back={() => setCell('')} />
+                <CellPast
+                  key={round}
+                  {...{ path, cell, id, drawing }}
+                  back={() => setCell({ cell: '', id: '' })}
+                />
               ) : (
-                <CellList key={round} path={path} choose={setCell} />
+                <CellList key={round} path={path} choose={chosen => setCell({ cell: chosen, id: '' })} />
               )
           },
           {

@@ -130,7 +130,7 @@ function Settling(props: {
         />
       ))}
       {preview && (
-        <section className="slipway-Compare">
+        <section className="slipway-Compare" ref={bringIntoView}>
           <h3>{trans.__('What the result changes on my side')}</h3>
           {preview.same ? (
             <p className="slipway-Dim">{trans.__('Nothing.')}</p>
@@ -317,6 +317,11 @@ function Kept({ kind, source, drawing }: { kind: string; source: string; drawing
       </div>
     </div>
   );
+}
+
+/** It stands below all conflicts. */
+function bringIntoView(section: HTMLElement | null): void {
+  section?.scrollIntoView({ block: 'nearest' });
 }
 
 function sideWords(side: string, name: string, removed: string | false): string {

@@ -1,4 +1,4 @@
-import { YNotebook } from '@jupyter/ydoc';
+import { type YCodeCell, YNotebook } from '@jupyter/ydoc';
 import { describe, expect, it } from 'vitest';
 
 import type { FollowedCell } from '../api';
@@ -14,7 +14,7 @@ function notebook(...sources: string[]): YNotebook {
 }
 
 function kept(mine: number, ...edits: FollowedCell['edits']): FollowedCell {
-  return { mine, edits, cell: null, mark: null };
+  return { mine, edits, cell: null, mark: null, was: 'old', now: 'new' };
 }
 
 function made(source: string): FollowedCell {
@@ -22,7 +22,9 @@ function made(source: string): FollowedCell {
     mine: null,
     edits: [],
     cell: { cell_type: 'code', source, metadata: {}, outputs: [] },
-    mark: null
+    mark: null,
+    was: '',
+    now: ''
   };
 }
 
@@ -47,6 +49,22 @@ describe('taking over what changed on disk', () => {
 
     expect(sources(open)).toEqual(['b', 'c', 'd', 'a!']);
     expect(open.cells.slice(0, 3)).toEqual([b, c, d]);
+  });
+
+  it('says of what ran here, and was not saved, that it is of an earlier source, and not once that is back', () => {
+    const open = notebook('a', 'b');
+    (open.cells[0] as YCodeCell).setOutputs([{ output_type: 'stream', name: 'stdout', text: 'ran' }]);
+    const marks = () => open.cells.map(cell => cell.getMetadata('slipway'));
+    const edit = { start: 0, end: 1, text: 'c' };
+
+    takeOver(open, [kept(0, edit), kept(1, edit)]);
+    expect(marks()).toEqual([{ stale: '', of: 'old' }, undefined]);
+
+    takeOver(open, [{ ...kept(0, edit), was: 'new', now: 'newer' }, kept(1)]);
+    expect(marks()).toEqual([{ stale: '', of: 'old' }, undefined]);
+
+    takeOver(open, [{ ...kept(0, edit), was: 'newer', now: 'old' }, kept(1)]);
+    expect(marks()).toEqual([undefined, undefined]);
   });
 
   it('shows what a cell gave elsewhere', () => {

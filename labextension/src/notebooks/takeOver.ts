@@ -47,8 +47,26 @@ function change(notebook: ISharedNotebook, index: number, wanted: FollowedCell):
       code.execution_count = (wanted.cell.execution_count as number | null | undefined) ?? null;
     }
   }
-  if (wanted.mark) {
-    cell.setMetadata(OURS, wanted.mark as PartialJSONValue);
+  if (cell.cell_type === 'code') {
+    remark(cell as ISharedCodeCell, wanted);
+  }
+}
+
+/** Whether what it shows is of an earlier source; of what was not saved the server does not know what it is. */
+function remark(cell: ISharedCodeCell, wanted: FollowedCell): void {
+  const had = cell.getMetadata(OURS) as { of: string } | undefined;
+  let mark = wanted.mark;
+  if (!wanted.cell) {
+    if (wanted.edits.length === 0 || cell.getOutputs().length === 0) {
+      return;
+    }
+    const of = had?.of ?? wanted.was;
+    mark = of === wanted.now ? null : (had ?? { stale: '', of });
+  }
+  if (mark) {
+    cell.setMetadata(OURS, mark as PartialJSONValue);
+  } else if (had) {
+    cell.deleteMetadata(OURS);
   }
 }
 

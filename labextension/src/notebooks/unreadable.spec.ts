@@ -1,5 +1,5 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
-import type { Contents } from '@jupyterlab/services';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { type Contents, ServerConnection } from '@jupyterlab/services';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import type { Context } from '../ui/context';
@@ -78,6 +78,31 @@ describe('a file that does not open', () => {
     hear();
     await vi.waitFor(() => expect(shown()).toContain('Save changes'));
     expect(closed).toEqual([true]);
+  });
+
+  it('only seems slow when the server has no room for it: that is said until it opens', async () => {
+    const full = 'sub/a.py cannot be opened together with others: the disk is full.';
+    const refuse = async () => new Response(JSON.stringify({ message: full }), { status: 503 });
+    const serverSettings = ServerConnection.makeSettings({ fetch: refuse, baseUrl: 'http://localhost/' });
+    const said = new Explanations(
+      { trans: { __: String } } as unknown as Context,
+      { serverSettings } as unknown as Contents.IManager
+    );
+    const over = said.await({
+      path: 'sub/a.py',
+      isNotebook: true,
+      model: { dirty: false },
+      close: () => undefined
+    });
+    const slow = 'The document is taking some time to load. What would you like to do?';
+    void showDialog({ title: 'Loading', body: slow });
+    Dialog.tracker.forEach(dialog => said.hear(dialog));
+
+    const notices = () => Notification.manager.notifications.map(({ message }) => message);
+    await vi.waitFor(() => expect(notices()).toEqual([full]));
+    over();
+    expect(notices()).toEqual([]);
+    button('Cancel')?.click();
   });
 
   it('is said in the words of JupyterLab where the server has no others', async () => {

@@ -1,11 +1,12 @@
 /** Says of a file that does not open why, and what to do, where a shared document says only that it is a 'bad request'. */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
-import { PathExt } from '@jupyterlab/coreutils';
+import { Dialog, Notification, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { PathExt, URLExt } from '@jupyterlab/coreutils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
-import type { Contents } from '@jupyterlab/services';
+import { type Contents, ServerConnection } from '@jupyterlab/services';
 
 import type { Context } from '../ui/context';
+import { notice } from '../ui/notices';
 
 /** Bytes of a file that the text editor is offered for: of more, the page would hang. */
 const EDITABLE = 10 * 2 ** 20;
@@ -62,14 +63,23 @@ export class Explanations {
   /** Returns what to call once it is read, or closed. */
   await(opening: Opening): () => void {
     this.openings.add(opening);
-    return () => void this.openings.delete(opening);
+    return () => {
+      this.openings.delete(opening);
+      this.endWaiting(opening);
+    };
   }
 
   /** Says more in place of the dialog, if it is about a document that did not open. */
   hear(dialog: Dialog<unknown>): void {
     const trans = Dialog.translator.load('jupyterlab');
     const words = dialog.node.ariaLabel ?? '';
+    const slow = 'The document is taking some time to load. What would you like to do?';
+    const isSlow = words.endsWith(Dialog.translator.load('jupyter_collaboration').__(slow));
     for (const opening of this.openings) {
+      if (isSlow) {
+        void this.sayWhatItWaitsFor(opening);
+        continue;
+      }
       const name = PathExt.basename(opening.path);
       const title = trans.__('File Load Error for %1', name);
       // It closes by itself, and asks first whether to save what was never read.
@@ -88,6 +98,31 @@ export class Explanations {
         opening.close();
         return;
       }
+    }
+  }
+
+  /** A shared document that the server has no room for only seems slow; the dialog offers to try again. */
+  private async sayWhatItWaitsFor(opening: Opening): Promise<void> {
+    const { serverSettings } = this.contents;
+    const [format, type] = opening.isNotebook ? ['json', 'notebook'] : ['text', 'file'];
+    const url = URLExt.join(
+      serverSettings.baseUrl,
+      'api/collaboration/session',
+      URLExt.encodeParts(opening.path)
+    );
+    const asked = { method: 'PUT', body: JSON.stringify({ format, type }) };
+    const answer = await ServerConnection.makeRequest(url, asked, serverSettings);
+    if (answer.status === 503 && this.openings.has(opening)) {
+      const { message } = (await answer.json()) as { message: string };
+      this.endWaiting(opening);
+      this.waiting.set(opening, notice('error', message, this.context.trans));
+    }
+  }
+
+  private endWaiting(opening: Opening): void {
+    const shown = this.waiting.get(opening);
+    if (shown) {
+      Notification.dismiss(shown);
     }
   }
 
@@ -129,4 +164,6 @@ export class Explanations {
 
   private readonly openings = new Set<Opening>();
   private readonly failed = new WeakSet<Opening>();
+  /** The notices of those that the server has no room for. */
+  private readonly waiting = new WeakMap<Opening, string>();
 }

@@ -175,29 +175,34 @@ function inputWrapper(cell: Cell): Panel | undefined {
 }
 
 /** The badges of one cell: one for each job that was published from it. */
-class BadgeView extends SlipwayWidget {
+export class BadgeView extends SlipwayWidget {
   constructor(context: Context, badges: readonly Badge[], panel: NotebookPanel) {
-    const changed = new Signal<unknown, readonly Badge[]>({});
+    // Kept here, not in what is drawn: that begins anew when its cell was scrolled out of sight and back.
+    const told = { badges };
+    const changed = new Signal<unknown, void>(told);
     super(context, () => (
-      <UseSignal signal={changed} initialArgs={badges}>
-        {(_, args) => (
+      <UseSignal signal={changed}>
+        {() => (
           <>
-            {(args ?? badges).map(badge => (
+            {told.badges.map(badge => (
               <BadgeButton key={badge.job} badge={badge} panel={panel} />
             ))}
           </>
         )}
       </UseSignal>
     ));
+    this.told = told;
     this.changed = changed;
     this.addClass('slipway-BadgeHost');
   }
 
   tell(badges: readonly Badge[]): void {
-    this.changed.emit(badges);
+    this.told.badges = badges;
+    this.changed.emit();
   }
 
-  private readonly changed: Signal<unknown, readonly Badge[]>;
+  private readonly told: { badges: readonly Badge[] };
+  private readonly changed: Signal<unknown, void>;
 }
 
 function BadgeButton({ badge, panel }: { badge: Badge; panel: NotebookPanel }): JSX.Element {

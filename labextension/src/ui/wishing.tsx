@@ -10,19 +10,24 @@ export class WishingView<T> extends SlipwayWidget {
    * @param view draws a wish; drawn anew, with nothing of the one before, when there is another
    */
   constructor(context: Context, view: (wish: T) => JSX.Element, first: T) {
-    const wishes = new Signal<object, { wish: T; count: number }>({});
+    // Kept here, not in what is drawn: that begins anew when its page is moved.
+    const wanted = { wish: first, count: 0 };
+    const wishes = new Signal<object, void>(wanted);
     super(context, () => (
-      <UseSignal signal={wishes} initialArgs={{ wish: first, count: 0 }}>
-        {(_, args) => <React.Fragment key={args!.count}>{view(args!.wish)}</React.Fragment>}
+      <UseSignal signal={wishes}>
+        {() => <React.Fragment key={wanted.count}>{view(wanted.wish)}</React.Fragment>}
       </UseSignal>
     ));
+    this.wanted = wanted;
     this.wishes = wishes;
   }
 
   want(wish: T): void {
-    this.wishes.emit({ wish, count: ++this.count });
+    this.wanted.wish = wish;
+    this.wanted.count += 1;
+    this.wishes.emit();
   }
 
-  private count = 0;
-  private readonly wishes: Signal<object, { wish: T; count: number }>;
+  private readonly wanted: { wish: T; count: number };
+  private readonly wishes: Signal<object, void>;
 }

@@ -55,7 +55,7 @@ def cluster_view(cluster: Cluster, figures: Figures | None = None) -> Renderable
     table.add_row("Workers", f"{workers(cluster)}  ({_worker(cluster)} each)" if cluster.cores else workers(cluster))
     if figures is not None:
         used = f"{sizes.words(figures.memory)} of {sizes.words(figures.memory_limit)}" if figures.memory_limit else ""
-        table.add_row("CPU", f"{figures.cpu:.0%} of {figures.cores} cores")
+        table.add_row("CPU", f"{figures.cpu:.0%} of {_cores(figures.cores)}")
         table.add_row("Memory", used)
         table.add_row("Tasks", f"{figures.processing} running, {figures.tasks} to do, {figures.done} done")
     table.add_row("Profile", escape(f"{cluster.profile} ({cluster.backend})"))
@@ -70,7 +70,7 @@ def profiles_table(profiles: Sequence[Profile]) -> RenderableType:
     table = _table("Profile", "What", "Backend", "Workers", "Of a worker", "Price")
     for one in profiles:
         count = one.defaults.get("workers")
-        each = f"{one.defaults['cores']} cores, {one.defaults['memory']}" if "cores" in one.defaults else ""
+        each = f"{_cores(one.defaults['cores'])}, {one.defaults['memory']}" if "cores" in one.defaults else ""
         table.add_row(
             escape(one.name),
             escape(one.title),
@@ -126,7 +126,11 @@ def cost(cluster: Cluster) -> str:
 def _worker(cluster: Cluster) -> str:
     if not cluster.cores:
         return ""
-    return f"{cluster.cores} {'core' if cluster.cores == 1 else 'cores'}, {sizes.words(cluster.memory)}"
+    return f"{_cores(cluster.cores)}, {sizes.words(cluster.memory)}"
+
+
+def _cores(count: int) -> str:
+    return f"{count} core" if count == 1 else f"{count} cores"
 
 
 def _holders(cluster: Cluster) -> str:

@@ -143,9 +143,12 @@ def kernel_id() -> str:
         return str(json.loads(Path(directory, "config.json").read_bytes())["kernel"])
     try:
         from ipykernel.connect import get_connection_file
-
+        from traitlets.config import MultipleInstanceError
+    except ImportError:
+        return f"process-{os.getpid()}"
+    try:
         return Path(get_connection_file()).stem.removeprefix("kernel-")
-    except (ImportError, RuntimeError):  # plain IPython
+    except (RuntimeError, MultipleInstanceError):  # plain IPython, which is an application of its own in a terminal
         return f"process-{os.getpid()}"
 
 

@@ -18,8 +18,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, OperationalError
 
 from jupyter_slipway.db import postgresql, sqlite
-from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.errors import BadRequest, Unavailable
 
+FILE = "sqlite:///"
+"""Begins the URL of a SQLite file; its path follows."""
 BUSY_TIMEOUT = 30.0
 """Seconds a writer waits for another before it gives up."""
 
@@ -47,7 +49,7 @@ class Database:
         """Bring the schema to its newest state. Any number of processes may call it at once.
 
         Raises:
-            Unavailable: a PostgreSQL server that may lose what it has confirmed
+            Unavailable: a PostgreSQL server that may lose what it has confirmed, or a store of a newer release
         """
         if self.path is None:
             self._upgrade()
@@ -119,8 +121,14 @@ class Database:
             if not self.sqlite:
                 postgresql.check(connection)
             known = self.engine.dialect.has_table(connection, "alembic_version")
-            if known and connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == HEAD:
-                return
+            schema = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
+        if schema == HEAD:
+            return
+        if schema is not None and schema > HEAD:
+            raise Unavailable(
+                "A newer release of Slipway has used this database, and this one cannot read it any more.",
+                hint="Install that release, or give this one a SLIPWAY_HOME or SLIPWAY_DATABASE of its own.",
+            )
         from alembic import command
         from alembic.config import Config
 
@@ -133,6 +141,9 @@ class Database:
 
 
 def _parsed(url: str) -> URL:
+    if url.startswith(FILE):
+        # As it is: a '%20' or a '?' of a folder's name is neither quoted nor the beginning of options.
+        return URL.create("sqlite", database=url.removeprefix(FILE))
     try:
         return make_url(url)
     except (ArgumentError, ValueError):  # the text may hold a password: it is not repeated

@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 
 from jupyter_slipway import hosting
-from jupyter_slipway.files import atomic_write, private_directory
+from jupyter_slipway.errors import Unavailable
+from jupyter_slipway.files import atomic_write, is_full, private_directory
 from jupyter_slipway.hosting import Record
 from jupyter_slipway.kernels.host.folder import CONFIG, ENDED, Config, Folder
 
@@ -45,6 +46,17 @@ def start(home: Path, config: Config, *, within: float = 60.0) -> tuple[Path, Re
     Raises:
         Unavailable: it, or the kernel, cannot be started; the message says why
     """
+    try:
+        return _start(home, config, within)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        # Jupyter passes on the message only.
+        todo = "Make room, then choose Kernel > Change Kernel."
+        raise Unavailable(f"No kernel can be started: the disk is full. {todo}") from error
+
+
+def _start(home: Path, config: Config, within: float) -> tuple[Path, Record]:
     directory = private_directory(folder(home)) / secrets.token_hex(4)
     private_directory(directory)
     if len(os.fsencode(directory)) > ROOM:

@@ -166,8 +166,8 @@ class RadarView(Struct, frozen=True):
 class Compare:
     """Diff, merge, history, snapshots and radar of the notebooks below a root."""
 
-    def __init__(self, root: Path, home: Path, events: Events) -> None:
-        self._revisions, self._events = Revisions(root, home), events
+    def __init__(self, root: Path, home: Path, events: Events, *, hidden: bool = True) -> None:
+        self._revisions, self._events = Revisions(root, home, hidden=hidden), events
         self._cells = CellHistory(read_notebook)
         self._choices = Choices(home / "radar.json")
 
@@ -417,7 +417,7 @@ class Compare:
 def _index(cells: list[Cell], cell: str) -> int:
     """Which cell is meant by an id or an index."""
     found = next((index for index, one in enumerate(cells) if one.get("id") == cell), None)
-    if found is None and cell.isdecimal() and int(cell) < len(cells):
+    if found is None and cell.isdecimal() and len(cell) < 10 and int(cell) < len(cells):
         found = int(cell)
     if found is None:
         raise NotFound(f"There is no cell {cell!r} in the saved notebook.", hint="Save it, then look again.")

@@ -27,8 +27,10 @@ from jupytext.kernels import set_kernelspec_from_language
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import SlipwayError
+from jupyter_slipway.files import is_full
 from jupyter_slipway.notebooks import unreadable, writing
-from jupyter_slipway.notebooks.documents import FULL, Documents, is_old, name_afresh, refusing
+from jupyter_slipway.notebooks.age import mark_of, marked
+from jupyter_slipway.notebooks.documents import Documents, name_afresh, refusing
 from jupyter_slipway.notebooks.merge import merge_notebooks
 from jupyter_slipway.notebooks.sightings import Sightings, State
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, refuse_too_many
@@ -196,7 +198,7 @@ class KeepsOutputs(Manager):
             unreadable.refuse_to_replace(file)
         notebook = model["content"]
         says = file.suffix == ".ipynb" and path not in self.paired_notebooks
-        cells = [cell if says and is_old(cell) else bare(cell) for cell in notebook["cells"]]
+        cells = [marked(cell, mark_of(cell) if says else None) for cell in notebook["cells"]]
         return {**model, "content": bare({**notebook, "cells": cells})}
 
     def after_save(self, path: str) -> None:
@@ -259,6 +261,10 @@ class AsyncTextNotebooks(KeepsOutputs):
             saved = await super().save(await asyncio.to_thread(self.before_save, model, path), path)
             self.after_save(path)
             return saved
+
+    async def create_checkpoint(self, path: str) -> Any:
+        with without_room(path):
+            return await super().create_checkpoint(path)
 
     async def trust_notebook(self, path: str) -> None:
         config = await self.get_config(path)
@@ -327,6 +333,10 @@ class TextNotebooks(KeepsOutputs):
             saved = super().save(self.before_save(model, path), path)
             self.after_save(path)
             return saved
+
+    def create_checkpoint(self, path: str) -> Any:
+        with without_room(path):
+            return super().create_checkpoint(path)
 
     def trust_notebook(self, path: str) -> None:
         config = self.get_config(path)
@@ -409,6 +419,19 @@ def speaking(path: str, *, reading: bool = False) -> Iterator[None]:
         raise _meant(error, path, reading) from error
 
 
+@contextmanager
+def without_room(path: str) -> Iterator[None]:
+    """A full disk, said as of a folder that may only be read: pages make a checkpoint of what they open, and open only
+    then all the same.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise HTTPError(403, f"No checkpoint of {path} is made: the disk is full.") from error
+        raise
+
+
 def _said(error: SlipwayError) -> HTTPError:
     return HTTPError(error.status, f"{error.message} {error.hint}".strip())
 
@@ -419,8 +442,9 @@ def _meant(error: BaseException, path: str, reading: bool) -> BaseException:
     while cause is not None:
         if isinstance(cause, HTTPError) and cause.status_code != 500:
             return HTTPError(cause.status_code, cause.log_message)
-        if isinstance(cause, OSError) and cause.errno in FULL:
-            return HTTPError(503, f"{path} is not saved: the disk is full. Make room, then save again.")
+        if is_full(cause):
+            said, again = ("cannot be read", "open it") if reading else ("is not saved", "save")
+            return HTTPError(503, f"{path} {said}: the disk is full. Make room, then {again} again.")
         if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return HTTPError(403, f"{path} may not be written: {cause.filename or 'its folder'} may not be.")
         theirs = isinstance(cause, Exception) and not isinstance(cause, HTTPError | OSError)

@@ -6,7 +6,6 @@ The new file is written and read again before the old one goes; the list of vers
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -16,10 +15,17 @@ from msgspec import Struct
 
 from jupyter_slipway.errors import BadRequest, Conflict, NotFound, Unprocessable
 from jupyter_slipway.notebooks import text, unreadable, writing
-from jupyter_slipway.notebooks.documents import Documents, is_old
+from jupyter_slipway.notebooks.age import mark_of, marked
+from jupyter_slipway.notebooks.documents import Documents
+from jupyter_slipway.notebooks.sightings import state_of
+from jupyter_slipway.notebooks.store import WITH_IDS, Former
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, cell_key, joined
 
 Format = Literal["percent", "myst", "markdown", "ipynb"]
+
+
+TRIES = 20
+"""Times that a notebook may change while it is converted."""
 
 
 class Converted(Struct, frozen=True):
@@ -51,11 +57,20 @@ def convert(documents: Documents, source: Path, form: Format, *, keep: bool = Fa
     Raises:
         NotFound: there is no such notebook
         BadRequest: it cannot be read, or has no cells
-        Conflict: there is a file of the new name
+        Conflict: there is a file of the new name; or the old one does not rest
         Unprocessable: it would not come back as it is; nothing was changed
     """
+    for _ in range(TRIES):
+        if made := _convert(documents, source, form, keep=keep):
+            return made
+    raise Conflict(f"{source.name} changes faster than it can be converted.", hint="Try again in a moment.")
+
+
+def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) -> Converted | None:
+    """None when it changed meanwhile; then all is as it was."""
     if not source.is_file():
         raise NotFound(f"There is no notebook {source.name}.", hint="Give the path of an .ipynb or a text notebook.")
+    state = state_of(source)
     notebook, trusted = _read(documents, source)
     target = source.with_suffix(_suffix(notebook, form))
     if target == source:
@@ -65,19 +80,23 @@ def convert(documents: Documents, source: Path, form: Format, *, keep: bool = Fa
         raise BadRequest(f"{source.name} has no cells.", hint="Add one, or make a new text notebook.")
     if target.exists():
         raise Conflict(f"{target.name} is there already.", hint="Rename or delete one of the two.")
+    was, before = documents.former(source, target), _former(source, notebook)
     try:
         if form == "ipynb":
-            _write_ipynb(target, notebook)
+            _write_ipynb(target, notebook, was.minor)
         else:
-            _write_text(documents, target, notebook, form, trusted)
+            _write_text(documents, target, notebook, form, trusted, was.text)
         _check(documents, source, target, notebook)
     except BaseException:
         with contextlib.suppress(OSError):
             target.unlink()
         raise
-    documents.succeed(target, source)
-    if not keep:
-        os.unlink(source)
+    documents.succeed(target, source, before, in_its_place=not keep)
+    if not keep and not writing.remove(source, state):
+        # Another server, or an editor, has saved it: what it wrote is to be in the new one too.
+        target.unlink()
+        documents.succeed(source, target, was, in_its_place=True)
+        return None
     outputs = sum(len(cell.get("outputs", ())) for cell in notebook["cells"])
     return Converted(source, target, len(notebook["cells"]), outputs)
 
@@ -116,25 +135,44 @@ def _suffix(notebook: Notebook, form: Format) -> str:
     return suffix
 
 
-def _write_text(documents: Documents, target: Path, notebook: Notebook, form: str, trusted: bool) -> None:
+def _former(source: Path, notebook: Notebook) -> Former:
+    if source.suffix == ".ipynb":
+        return Former(minor=notebook["nbformat_minor"])
+    return Former(source.read_bytes())
+
+
+def _write_text(
+    documents: Documents, target: Path, notebook: Notebook, form: str, trusted: bool, former: bytes
+) -> None:
+    """
+    Args:
+        former: the text that it was before: what did not change since keeps its bytes
+    """
     notebook["metadata"].pop(OURS, None)
     options = dict(notebook["metadata"].get("jupytext", {}))
     options.pop("formats", None)  # what it was paired with before
     options["text_representation"] = {"extension": target.suffix, "format_name": form}
+    if former:
+        writing.write(target, former)
+        was = documents.open(target)
+        said = was.notebook["metadata"].get("jupytext", {}) if was else {}
+        if said.get("text_representation", {}).get("format_name") == form:
+            options |= {key: said[key] for key in TEXT_ONLY if key in said}
+        else:
+            target.unlink()
     notebook["metadata"]["jupytext"] = options
     documents.save(target, notebook, form, trusted=trusted)
 
 
-def _write_ipynb(target: Path, notebook: Notebook) -> None:
+def _write_ipynb(target: Path, notebook: Notebook, minor: int) -> None:
     metadata = {key: value for key, value in notebook["metadata"].items() if key != OURS}
     options = {key: value for key, value in metadata.pop("jupytext", {}).items() if key not in TEXT_ONLY}
     if options:
         metadata["jupytext"] = options
-    cells = [
-        cell if is_old(cell) else {**cell, "metadata": {k: v for k, v in cell["metadata"].items() if k != OURS}}
-        for cell in notebook["cells"]
-    ]
-    whole = nbformat.from_dict({**notebook, "metadata": metadata, "cells": cells})
+    cells = [marked(cell, mark_of(cell)) for cell in notebook["cells"]]
+    if minor < WITH_IDS:
+        cells = [{key: value for key, value in cell.items() if key != "id"} for cell in cells]
+    whole = nbformat.from_dict({**notebook, "nbformat_minor": minor, "metadata": metadata, "cells": cells})
     writing.write(target, (nbformat.writes(whole, version=nbformat.NO_CONVERT) + "\n").encode())
 
 

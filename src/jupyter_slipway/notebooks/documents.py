@@ -19,20 +19,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
-from jupyter_slipway.notebooks import layout, text, writing
+from jupyter_slipway.files import is_full
+from jupyter_slipway.notebooks import age, layout, text, writing
+from jupyter_slipway.notebooks.age import digest
 from jupyter_slipway.notebooks.conflicts import open_conflicted
 from jupyter_slipway.notebooks.identity import CellText, How, Match, trace
 from jupyter_slipway.notebooks.manifests import Record
 from jupyter_slipway.notebooks.marks import has_marks, sides
 from jupyter_slipway.notebooks.paths import refuse_link_out
-from jupyter_slipway.notebooks.store import Store, Version, key_of
+from jupyter_slipway.notebooks.sightings import State
+from jupyter_slipway.notebooks.store import Former, Store, Version, key_of
 from jupyter_slipway.notebooks.text import OURS, Before, Decoded, Notebook, Past, joined
 
 LARGEST = 64 * 2**20
 """Bytes of text; a larger file is no notebook that anyone reads."""
 REMEMBERED = 64
 """Files whose last version is kept in memory."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Merge = Callable[[Notebook, Notebook, Notebook], Notebook | None]
 """(base, mine, theirs) -> all that both did; None when they did different things to one place."""
 
@@ -141,7 +143,7 @@ class Documents:
         """
         self.used_at = time.monotonic()
         token = Token.of(notebook)
-        _settle(notebook)
+        told = _settle(notebook)
         store, path = self.store(file)
         refuse_link_out(file, self._root)
         with refusing(file), store.lock(path):
@@ -152,7 +154,8 @@ class Documents:
             content = self._content(file, mine, format_name, disk, config)
             before = disk.content if disk else None
             id = layout.text_id(content)
-            kept, refused = self._keep(store, path, id, content, file, mine, trusted)
+            was = disk.version if disk else None
+            kept, refused = self._keep(store, path, id, content, file, mine, trusted, was, told)
             if content != before:
                 writing.write(file, content)
             if kept:
@@ -198,11 +201,28 @@ class Documents:
         if store is target and store.folder.is_dir():
             store.rename(path, moved)
 
-    def succeed(self, new: Path, old: Path) -> None:
-        """Let a notebook that was made from another, beside it, have its versions too."""
+    def succeed(self, new: Path, old: Path, former: Former, *, in_its_place: bool) -> None:
+        """Let a notebook that was made from another, beside it, have its versions too.
+
+        Args:
+            former: what the old one was
+            in_its_place: it goes; who has it open finds the new one by `successor`
+        """
         store, path = self.store(new)
-        if store.folder.is_dir():
-            store.succeed(path, self.store(old)[1])
+        if in_its_place or store.folder.is_dir():
+            store.succeed(path, self.store(old)[1], former, in_its_place=in_its_place)
+
+    def former(self, file: Path, old: Path) -> Former:
+        """What a file was when it was `old`, as far as that is known."""
+        store, path = self.store(file)
+        return store.former(path, self.store(old)[1])
+
+    def successor(self, old: Path, state: State) -> Path | None:
+        """The notebook beside a file that is gone that took its place after it was in this state."""
+        store, path = self.store(old)
+        found = store.successor(path, state[0] / 1e9)
+        new = store.folder.parent / found if found else None
+        return old.with_name(new.name) if new and new.is_file() else None
 
     def stores(self) -> list[Path]:
         """The folders of those that were asked for."""
@@ -259,7 +279,7 @@ class Documents:
         # notebook would each sign it anew, for ever.
         if known.version is None:
             with suppress(OSError):  # it is only looked at: the next one finds the same again
-                version = store.save(known.id, path, notebook, trusted=trusted, pieces=pieces)
+                version = store.save(known.id, path, notebook, trusted=trusted, pieces=pieces, before=past)
                 store.note(path, known.id)
         if version is None:
             record = store.packer.pack(path, notebook, trusted=trusted, store=False)
@@ -302,8 +322,14 @@ class Documents:
                 # What whoever saves has seen is its own: from there the next save starts.
                 own = self._content(file, mine, format_name, None, config)
                 pieces = _pieces(own, file, len(mine["cells"]))
-                store.save(layout.text_id(own), path, mine, trusted=trusted, pieces=pieces)
+                store.save(layout.text_id(own), path, mine, trusted=trusted, pieces=pieces, before=version)
                 store.note(path, layout.text_id(own), token.said)
+                cells = [{cell["id"]: cell for cell in side["cells"]} for side in (mine, theirs)]
+                python = age.is_python(merged["metadata"])
+                merged["cells"] = [
+                    age.merged(cell, *(side.get(cell["id"]) for side in cells), python=python)
+                    for cell in merged["cells"]
+                ]
                 _settle(merged)
                 return merged, True
         if self._reported.get(file) == disk.id:
@@ -326,14 +352,23 @@ class Documents:
         return text.encode(text.render(notebook, file.suffix, format_name, config, before), disk.decoded)
 
     def _keep(
-        self, store: Store, path: str, id: str, content: bytes, file: Path, notebook: Notebook, trusted: bool
+        self,
+        store: Store,
+        path: str,
+        id: str,
+        content: bytes,
+        file: Path,
+        notebook: Notebook,
+        trusted: bool,
+        before: Version | None,
+        told: Mapping[str, str],
     ) -> tuple[Version | None, PermissionError | None]:
         """Keep what the text does not hold, unless that is nothing; or why it could not be."""
         if is_plain(notebook) and not store.head(path).versions:
             return None, None
         pieces = _pieces(content, file, len(notebook["cells"]))
         try:
-            return store.save(id, path, notebook, trusted=trusted, pieces=pieces), None
+            return store.save(id, path, notebook, trusted=trusted, pieces=pieces, before=before, told=told), None
         except PermissionError as error:
             return None, error
 
@@ -385,18 +420,22 @@ def is_torn(content: str, file: Path) -> bool:
 
 def give_back(notebook: Notebook, past: Version | None, store: Store) -> None:
     """Ids, outputs, counters and attachments of the cells of `past` to the cells that they still are."""
-    old = past.record.cells if past else []
+    old, made = (past.record.cells, past.record.made) if past else ([], [])
     new = [CellText(cell["cell_type"], cell["source"]) for cell in notebook["cells"]]
-    language = notebook["metadata"].get("kernelspec", {}).get("language", "python")
-    found = trace([CellText(cell["cell_type"], cell["source"]) for cell in old], new, python=language == "python")
+    was = [CellText(cell["cell_type"], cell["source"]) for cell in old]
+    found = trace(was, new, python=age.is_python(notebook["metadata"]))
     for cell, match in zip(notebook["cells"], found, strict=True):
         cell["id"] = ""
         if match:
-            _give_cell(cell, old[match.old], match, store)
+            _give_cell(cell, old[match.old], made[match.old] if made else "", match, store)
     name_cells(notebook["cells"])
 
 
-def _give_cell(cell: dict[str, Any], packed: Mapping[str, Any], match: Match, store: Store) -> None:
+def _give_cell(cell: dict[str, Any], packed: Mapping[str, Any], made: str, match: Match, store: Store) -> None:
+    """
+    Args:
+        made: of which source the outputs of `packed` are; '' when only its own is known
+    """
     kept = store.packer.unpack_cell(packed)
     cell["id"] = kept["id"]
     if "attachments" in kept:
@@ -406,11 +445,13 @@ def _give_cell(cell: dict[str, Any], packed: Mapping[str, Any], match: Match, st
     cell["outputs"], cell["execution_count"] = kept["outputs"], kept["execution_count"]
     if not kept["outputs"] and kept["execution_count"] is None:
         return
-    mark = kept["metadata"].get(OURS, {})
-    if match.how in (How.EDITED, How.UNSURE) and "stale" not in mark:
-        mark = {"stale": _result(kept), "of": _digest(kept["source"])}
-    # An edit that was taken back: the outputs are of this very source again.
-    if mark.get("stale") and not (match.how is not How.UNSURE and mark.get("of") == _digest(cell["source"])):
+    python = match.how is How.FORMATTED
+    mark = (
+        age.in_doubt(kept)
+        if match.how is How.UNSURE
+        else age.mark_for(cell["source"], kept, made or None, python=python)
+    )
+    if mark:
         cell["metadata"][OURS] = mark
 
 
@@ -422,8 +463,8 @@ def name_cells(cells: Sequence[dict[str, Any]]) -> None:
     for cell, fresh in zip(cells, fresh_ids(cells), strict=True):
         id = cell.get("id") or fresh
         while id in seen:
-            id = fresh if id != fresh else _digest(id + fresh)
-            fresh = _digest(fresh)
+            id = fresh if id != fresh else digest(id + fresh)
+            fresh = digest(fresh)
         seen.add(id)
         cell["id"] = id
 
@@ -441,7 +482,7 @@ def fresh_ids(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     for cell in cells:
         key = (cell["cell_type"], joined(cell["source"]))
         times[key] = times.get(key, 0) + 1
-        found.append(_digest(f"{key[0]}\0{key[1]}\0{times[key]}"))
+        found.append(digest(f"{key[0]}\0{key[1]}\0{times[key]}"))
     return found
 
 
@@ -455,28 +496,24 @@ def is_plain(notebook: Notebook) -> bool:
     return [cell["id"] for cell in notebook["cells"]] == fresh_ids(notebook["cells"])
 
 
-def _settle(notebook: Notebook) -> None:
-    """Join sources, name cells, and take the mark of old outputs from cells that ran since."""
+def _settle(notebook: Notebook) -> dict[str, str]:
+    """Join sources, name cells, and take the mark of old outputs from cells that ran since, or whose source is back.
+
+    Returns:
+        of which source the outputs of some are, by their ids
+    """
+    told = {}
     for cell in notebook["cells"]:
         cell["source"] = joined(cell["source"])
-        if OURS in cell["metadata"] and not is_old(cell):
+        if OURS in cell["metadata"]:
+            of, mark = age.date_of(cell), age.mark_of(cell)
             del cell["metadata"][OURS]
+            if mark:
+                cell["metadata"][OURS] = mark
+            if of:
+                told[cell.get("id", "")] = of
     name_cells(notebook["cells"])
-
-
-def is_old(cell: Mapping[str, Any]) -> bool:
-    """Whether it is marked that what it shows is of an earlier source, and it still shows that."""
-    mark = cell["metadata"].get(OURS)
-    return isinstance(mark, Mapping) and "stale" in mark and mark["stale"] == _result(cell)
-
-
-def _result(cell: Mapping[str, Any]) -> str:
-    """What a cell shows, as far as two runs of it would differ."""
-    shown = [
-        (one.get("output_type"), joined(one.get("text") or one.get("data", {}).get("text/plain") or ""))
-        for one in cell.get("outputs", ())
-    ]
-    return _digest(repr((cell.get("execution_count"), shown)))
+    return told
 
 
 def _unpacked(known: Known, store: Store) -> dict[str, Any]:
@@ -547,7 +584,7 @@ def refusing(file: Path) -> Iterator[None]:
                 f"{file.name} cannot be saved: {error.filename or file.parent} may not be written.",
                 hint="Save it under another name in a folder of yours, or let its owner give you the right to write.",
             ) from error
-        if error.errno in FULL:
+        if is_full(error):
             raise Unavailable(
                 f"{file.name} is not saved: the disk is full. What is on it is whole.",
                 hint="Make room, then save again.",
@@ -557,7 +594,3 @@ def refusing(file: Path) -> Iterator[None]:
 
 def _place(path: str) -> str:
     return hashlib.sha256(path.encode()).hexdigest()[:8]
-
-
-def _digest(said: str) -> str:
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]

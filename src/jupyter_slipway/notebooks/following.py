@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_slipway.notebooks import recognise
+from jupyter_slipway.notebooks.age import digest, is_python
 from jupyter_slipway.notebooks.conflicts import with_marks
+from jupyter_slipway.notebooks.identity import same_code
 from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE
 from jupyter_slipway.notebooks.merge import merge_notebooks, text_edits
 from jupyter_slipway.notebooks.merge_percent import merge_texts_of
@@ -36,18 +38,31 @@ def follow(
     if text:
         recognise.name(there["cells"], was["cells"])
     merged = merge_notebooks(was, here, there, together=True)
+    python = is_python(theirs["metadata"])
     made = []
     for one, cell in zip(merged.cells, with_marks(merged, HERE, ELSEWHERE)["cells"], strict=True):
         on_disk = None if one.theirs is None else theirs["cells"][one.theirs]
-        mark = on_disk["metadata"].get(OURS) if on_disk else None
         if one.mine is None:
             named = {"id": cell["id"]} if "id" in cell else {}
+            mark = on_disk["metadata"].get(OURS) if on_disk else None
             made.append(FollowedCell(None, [], {**(on_disk or {}), **named, "source": cell["source"]}, mark))
         else:
-            changes = edits(here["cells"][one.mine]["source"], cell["source"])
-            made.append(FollowedCell(one.mine, changes, on_disk if clean else None, mark))
+            was = here["cells"][one.mine]["source"]
+            made.append(_changed(one.mine, was, cell["source"], on_disk if clean else None, python=python))
     seen = [CellInputs(cell.get("id", ""), cell["cell_type"], cell["source"]) for cell in there["cells"]]
     return Followed(made, seen, dict(theirs["metadata"].get(OURS, {})), len(merged.conflicts), hash)
+
+
+def _changed(place: int, was: str, now: str, on_disk: Mapping[str, Any] | None, *, python: bool) -> FollowedCell:
+    """
+    Args:
+        on_disk: the cell whose outputs it has then; None: it keeps those it has
+    """
+    changes = edits(was, now)
+    if on_disk is not None:
+        return FollowedCell(place, changes, dict(on_disk), on_disk["metadata"].get(OURS))
+    same = python and same_code(was, now)
+    return FollowedCell(place, changes, was=digest(now if same else was), now=digest(now))
 
 
 def follow_text(base: str, mine: str, theirs: Decoded, hash: str, suffix: str) -> FollowedText:

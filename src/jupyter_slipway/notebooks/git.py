@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from jupyter_slipway.errors import Forbidden, NotFound
+from jupyter_slipway.errors import Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:
     import pygit2
@@ -213,15 +213,25 @@ class Repository:
         """Commit one file on the branch that is checked out; what else is staged stays staged.
 
         No hook runs. Returns the commit's id.
+
+        Raises:
+            Conflict: another program has the index, or commits at the same time
         """
         import pygit2
 
-        made = self._commit("HEAD", self.head, {name: content}, message, by)
+        head = self.head
         index = self._git.index
         index.read()
-        index.add(pygit2.IndexEntry(name, self._git.create_blob(content), self._mode(made, name)))
-        index.write()
-        return made
+        index.add(pygit2.IndexEntry(name, self._git.create_blob(content), self._mode(head, name)))
+        try:
+            # First: a commit that the index knows nothing of would look as if its change had been taken back.
+            index.write()
+            return self._commit("HEAD", head, {name: content}, message, by)
+        except pygit2.GitError as error:
+            raise Conflict(
+                f"It cannot be committed now: {error}.",
+                hint="Try again. If no git is at work here, remove .git/index.lock.",
+            ) from error
 
     @property
     def head(self) -> str | None:

@@ -65,17 +65,32 @@ def read_notebook(name: str, content: bytes) -> dict[str, Any]:
 
 
 def joined(notebook: dict[str, Any]) -> dict[str, Any]:
-    """`notebook` as it stands in a file, with lists of lines joined to strings, in place."""
+    """`notebook` as it stands in a file, with lists of lines joined to strings, in place.
+
+    Raises:
+        KeyError, TypeError, AttributeError: it is no notebook
+    """
+    # What those who compare and merge rely on, in one condition a thing: each is asked thousands of times.
+    sound = isinstance(notebook["cells"], list) and isinstance(notebook.get("metadata", {}), dict)
+    sound = sound and all(isinstance(notebook.get(name, 0), int) for name in ("nbformat", "nbformat_minor"))
     for cell in notebook["cells"]:
         _join(cell, "source")
         for output in cell.get("outputs", ()):
             _join(output, "text")
-            for mime in output.get("data", ()):
+            data = output.get("data", {})
+            for mime in data:
                 if not mime.endswith("json"):
-                    _join(output["data"], mime)
+                    _join(data, mime)
+            sound = sound and isinstance(output["output_type"], str) and isinstance(data, dict)
+            sound = sound and isinstance(output.get("text", ""), str) and isinstance(output.get("metadata", {}), dict)
         for bundle in cell.get("attachments", {}).values():
             for mime in bundle:
                 _join(bundle, mime)
+        sound = sound and isinstance(cell["source"], str) and isinstance(cell["cell_type"], str)
+        sound = sound and isinstance(cell.get("id", ""), str) and isinstance(cell.get("metadata", {}), dict)
+        sound = sound and isinstance(cell.get("outputs", []), list)
+    if not sound:
+        raise TypeError("a part of it is of another kind")
     return notebook
 
 
@@ -93,9 +108,9 @@ def _from_json(name: str, text: str) -> dict[str, Any]:
         conflict = any(line.startswith(CONFLICT) for line in text.splitlines())
         hint = "It holds git's conflict marks: 'jupyter slipway git install' merges notebooks by cell." * conflict
         raise Unprocessable(f"{name} is not a notebook: {error}.", hint=hint) from error
-    if isinstance(notebook, dict) and notebook.get("nbformat", 4) < 4:
-        notebook = _upgraded(name, text)
     try:
+        if isinstance(notebook, dict) and notebook.get("nbformat", 4) < 4:
+            notebook = _upgraded(name, text)
         return joined(notebook)
     except (KeyError, TypeError, AttributeError) as error:
         raise Unprocessable(f"{name} is JSON, but not a notebook.", hint="A notebook has a list of cells.") from error

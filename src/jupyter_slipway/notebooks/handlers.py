@@ -95,10 +95,13 @@ class Notebooks:
 
     Args:
         shared: None where no documents are shared
+        hidden: whether hidden files are reached
     """
 
-    def __init__(self, root: Path, home: Path, events: Events, shared: OpenDocuments | None = None) -> None:
-        self._root, self._home, self._events, self._shared = root, home, events, shared
+    def __init__(
+        self, root: Path, home: Path, events: Events, shared: OpenDocuments | None = None, *, hidden: bool = True
+    ) -> None:
+        self._root, self._home, self._events, self._shared, self._hidden = root, home, events, shared, hidden
 
     async def convert_notebook(self, asker: Asker, body: ConvertRequest) -> ConvertedNotebook:
         """Write a notebook as text with its outputs beside it, or as .ipynb again."""
@@ -202,7 +205,7 @@ class Notebooks:
         return self._documents().store(file / "any" if file.is_dir() else file)[0]
 
     def _file(self, path: str) -> Path:
-        return file_below(self._root, path)
+        return file_below(self._root, path, hidden=self._hidden)
 
 
 ENDPOINTS = (

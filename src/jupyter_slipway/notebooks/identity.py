@@ -68,6 +68,12 @@ def trace(old: Sequence[CellText], new: Sequence[CellText], *, python: bool = Tr
     return found
 
 
+def same_code(one: str, other: str) -> bool:
+    """Whether two sources are the same Python, comments and layout aside."""
+    trees = _tree(CellText("code", one)), _tree(CellText("code", other))
+    return trees[0] is not None and trees[0] == trees[1]
+
+
 def _pair_equal(old: Sequence[CellText], new: Sequence[CellText], found: list[Match | None]) -> None:
     """Equal sources: first those there is one of, then their neighbours, then what is left, in order."""
     places, wanted = _places(old, range(len(old))), _places(new, range(len(new)))

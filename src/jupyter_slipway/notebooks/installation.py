@@ -16,6 +16,7 @@ from jupyter_slipway.files import atomic_write
 BEGIN, END = "# slipway: begin", "# slipway: end"
 ATTRIBUTES = "*.ipynb merge=slipway diff=slipway"
 HOOK = "pre-commit"
+SHELL = "#!/bin/sh"
 REFUSED = 4
 """With what `jupyter slipway git check` ends when there is something to settle."""
 
@@ -48,15 +49,7 @@ def install(folder: Path) -> list[str]:
     attributes = _path(folder, "info/attributes")
     _write_block(attributes, ATTRIBUTES)
     done.append("Notebooks (.ipynb) are merged and compared by cell.")
-    hook = _path(folder, f"hooks/{HOOK}")
-    # Only what the check itself says keeps a commit back: not that Slipway has gone since.
-    block = f"{command('git', 'check', '--staged')}\n[ $? -ne {REFUSED} ] || exit 1"
-    if not hook.exists() or hook.read_text().startswith("#!/bin/sh"):
-        _write_block(hook, block, head="#!/bin/sh")
-        hook.chmod(0o755)
-        done.append("A notebook with conflict marks is not committed.")
-    else:
-        done.append(f"There is a {HOOK} hook of yours that is no shell script: let it call {command('git', 'check')}")
+    done.append(_put_hook(folder))
     return done
 
 
@@ -69,8 +62,23 @@ def uninstall(folder: Path) -> list[str]:
     for section in ("merge.slipway", "diff.slipway"):
         _git(folder, "config", "--local", "--remove-section", section, may_fail=True)
     _remove_block(_path(folder, "info/attributes"))
-    _remove_block(_path(folder, f"hooks/{HOOK}"), head="#!/bin/sh")
+    _remove_block(_path(folder, f"hooks/{HOOK}"), head=SHELL)
     return ["git treats notebooks as before."]
+
+
+def _put_hook(folder: Path) -> str:
+    """Let commits be checked where the hook is this repository's alone, and can hold our lines; says what was done."""
+    hook = _path(folder, f"hooks/{HOOK}")
+    check = command("git", "check", "--staged")
+    own = (folder / _git(folder, "rev-parse", "--git-common-dir").strip()).absolute() / "hooks"
+    if hook.parent.resolve() != own.resolve():
+        return f"Git takes its hooks from {hook.parent}, which is left alone: let {HOOK} there call {check}"
+    if hook.is_symlink() or (hook.exists() and not hook.read_bytes().startswith(SHELL.encode())):
+        return f"Your own {HOOK} hook is left alone, a link or no script of {SHELL[2:]}: let it call {check}"
+    # Only what the check itself says keeps a commit back: not that Slipway has gone since.
+    _write_block(hook, f"{check} || [ $? -ne {REFUSED} ] || exit 1", head=SHELL)
+    hook.chmod(0o755)
+    return "A notebook with conflict marks is not committed."
 
 
 def staged(folder: Path) -> list[tuple[str, bytes]]:
@@ -100,24 +108,38 @@ def _git(folder: Path, *words: str, may_fail: bool = False) -> str:
 
 
 def _write_block(file: Path, text: str, head: str = "") -> None:
-    """Put our lines at the end of a file, in the place of older ones of ours."""
-    before = _without_block(file.read_text()) if file.exists() else f"{head}\n" if head else ""
-    if before and not before.endswith("\n"):
-        before += "\n"
+    """Put our lines into a file, in the place of older ones of ours: at its end, or right behind its first line."""
+    before = _without_block(_text(file)) if file.exists() else ""
+    block = f"{BEGIN}\n{text}\n{END}\n"
+    if head:
+        # Not at the end, which a script may never reach: it may 'exec' something.
+        first, _, rest = (before or head).partition("\n")
+        made = f"{first}\n{block}{rest}"
+    else:
+        made = before + "\n" * bool(before and not before.endswith("\n")) + block
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(file, f"{before}{BEGIN}\n{text}\n{END}\n".encode())
+    atomic_write(file, _bytes(made))
 
 
 def _remove_block(file: Path, head: str = "") -> None:
-    if not file.exists() or BEGIN not in (text := file.read_text()):
+    if not file.exists() or BEGIN not in (text := _text(file)):
         return
     left = _without_block(text)
     if left.strip() == head:
         file.unlink()
     else:
         mode = file.stat().st_mode
-        atomic_write(file, left.encode())
+        atomic_write(file, _bytes(left))
         file.chmod(mode)
+
+
+def _text(file: Path) -> str:
+    """Of any file: a hook may be a program."""
+    return file.read_bytes().decode(errors="surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
 
 
 def _without_block(text: str) -> str:

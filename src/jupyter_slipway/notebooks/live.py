@@ -11,6 +11,7 @@ from typing import Any
 
 from pycrdt import Map, Text
 
+from jupyter_slipway.notebooks.age import digest, is_back, is_old, is_python, mark_for, marked
 from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import RESULTS, Cell, Json, longest_rise, same_cells
 from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE
@@ -39,7 +40,13 @@ def write_text(document: Any, text: str) -> None:
 
 
 def merge_notebook(
-    document: Any, base: Json, theirs: Json, *, results: bool = True, removing: Removing | None = None
+    document: Any,
+    base: Json,
+    theirs: Json,
+    *,
+    results: bool = True,
+    removing: Removing | None = None,
+    ran: Mapping[Any, str] | None = None,
 ) -> int:
     """Let a shared notebook have what `theirs` changed since `base`: cell by cell, and within a cell by words.
 
@@ -47,6 +54,7 @@ def merge_notebook(
         base: may be without outputs; then those of the document stay where its cell stays
         results: whether `theirs` says anything of outputs
         removing: called right before cells go
+        ran: the source that what a cell shows is of, by its id, where it is known
 
     Returns:
         how many cells are in conflict: they hold both sides, between git's marks
@@ -54,8 +62,9 @@ def merge_notebook(
     mine = document.get()
     merged = merge_notebooks(base, mine, theirs, together=True)
     was = {cell.get("id"): cell for cell in base["cells"]} if results else {}
+    python = is_python(theirs["metadata"])
     cells = [
-        _with_results(one, cell, was, mine["cells"], theirs["cells"])
+        _with_results(one, cell, was, mine["cells"], theirs["cells"], ran or {}, python=python)
         for one, cell in zip(merged.cells, with_marks(merged, HERE, ELSEWHERE)["cells"], strict=True)
     ]
     places = [one.mine for one in merged.cells]
@@ -94,6 +103,19 @@ def take_results(document: Any, base: Json, theirs: Json) -> None:
                 _put_cell(document, document.ycells[i], here, here | shown)
 
 
+def unmark(document: Any, cells: Sequence[Cell]) -> None:
+    """Take the mark of old outputs from the cells of a shared notebook whose source is back.
+
+    Args:
+        cells: as it has them now
+    """
+    places = [place for place, cell in enumerate(cells) if is_back(cell)]
+    if places:
+        with document.ydoc.transaction():
+            for place in places:
+                del document.ycells[place]["metadata"][OURS]
+
+
 def put_text(ytext: Any, text: str) -> None:
     """Make a shared text say `text`, with as little change as words allow."""
     old = str(ytext)
@@ -118,17 +140,35 @@ def _trimmed(old: str, start: int, end: int, new: str) -> tuple[int, int, str]:
 
 
 def _with_results(
-    one: MergedCell, cell: Cell, was: Mapping[Any, Cell], mine: Sequence[Cell], theirs: Sequence[Cell]
+    one: MergedCell,
+    cell: Cell,
+    was: Mapping[Any, Cell],
+    mine: Sequence[Cell],
+    theirs: Sequence[Cell],
+    ran: Mapping[Any, str],
+    *,
+    python: bool,
 ) -> Cell:
-    """A cell with the outputs it has here, unless it was run elsewhere and not here."""
+    """A cell with the outputs it has here, unless it was run elsewhere and not here; marked when they are of another
+    source than it has now.
+    """
     if one.mine is None or "outputs" not in cell:
         return cell
-    here = mine[one.mine]
+    here, there = mine[one.mine], None if one.theirs is None else theirs[one.theirs]
     before = was.get(here.get("id"), {})
-    side = here
-    if one.theirs is not None and before.get("outputs") == here["outputs"]:
-        side = theirs[one.theirs]
-    return cell | {key: side.get(key) for key in RESULTS}
+    side = there if there and before.get("outputs") == here["outputs"] else here
+    made = cell | {key: side.get(key) for key in RESULTS}
+    if here["source"] != cell["source"] or not _show_the_same(here, side):
+        of = ran.get(here.get("id")) if side is here else None
+        return marked(made, mark_for(cell["source"], side, None if of is None else digest(of), python=python))
+    if not (there and there["source"] == cell["source"] and _show_the_same(here, there)):
+        # What theirs says of its age is said of another source.
+        made = made | {"metadata": {**cell["metadata"], OURS: here["metadata"].get(OURS)}}
+    return made if is_old(made) else marked(made, None)
+
+
+def _show_the_same(one: Cell, other: Cell) -> bool:
+    return all(one.get(key) == other.get(key) for key in RESULTS)
 
 
 def _put_around(document: Any, mine: Json, wanted: Json) -> None:

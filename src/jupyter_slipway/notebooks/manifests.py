@@ -47,6 +47,8 @@ class Record(Struct, frozen=True):
     """Fingerprint of what stands before the first marker of a percent text."""
     pieces: list[str] = []
     """Fingerprint of each cell's bytes in a percent text, so that the next reader parses only what changed."""
+    made: list[str] = []
+    """Of which source each cell's outputs are, by its digest: somebody may have typed since it ran."""
 
 
 class Packer:

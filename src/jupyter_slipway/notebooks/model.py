@@ -87,7 +87,11 @@ class FollowedCell(Struct, frozen=True):
     cell: dict[str, Any] | None = None
     """All of a new one; and of one whose outputs the page has not changed, as it is on disk."""
     mark: dict[str, Any] | None = None
-    """What is said of its outputs, when they are of an earlier source."""
+    """What is said of the outputs of `cell`, when they are of an earlier source."""
+    was: str = ""
+    """Of a cell that keeps the page's outputs: a digest of the source that it had."""
+    now: str = ""
+    """And of the one that it has then; the same where only its layout changed."""
 
 
 class Followed(Struct, frozen=True):

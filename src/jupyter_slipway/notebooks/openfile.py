@@ -11,14 +11,14 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import SlipwayError, Unavailable
-from jupyter_slipway.notebooks import live, text, writing
+from jupyter_slipway.notebooks import text, writing
 from jupyter_slipway.notebooks.bases import Content
 from jupyter_slipway.notebooks.contents import TEXTS, KeepsOutputs, format_for, is_paired
 from jupyter_slipway.notebooks.documents import Stamps
@@ -83,6 +83,11 @@ class Disk:
         # One of that name may have been there before.
         ids.delete(path)
         ids.move(self.path, path)
+
+    async def successor(self, state: State) -> str | None:
+        """The path of what the file was converted to, by whomever, after it was in this state."""
+        found = await asyncio.to_thread(self.manager.documents.successor, self.file, state)
+        return str(PurePosixPath(self.path).with_name(found.name)) if found else None
 
     async def state(self) -> State | None:
         # Where the file is, only this thread may ask.
@@ -291,6 +296,8 @@ class OpenFile:
                 await self._take_in()
                 await self._pair()
                 self.exchange()
+                for view in self.views:
+                    view.unmark()
                 if await self._put():
                     self._failed_at = None
                     return
@@ -315,11 +322,20 @@ class OpenFile:
             view.identify(found)
         return found
 
-    async def _take_in(self) -> None:
+    async def _find(self) -> State | None:
+        """The state of the file, or of what took its place."""
         state = await self.disk.state()
+        seen = max((one.seen for one in self.views if one.seen), default=None)
+        if state is None and seen and (path := await self.disk.successor(seen)):
+            self.disk.went_to(path)
+            state = await self.disk.state()
+        return state
+
+    async def _take_in(self) -> None:
+        state = await self._find()
         behind = [one for one in self.views if one.is_behind(state) or (one.is_notebook and self._are_others)]
         if state is None:
-            for view in behind:
+            for view in [one for one in behind if one.is_behind(None)]:
                 view.say("WARNING", f"{self.disk.path} was deleted or moved. It is written anew with the next change.")
                 view.seen, view.dirty = None, False
             return
@@ -377,7 +393,7 @@ class OpenFile:
         """How many conflicts that makes."""
         if self._twins and view is self._twins.notebook:
             # Its text has come to it by way of the other: twice would be one time too many.
-            live.take_results(view.document, base, theirs)
+            self._twins.notebook.take_results(base, theirs)
             return 0
         made = view.merge(base, theirs) if base is not theirs else 0
         self.exchange()
@@ -423,7 +439,7 @@ class OpenFile:
         Raises:
             HTTPError, OSError: it is not written
         """
-        written = await self.disk.write(view, content)
+        written = await self.disk.write(view, view.dated(content))
         view.agree(content, written.state)
         if view.is_notebook:
             self._kept = (await self.disk.kept()).known
@@ -449,7 +465,8 @@ class OpenFile:
         while True:
             await asyncio.sleep(poll)
             state = await self.disk.state()
-            self._are_others = (await self.disk.kept()).now != self._kept
+            # While there is no file nothing is beside it.
+            self._are_others = state is not None and (await self.disk.kept()).now != self._kept
             if self._are_others or any(one.is_behind(state) for one in self.views) or self._tries_again():
                 await self._save()
 

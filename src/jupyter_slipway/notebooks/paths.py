@@ -1,24 +1,30 @@
 """Which file a page means by a path: the one that Jupyter opens under that path below its root.
 
-A folder that is a link is followed, as Jupyter does. A file that is itself a link out of the root is read, and neither
-written as a text notebook nor looked up in git.
+A folder that is a link is followed, and what is hidden, such as `.git` and `.env`, is not there: both as in Jupyter. A
+file that is itself a link out of the root is read, and neither written as a text notebook nor looked up in git.
 """
 
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from jupyter_slipway.errors import Forbidden
+from jupyter_slipway.errors import Forbidden, NotFound
 
 
-def file_below(root: Path, path: str) -> Path:
+def file_below(root: Path, path: str, *, hidden: bool) -> Path:
     """
+    Args:
+        hidden: whether files and folders whose names begin with a dot are reached
+
     Raises:
         Forbidden: the path climbs out of the root
+        NotFound: it is hidden
     """
     relative = PurePosixPath(path.strip("/"))
     if "\0" in path or ".." in relative.parts:
         raise Forbidden(f"{path!r} is outside of the server's folder.", hint="Name a notebook below it.")
+    if not hidden and any(part.startswith(".") for part in relative.parts):
+        raise NotFound(f"There is no {path}.", hint="Hidden files are reached with ContentsManager.allow_hidden.")
     return root / relative
 
 

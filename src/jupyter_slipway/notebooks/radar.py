@@ -181,7 +181,8 @@ def look(
     for seen in sorted(found, key=lambda seen: seen.at):
         newest[seen.who, seen.index, seen.source if seen.index is None else ""] = seen
     return sorted(
-        newest.values(), key=lambda seen: (seen.index if seen.index is not None else (seen.after or -1), seen.who)
+        newest.values(),
+        key=lambda seen: (next((at for at in (seen.index, seen.after) if at is not None), -1), seen.who),
     )
 
 
@@ -202,8 +203,12 @@ def colleagues(repository: Repository, name: str, user: str, choice: Choice) -> 
 def _shared_by_others(repository: Repository, user: str, choice: Choice) -> list[tuple[str, str]]:
     """Refs with what others share, here and through the person's remote, and whose they are."""
     refs = repository.references(f"{SHARED}/") | repository.references(f"{SHARED}-from/{choice.remote}/")
-    named = [(reference, unquote(_words(reference)[0].replace("=", "%"))) for reference in refs]
-    return [(reference, who) for reference, who in named if who != user]
+    return [(reference, who) for reference in refs if (who := whose(reference)) != user]
+
+
+def whose(reference: str) -> str:
+    """The person whose chain a ref is."""
+    return unquote(reference.split("/")[-2].replace("=", "%"))
 
 
 def _changes(
@@ -281,9 +286,3 @@ def _prefix(user: str) -> str:
 
 def _fetched(remote: str, name: str) -> str:
     return name.replace(SHARED, f"{SHARED}-from/{remote}", 1)
-
-
-def _words(reference: str) -> tuple[str, str]:
-    """User and branch of a ref, as they are written there."""
-    user, branch = reference.split("/")[-2:]
-    return user, branch

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_slipway.errors import NotFound, Unprocessable
-from jupyter_slipway.notebooks import snapshots
 from jupyter_slipway.notebooks.git import Repository
 from jupyter_slipway.notebooks.glance import is_notebook, joined, read_notebook
 from jupyter_slipway.notebooks.paths import file_below, refuse_link_out
-from jupyter_slipway.notebooks.radar import SHARED
+from jupyter_slipway.notebooks.radar import SHARED, whose
 
 DISK = ""
 """The file as it is on disk, as a revision."""
@@ -27,19 +26,23 @@ LARGEST = 128 * 2**20
 
 
 class Revisions:
-    """The notebooks below a root."""
+    """The notebooks below a root.
 
-    def __init__(self, root: Path, home: Path) -> None:
-        self._root, self._home = root, home
+    Args:
+        hidden: whether hidden files are reached
+    """
+
+    def __init__(self, root: Path, home: Path, *, hidden: bool = True) -> None:
+        self._root, self._home, self._hidden = root, home, hidden
 
     def file(self, path: str) -> Path:
         """The file a path names.
 
         Raises:
             Forbidden: it leads out of the root
-            NotFound: there is none, or it is no notebook
+            NotFound: there is none, it is hidden, or it is no notebook
         """
-        file = file_below(self._root, path)
+        file = file_below(self._root, path, hidden=self._hidden)
         refuse_link_out(file, self._root)
         if not is_notebook(file.name) or not file.is_file():
             raise NotFound(f"There is no notebook {path}.", hint="It may have been renamed or deleted.")
@@ -79,7 +82,10 @@ class Revisions:
             SlipwayError: it is no notebook
         """
         if file.suffix == ".ipynb":
-            return plain(read_notebook(file.name, content))
+            try:
+                return plain(read_notebook(file.name, content))
+            except (KeyError, AttributeError) as error:
+                raise Unprocessable(f"{file.name} has no metadata, as a notebook has.") from error
         from jupyter_slipway.notebooks import layout, text
         from jupyter_slipway.notebooks.store import Store, key_of
 
@@ -100,9 +106,7 @@ class Revisions:
         return made
 
     def _shared_by(self, repository: Repository, who: str) -> str:
-        ending = snapshots.ref(SHARED, who, "x").removeprefix(SHARED).removesuffix("x")
-        refs = repository.references(SHARED)
-        found = [commit for name, commit in refs.items() if ending in name]
+        found = [commit for name, commit in repository.references(SHARED).items() if whose(name) == who]
         if not found:
             raise NotFound(f"{who} shares nothing here.", hint="They may have switched it off.")
         return max(found, key=lambda commit: repository.commit(commit).author.time)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -29,6 +30,7 @@ from tornado import web
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import Conflict
+from jupyter_slipway.files import is_full
 from jupyter_slipway.notebooks.bases import Bases
 from jupyter_slipway.notebooks.contents import KeepsOutputs
 from jupyter_slipway.notebooks.openfile import Disk, OpenFile
@@ -62,6 +64,7 @@ class OpenFiles:
         found = self._open.get(loader.file_id)
         if found is None or found.is_closed:
             disk = Disk(self._manager(), loader)
+            _watch_in_peace(loader, disk)
             found = self._open[loader.file_id] = OpenFile(disk, self.log, loader._poll_interval, delay)
         return found
 
@@ -114,6 +117,21 @@ class OpenFiles:
             await one.finish()
         self._open.clear()
         self._lineage.close()
+
+
+def _watch_in_peace(loader: Any, disk: Disk) -> None:
+    """That a file is deleted is no error, and no reason not to look again: it comes back with the next word."""
+    look = loader.maybe_notify
+
+    async def maybe_notify() -> None:
+        if await disk.state() is None:
+            return
+        try:
+            await look()
+        except RuntimeError:  # it was deleted in JupyterLab: its id has no path any more
+            return
+
+    loader.maybe_notify = maybe_notify
 
 
 class Lineage:
@@ -313,7 +331,13 @@ class SessionHandler(APIHandler):
             raise web.HTTPError(400, "Say 'format' and 'type'.")
         files = self.settings["file_id_manager"]
         known = files.get_id(path)
-        found = known or files.index(path)
+        try:
+            found = known or files.index(path)
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            said = f"{path} cannot be opened together with others: the disk is full. Make room, then choose Retry."
+            raise web.HTTPError(503, said) from error
         if found is None:
             raise web.HTTPError(404, f"File {path!r} does not exist")
         told = {"format": body["format"], "type": body["type"], "fileId": found, "sessionId": SERVER_SESSION}

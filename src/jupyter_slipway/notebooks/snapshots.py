@@ -85,6 +85,8 @@ def _read(repository: Repository, id: str) -> WorkSnapshot | None:
         at = datetime.fromisoformat(told.get(AT, ""))
     except ValueError:
         at = datetime.fromtimestamp(commit.author.time, UTC)
+    if at.tzinfo is None:  # another program's
+        at = at.replace(tzinfo=UTC)
     return WorkSnapshot(id, told.get(BASE, ""), at, commit.author.name)
 
 

@@ -13,19 +13,31 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from jupyter_slipway.files import atomic_write, private_directory
 from jupyter_slipway.notebooks import layout
-from jupyter_slipway.notebooks.blobs import Blobs
+from jupyter_slipway.notebooks.age import sources
+from jupyter_slipway.notebooks.blobs import Blobs, digest_of
 from jupyter_slipway.notebooks.manifests import Packer, Record, seal, unseal
 
 KEY = "outputs.key"
 RING = 64
 """Versions of a path that are remembered."""
+WITH_IDS = 5
+"""nbformat's first minor version whose cells have ids."""
+
+
+class Former(NamedTuple):
+    """What a notebook was before it was converted: as such it comes back."""
+
+    text: bytes = b""
+    """All of it, if it was a text."""
+    minor: int = WITH_IDS
+    """Of nbformat 4, if it was an .ipynb."""
 
 
 class Seen(Struct, frozen=True):
@@ -47,6 +59,12 @@ class Head(Struct, frozen=True):
     """Oldest first, at most RING, the last being the newest."""
     was: str = ""
     """The path it was converted from, if it was."""
+    since: float = 0.0
+    """When it took that one's place, in seconds since 1970; 0 where that stayed."""
+    text: str = ""
+    """Digest of the bytes that that one was, if it was a text."""
+    minor: int = WITH_IDS
+    """Of nbformat 4, if that one was an .ipynb."""
 
 
 class Version(Struct, frozen=True):
@@ -75,14 +93,20 @@ class Store:
         *,
         trusted: bool,
         pieces: tuple[str, list[str]] | None,
+        before: Version | None,
+        told: Mapping[str, str] | None = None,
     ) -> Version:
         """Keep what belongs to a text. The text may be written when this has returned, not before.
 
         Args:
             pieces: fingerprints of the text's header and of its cells; None when it cannot be cut
+            before: the version that it follows
+            told: of which source outputs are, by their cells' ids, where that is known: see `age.dated`
         """
         layout.prepare(self.folder)
         record = self.packer.pack(path, notebook, trusted=trusted)
+        was = (before.record.cells, before.record.made) if before and before.ours else ([], [])
+        record = msgspec.structs.replace(record, made=sources(record.cells, *was, told or {}))
         if pieces:
             record = msgspec.structs.replace(record, header=pieces[0], pieces=pieces[1])
         stored = layout.manifest_path(self.folder, text_id)
@@ -136,11 +160,29 @@ class Store:
             self._write_head(msgspec.structs.replace(head, path=new + head.path[len(old) :]))
             layout.head_path(self.folder, head.path).unlink(missing_ok=True)
 
-    def succeed(self, new: str, old: str) -> None:
-        """Let `new`, which was made from `old`, have its versions too."""
+    def succeed(self, new: str, old: str, former: Former, *, in_its_place: bool) -> None:
+        """Let `new`, which was made from `old`, have its versions too, and remember what that was."""
         before, head = self.head(old), self.head(new)
-        self._write_head(Head(new, (*before.versions, *head.versions)[-RING:], old))
+        since = time.time() if in_its_place else 0.0
+        layout.prepare(self.folder)
+        text = digest_of(former.text) if former.text else ""
+        if text:
+            self.blobs.put({text: former.text})
+        versions = (*before.versions, *head.versions)[-RING:]
+        self._write_head(Head(new, versions, old, since, text, former.minor))
         layout.head_path(self.folder, old).unlink(missing_ok=True)
+
+    def former(self, path: str, old: str) -> Former:
+        """What `path` was when it was `old`, as far as that is known."""
+        head = self.head(path)
+        if head.was != old:
+            return Former()
+        return Former((self.blobs.get(head.text) if head.text else None) or b"", head.minor)
+
+    def successor(self, old: str, after: float) -> str | None:
+        """What took the place of `old` since then, in seconds since 1970; None when nothing did."""
+        found = [head for head in self.heads() if head.was == old and head.since > after]
+        return max(found, key=lambda head: head.since).path if found else None
 
     def heads(self) -> Iterator[Head]:
         for stored in sorted((self.folder / "heads").glob("*.json")):

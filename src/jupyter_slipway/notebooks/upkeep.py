@@ -59,7 +59,7 @@ def collect(
     """
     young = (time.time() if now is None else now) - grace.total_seconds()
     wanted, note = _wanted(store, versions)
-    needed: set[str] = set()
+    needed = {head.text for head in store.heads()}
     gone: list[Path] = []
     kept = kept_size = 0
     for id, path in _versions(store):

@@ -15,9 +15,10 @@ from jupyter_ydoc.utils import cast_all
 from pycrdt import Map
 
 from jupyter_slipway.errors import BadRequest
-from jupyter_slipway.notebooks import live, recognise, text
+from jupyter_slipway.notebooks import age, live, recognise, text
 from jupyter_slipway.notebooks.bases import Bases, Content, without_results
 from jupyter_slipway.notebooks.conflicts import open_conflicted
+from jupyter_slipway.notebooks.diff import RESULTS
 from jupyter_slipway.notebooks.documents import fresh_ids, is_torn, name_cells
 from jupyter_slipway.notebooks.rescue import Rescue
 from jupyter_slipway.notebooks.sightings import State
@@ -66,6 +67,13 @@ class View(ABC):
     def hear(self, update: bytes) -> None:  # noqa: B027  a text loses nothing by it
         """A page is about to change it so."""
 
+    def unmark(self) -> None:  # noqa: B027  a text has no outputs
+        """What it shows of the age of its outputs is no longer so where somebody typed an edit back."""
+
+    def dated(self, content: Content) -> Content:
+        """What it holds, saying what else is known of its outputs."""
+        return content
+
     def end(self) -> None:  # noqa: B027  a text holds nothing to let go
         """It is not open any more."""
 
@@ -88,6 +96,9 @@ class NotebookView(View):
         super().__init__(*arguments)
         self._cells: dict[str, dict[str, Any]] = {}
         """As they were last read, by id: of 50 MB of outputs only what somebody touched is read again."""
+        self._ran: dict[str, str] = {}
+        """Of the cells in which somebody ran something here: the source that they then had, by id."""
+        self._merging = False
         self._subscription = self.document.ycells.observe_deep(self._touched)
         self._rescue = Rescue(self.document)
 
@@ -100,6 +111,12 @@ class NotebookView(View):
             return
         for place in set(places):
             self._cells.pop(self.document.ycells[place].get("id"), None)
+        for event in events:
+            if "outputs" in event.path or (len(event.path) == 1 and event.keys.keys() & RESULTS):
+                ycell = self.document.ycells[event.path[0]]
+                self._ran.pop(ycell.get("id"), None)
+                if not self._merging:
+                    self._ran[ycell.get("id")] = str(ycell["source"])
 
     def content(self) -> Content:
         """Not to be changed: what nobody touches is the same object the next time."""
@@ -127,12 +144,37 @@ class NotebookView(View):
             recognise.name(theirs["cells"], self.bases.newest["cells"])
 
     def merge(self, base: Content, theirs: Content, *, results: bool = True) -> int:
-        return live.merge_notebook(self.document, base, theirs, results=results, removing=self._rescue.removing)
+        removing = self._rescue.removing
+        self._merging = True
+        try:
+            return live.merge_notebook(self.document, base, theirs, results=results, removing=removing, ran=self._ran)
+        finally:
+            self._merging = False
+
+    def take_results(self, base: Content, theirs: Content) -> None:
+        """Take in the outputs of `theirs` alone."""
+        self._merging = True
+        try:
+            live.take_results(self.document, base, theirs)
+        finally:
+            self._merging = False
+
+    def agree(self, content: Content, state: State | None) -> None:
+        if self.seen is None:
+            # What a history told again while it was opened.
+            self._ran.clear()
+        super().agree(content, state)
 
     def hear(self, update: bytes) -> None:
         gone = self._rescue.hear(update)
         if gone and self._rescue.bring_back(gone):
             self.say("WARNING", "A cell was removed elsewhere while somebody typed in it: it is kept, marked.")
+
+    def unmark(self) -> None:
+        live.unmark(self.document, self.content()["cells"])
+
+    def dated(self, content: Content) -> Content:
+        return {**content, "cells": [age.dated(cell, self._ran.get(cell.get("id"))) for cell in content["cells"]]}
 
     def end(self) -> None:
         self._rescue.end()

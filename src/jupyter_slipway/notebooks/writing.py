@@ -174,3 +174,20 @@ def _beside(target: Path, mode: str, options: dict[str, Any]) -> IO[Any]:
 def write(path: Path, content: bytes) -> None:
     with replacing(path) as file:
         file.write(content)
+
+
+def remove(path: Path, state: State | None) -> bool:
+    """Remove a file in this state; False, and it stays, when it is in another."""
+    aside = path.rename(path.with_name(f".~{secrets.token_hex(8)}"))
+    if state_of(aside) == state:
+        aside.unlink()
+        return True
+    try:
+        os.link(aside, path, follow_symlinks=False)
+    except FileExistsError:  # and once more, meanwhile: that is the newest
+        aside.unlink()
+    except OSError:  # a file system without hard links
+        os.replace(aside, path)
+    else:
+        aside.unlink()
+    return False

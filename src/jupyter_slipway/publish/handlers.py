@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_slipway.db import Database
-from jupyter_slipway.errors import NotFound, Unavailable, Unprocessable
+from jupyter_slipway.errors import Forbidden, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.events import Events
 from jupyter_slipway.jobs.compare import unified
 from jupyter_slipway.jobs.handlers import Jobs, RunRequest, ScheduleRequest
@@ -49,6 +49,13 @@ class Kernels(Protocol):
 
         Raises:
             NotFound: no such kernel lives
+        """
+        ...
+
+    async def check_may_run(self, kernel_id: str, person: str) -> None:
+        """
+        Raises:
+            Forbidden: `person` may not run anything in this kernel, which lives here
         """
         ...
 
@@ -124,22 +131,23 @@ class Publish:
 
     async def plan(self, asker: Asker, body: PlanRequest) -> Plan:
         """What publishing a cell would register."""
-        planner = await self._planner(body)
+        planner = await self._planner(asker, body)
         # Up to 0.3 s of computing for a large notebook: not on the loop that serves everybody.
         return (await asyncio.to_thread(planner, 0)).plan
 
     async def observe(self, asker: Asker, body: ObserveRequest) -> Observed:
         """Let a kernel note what each cell changes, from now on."""
         try:
+            await self._kernels.check_may_run(body.kernel, asker.name)
             async with self._kernels.client(body.kernel) as client:
                 await kernel.observe(client)
-        except Unavailable as error:
+        except (Unavailable, Forbidden) as error:
             return Observed(False, error.message)
         return Observed(True)
 
     async def start_proof(self, asker: Asker, body: PlanRequest) -> ProofProgress:
         """Begin to prove that the module gives what the notebook gave."""
-        return await self._proofs.start(await self._planner(body), On(self._cluster(body) or "", asker.name))
+        return await self._proofs.start(await self._planner(asker, body), On(self._cluster(body) or "", asker.name))
 
     def get_proof(self, asker: Asker, proof: str) -> ProofProgress:
         """How far a proof has come."""
@@ -152,7 +160,7 @@ class Publish:
     async def publish_version(self, asker: Asker, body: PublishRequest) -> Answer[Published]:
         """Register a cell as a version of a job."""
         job_name(body.name)
-        planned = await self._settled(body)
+        planned = await self._settled(asker, body)
         draft = _draft(planned, body, asker, await asyncio.to_thread(revision, planned.notebook))
         before = self._job(body.name)
         with self._database.write():  # a version whose schedule is refused is not registered either
@@ -204,8 +212,8 @@ class Publish:
             unchanged, changed=True, diff=unified(before, after, f"v{job.latest}", "notebook")
         )
 
-    async def _planner(self, request: PlanRequest) -> Callable[[int], Planned]:
-        snapshot, notes = await self._look(request)
+    async def _planner(self, asker: Asker, request: PlanRequest) -> Callable[[int], Planned]:
+        snapshot, notes = await self._look(asker, request)
         remembered = self._remembered(request.name)
         provided = self._clusters.provides(self._cluster(request) or "")
 
@@ -245,7 +253,7 @@ class Publish:
             return {}
         return {one.name: one.description for one in latest.parameters}
 
-    async def _look(self, request: PlanRequest) -> tuple[Snapshot | None, tuple[Warn, ...]]:
+    async def _look(self, asker: Asker, request: PlanRequest) -> tuple[Snapshot | None, tuple[Warn, ...]]:
         """What the kernel ran and holds; without it, why not."""
         names = result_names(request)
         if request.snapshot is not None:
@@ -253,19 +261,21 @@ class Publish:
         if request.kernel is None:
             return None, ()
         try:
+            # What a kernel ran and holds is asked by running something in it.
+            await self._kernels.check_may_run(request.kernel, asker.name)
             async with self._kernels.client(request.kernel) as client:
                 return await kernel.look(client, names, cell=target(request)), ()
-        except (Unavailable, NotFound) as error:
+        except (Unavailable, NotFound, Forbidden) as error:
             note = f"{error.message} The plan follows the order of the document, and cannot be compared."
             return None, (Warn("not_observed", note),)
 
-    async def _settled(self, body: PublishRequest) -> Planned:
+    async def _settled(self, asker: Asker, body: PublishRequest) -> Planned:
         """The plan to register: the proved one when it is of this request, else a new one."""
         if body.proof_id is not None:
             proved = self._proofs.proved(body.proof_id)
             if proved.request == _asked(body):
                 return proved.named(body.name)
-        planned = await asyncio.to_thread(await self._planner(body), 0)
+        planned = await asyncio.to_thread(await self._planner(asker, body), 0)
         environment = await self._proofs.environment(planned.plan.environment, lambda step, fraction: None)
         planned = with_environment(planned, environment)
         if body.proof_id is None:

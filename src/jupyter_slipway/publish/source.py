@@ -106,7 +106,8 @@ def choose(notebook: NotebookFile, wanted: str) -> CellSource:
         )
     names = [cell.name or title or cell.id for cell, title in zip(notebook.cells, notebook.titles, strict=True)]
     raise NotFound(
-        f"{notebook.path.name} has no cell {wanted!r}.", hint=f"Its code cells are: {', '.join(names[:20])}."
+        f"{notebook.path.name} has no cell {wanted!r}.",
+        hint=f"Its code cells are: {', '.join(names[:20])}{f' and {len(names) - 20} more' * (len(names) > 20)}.",
     )
 
 

@@ -1,0 +1,123 @@
+"""A notebook that is converted and converted back is what it was, and whatever is saved meanwhile is in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from jupyter_slipway.errors import Conflict
+from jupyter_slipway.notebooks import convert as converting
+from jupyter_slipway.notebooks import upkeep
+from jupyter_slipway.notebooks.convert import convert
+from jupyter_slipway.notebooks.documents import Documents
+from tests.notebooks.builders import PERCENT
+
+HEADER = (
+    "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: Mine\n#     language: python\n#     name: mine\n# ---\n\n"
+)
+TEXTS = {
+    "plain.py": PERCENT,
+    "script.py": "x = 1\nprint(x)\n",
+    "header.py": HEADER + PERCENT,
+    "hand.py": "#%%\nx   =   1\n\n\n\n# %% [markdown]\n# Title\n\n#%%\nprint( x )\n",
+    "lines.py": PERCENT.replace("\n", "\r\n"),
+    "prose.md": "# Title\n\n```python\nx = 1\n```\n",
+}
+
+
+@pytest.fixture
+def documents(tmp_path: Path, home: Path) -> Documents:
+    return Documents(tmp_path, home)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_that_was_an_ipynb_for_a_while_has_the_same_bytes(
+    tmp_path: Path, documents: Documents, name: str
+) -> None:
+    text = tmp_path / name
+    text.write_bytes(TEXTS[name].encode())
+
+    notebook = convert(documents, text, "ipynb").target
+    upkeep.collect(documents.store(text)[0], now=4e9)
+    convert(documents, notebook, "markdown" if name.endswith(".md") else "percent")
+
+    assert text.read_bytes() == TEXTS[name].encode()
+    assert not notebook.exists()
+
+
+def test_what_was_edited_while_it_was_an_ipynb_is_all_that_changes(tmp_path: Path, documents: Documents) -> None:
+    text = tmp_path / "a.py"
+    text.write_text(TEXTS["hand.py"])
+    notebook = convert(documents, text, "ipynb").target
+    notebook.write_text(notebook.read_text().replace("print( x )", "print(x, 2)"))
+
+    convert(documents, notebook, "percent")
+
+    assert text.read_text() == TEXTS["hand.py"].replace("#%%\nprint( x )", "# %%\nprint(x, 2)")
+
+
+@pytest.mark.parametrize("form", ["percent", "myst", "markdown"])
+@pytest.mark.parametrize("minor", [2, 4, 5])
+def test_an_ipynb_that_was_a_text_for_a_while_has_the_same_bytes(
+    tmp_path: Path, documents: Documents, form: Any, minor: int
+) -> None:
+    cells = [nbformat.v4.new_code_cell("x = 1", execution_count=1), nbformat.v4.new_markdown_cell("Title")]
+    cells[0].outputs.append(nbformat.v4.new_output("stream", text="1\n"))
+    made = nbformat.v4.new_notebook(cells=cells)
+    made.nbformat_minor = minor
+    if minor < 5:
+        for cell in cells:
+            del cell["id"]
+    notebook = tmp_path / "a.ipynb"
+    nbformat.write(made, notebook, version=nbformat.NO_CONVERT)
+    before = notebook.read_bytes()
+
+    text = convert(documents, notebook, form).target
+    convert(documents, text, "ipynb")
+
+    assert notebook.read_bytes() == before
+
+
+def test_what_is_saved_while_it_is_converted_is_in_the_new_one(
+    tmp_path: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = tmp_path / "a.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]), notebook)
+    check, saved = converting._check, []
+
+    def while_somebody_saves(*given: Any) -> None:
+        check(*given)
+        if len(saved) < 2:
+            saved.append(f"x = 1  # {len(saved)}")
+            whole = json.loads(notebook.read_text())
+            whole["cells"][0]["source"] = saved[-1]
+            notebook.write_text(json.dumps(whole))
+
+    monkeypatch.setattr(converting, "_check", while_somebody_saves)
+    made = convert(documents, notebook, "percent")
+
+    assert "x = 1  # 1\n" in made.target.read_text()
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".slipway", "a.py"]
+
+
+def test_one_that_does_not_rest_stays_as_it_is(
+    tmp_path: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "a.py"
+    text.write_text(PERCENT)
+    check = converting._check
+
+    def while_somebody_saves(*given: Any) -> None:
+        check(*given)
+        text.write_text(text.read_text() + "#\n")
+
+    monkeypatch.setattr(converting, "_check", while_somebody_saves)
+    with pytest.raises(Conflict, match="changes faster"):
+        convert(documents, text, "ipynb")
+
+    assert text.read_text() == PERCENT + "#\n" * converting.TRIES
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".slipway", "a.py"]
