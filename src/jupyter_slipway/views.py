@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
@@ -30,6 +30,8 @@ STYLES = {
     "differs": "red",
     "not comparable": "yellow",
 }
+ROOMY = 110
+"""Columns of a terminal in which all that is said of a run stands in one line, or nearly."""
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
@@ -136,20 +138,25 @@ def versions_table(versions: Iterable[Version], production: int = 0) -> Renderab
 def runs_table(runs: Sequence[Run]) -> RenderableType:
     if not runs:
         return Text("No runs. Start one: jupyter slipway run JOB")
-    table = _table("Run", "Job", "State", "When", "Took", "Parameters", "By")
-    for column in (0, 2):  # an id is to be copied, a state to be found
-        table.columns[column].no_wrap = True
-    for run in runs:
-        table.add_row(
-            run.id,
-            escape(f"{run.job} v{run.version}"),
-            _state(run.state),
-            ago(run.queued_at),
-            took(run.duration),
-            escape(_settings(run)),
-            escape(run.author),
-        )
-    return table
+    return _Runs(runs)
+
+
+class _Runs:
+    """A terminal that is too narrow for words has no room for parameters and author: `show RUN` says them."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = runs
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        narrow = options.max_width < ROOMY
+        table = _table("Run", "Job", "State", "When", "Took", *(() if narrow else ("Parameters", "By")))
+        for column in (0, 2):  # an id is to be copied, a state to be found
+            table.columns[column].no_wrap = True
+        for run in self._runs:
+            said = () if narrow else (escape(_settings(run)), escape(run.author))
+            job = escape(f"{run.job} v{run.version}")
+            table.add_row(run.id, job, _state(run.state), ago(run.queued_at), took(run.duration), *said)
+        yield table
 
 
 def run_view(run: Run) -> RenderableType:

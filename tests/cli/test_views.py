@@ -28,6 +28,11 @@ def test_a_runs_id_and_state_stay_whole_in_a_narrow_terminal() -> None:
     shown = console.file.getvalue()
     assert run.id in shown
     assert "succeeded" in shown
+    assert shown.count("\n") <= 3  # no column of single letters
+
+    console = Console(width=140, file=io.StringIO())
+    console.print(views.runs_table([run]))
+    assert "month=7, airports=['JFK', 'LGA']" in console.file.getvalue()
 
 
 def test_a_progress_line_is_shown_as_it_is() -> None:
