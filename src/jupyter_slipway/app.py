@@ -127,7 +127,11 @@ class ApiHandler(APIHandler):
         for resource in endpoint.resources:
             if not await self._may(endpoint.action, resource):
                 raise Forbidden(f"{self.current_user.username} may not {endpoint.action} {resource} here.")
-        query = {name: values[-1].decode() for name, values in self.request.query_arguments.items() if name != "token"}
+        query = {
+            name: values[-1].decode(errors="replace")
+            for name, values in self.request.query_arguments.items()
+            if name != "token"
+        }
         answer = await self._opened().table.answer(endpoint, self._asker(), params, query, self.request.body)
         self.set_status(answer.status)
         if isinstance(answer.value, Raw):

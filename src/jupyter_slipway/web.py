@@ -254,7 +254,7 @@ def _decode(body: bytes, kind: Any) -> Any:
         return msgspec.json.decode(body or b"null", type=kind)
     except msgspec.ValidationError as error:
         raise Unprocessable(f"The request cannot be used: {error}.") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"The request is not JSON: {error}.") from error
 
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from jupyter_slipway.cli import main
+from jupyter_slipway.settings import local_user
 from tests.builders import write_notebook
 
 Slipway = Callable[..., tuple[int, Any, str]]
@@ -168,6 +169,16 @@ def test_what_is_set_wrongly_is_said_by_any_command(
     said = CliRunner().invoke(main, ["jobs"])
     words = " ".join(said.stderr.split())
     assert (said.exit_code, message in words, "secret" in words) == (code, True, False), words
+
+
+def test_a_user_whom_the_system_has_no_name_for_has_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    for name in ("SLIPWAY_USER", "JUPYTERHUB_USER"):
+        monkeypatch.delenv(name, raising=False)
+    assert local_user() == f"uid-{os.getuid()}"
 
 
 def test_the_demo_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -299,6 +299,16 @@ def test_a_commit_is_in_the_name_of_who_asks(folder: Folder, home: Path) -> None
 # --- bad requests
 
 
+@pytest.mark.parametrize("depth", [300, 450, 600, 900])
+def test_what_is_nested_deeply_is_compared_or_refused(folder: Folder, ask: Ask, depth: int) -> None:
+    folder.commit("a.py", percent("x = 1"))
+    metadata: dict[str, object] = {}
+    for _ in range(depth):
+        metadata = {"in": metadata}
+    contents = {"base": {"cells": [], "metadata": metadata}}
+    assert ask("POST", "/notebooks/diff", {"path": "a.py", "contents": contents})[0] in (200, 400, 422)
+
+
 @pytest.mark.parametrize(
     "path", ["../outside.py", "link.py", "missing.py", ".", "", "a.txt", "a\0.py", "folder", "/etc/hosts"]
 )

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from jupyter_slipway.errors import Unavailable
+from jupyter_slipway.notebooks import radar
+from jupyter_slipway.notebooks.git import Repository
 from tests.notebooks.asking import Ask, asking
 from tests.notebooks.samples import Folder, percent
 
@@ -149,6 +152,15 @@ def test_a_remote_with_a_colleagues_name_is_not_that_colleague(folder: Folder, h
     assert "carol's" not in json.dumps(found)
 
 
+def test_what_another_program_put_on_the_radar_bars_nobody(folder: Folder, home: Path) -> None:
+    ada = asking(folder.top, home)
+    shares(ada)
+    said = "Uncommitted work\n\nBase: nowhere\nAt: 2026-11-27T00:00:00"
+    made = folder.git("commit-tree", "HEAD^{tree}", "-m", said)
+    folder.git("update-ref", "refs/slipway/radar/carol/main", made)
+    assert ada("GET", "/notebooks/radar", path="a.py")[0] == 200
+
+
 def test_a_remote_that_is_away_is_said_and_the_folder_works_on(folder: Folder, home: Path) -> None:
     folder.git("remote", "add", "gone", str(folder.top / "nowhere.git"))
     ada = asking(folder.top, home)
@@ -156,6 +168,27 @@ def test_a_remote_that_is_away_is_said_and_the_folder_works_on(folder: Folder, h
     assert ada("PUT", "/notebooks/radar", {"path": "a.py", "sharing": "notebook", "remote": "none"})[0] == 404
     saves(ada, folder.top, *START, "more")
     assert seen(ada) == []
+    assert "failed" in shares(ada, "off")["problem"]  # what the remote has of it could not be taken back
+
+
+def test_a_remote_that_lets_pages_wait_is_left_alone(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def away() -> None:
+        asked.append(1)
+        raise Unavailable("The remote did not answer.", hint="Try again later.")
+
+    repository, remotes, choice = Repository.of(folder.top / "a.py"), radar.Remotes(), radar.Choice(remote="far")
+    assert remotes.asked(repository, choice, away) == remotes.asked(repository, choice, away)
+    assert len(asked) == 2  # it said at once why not
+    monkeypatch.setattr(radar, "LONG", 0.0)
+    for _ in range(3):
+        assert remotes.asked(repository, choice, away) == "The remote did not answer. Try again later."
+    assert len(asked) == 3
+    assert remotes.asked(repository, radar.Choice(remote="near"), lambda: None) == ""
+    assert remotes.asked(repository, choice, lambda: asked.clear(), anew=True) == ""
+    assert remotes.asked(repository, choice, away)
+    assert asked == [1]
 
 
 def test_what_is_shared_is_written_down_for_the_person(folder: Folder, home: Path) -> None:

@@ -223,6 +223,10 @@ async def test_what_cannot_be_is_refused(
     assert problem["code"]
 
 
+async def test_a_name_that_is_no_text_is_no_jobs(api: Api) -> None:
+    assert (await api("GET", "runs", job=b"\xff"))[0] == 404
+
+
 async def test_a_page_without_runs_cannot_be_asked_for(api: Api) -> None:
     status, problem = await api("GET", "runs", limit=0)
 

@@ -36,7 +36,7 @@ async function opened(path: string, trusted: boolean, outputs = 1) {
 describe('outputs of a text notebook that were made elsewhere', () => {
   it('are told of until they are trusted', async () => {
     const { said, change, executed } = await opened('a.py', false);
-    expect(said.map(({ node }) => node.textContent)).toEqual([expect.stringContaining('does not run')]);
+    expect(said.map(({ node }) => node.textContent)).toEqual([expect.stringContaining('do not run')]);
     said[0].node.querySelector('button')?.click();
     expect(executed).toEqual(['notebook:trust']);
     change(false);

@@ -33,6 +33,7 @@ it('says a time with its zone', () => {
 
 it("says a schedule's next time in the schedule's own zone", () => {
   expect(occasion('2026-11-25T02:00:00Z', 'en-GB', 'Europe/Berlin')).toBe('Wed 25 Nov, 03:00');
+  expect(occasion('2026-11-25T03:00:00+01:00', 'en-GB', 'Factory')).toBe('2026-11-25 03:00');
 });
 
 it.each([

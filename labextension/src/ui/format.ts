@@ -66,15 +66,20 @@ export function absolute(iso: string, locale: string, timeZone?: string): string
 
 /** `Wed 25 Nov, 03:00`: one of the next times of a schedule, in its own zone. */
 export function occasion(iso: string, locale: string, timeZone?: string): string {
-  return new Intl.DateTimeFormat(locale, {
-    weekday: 'short',
-    day: 'numeric',
-    month: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-    timeZone
-  }).format(new Date(iso));
+  try {
+    return new Intl.DateTimeFormat(locale, {
+      weekday: 'short',
+      day: 'numeric',
+      month: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+      timeZone
+    }).format(new Date(iso));
+  } catch {
+    // A zone that the server knows and this browser does not: the server has written the time in it.
+    return iso.slice(0, 16).replace('T', ' ');
+  }
 }
 
 /** `10:42`. */

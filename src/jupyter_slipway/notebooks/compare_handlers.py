@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import Struct
 
-from jupyter_slipway.errors import BadRequest, Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
+from jupyter_slipway.errors import BadRequest, Forbidden, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.notebooks import radar, snapshots, writing
 from jupyter_slipway.notebooks.conflicts import with_marks
@@ -170,6 +172,7 @@ class Compare:
         self._revisions, self._events = Revisions(root, home, hidden=hidden), events
         self._cells = CellHistory(read_notebook)
         self._choices = Choices(home / "radar.json")
+        self._remotes = radar.Remotes()
 
     async def diff_notebook(self, asker: Asker, body: DiffRequest) -> NotebookDiff:
         """What changed in a notebook between two revisions, as nbdime's diff."""
@@ -332,10 +335,11 @@ class Compare:
             after = radar.changed(before, name, body.sharing, body.remote)
             self._choices.set(asker.name, repository.id, after)
             # Begun anew: what is no longer shared is not in what others see.
-            problem = _said(lambda: radar.withdraw(repository, asker.name, before))
+            withdraw = partial(radar.withdraw, repository, asker.name, before)
+            problem = self._remotes.asked(repository, before, withdraw, anew=True)
             self._share(asker, file, repository, name)
             view = self._radar(asker, body.path)
-            return view if view.problem or not problem else RadarView(**_fields(view), problem=problem)
+            return view if view.problem or not problem else msgspec.structs.replace(view, problem=problem)
 
         return await _in_time(work)
 
@@ -344,7 +348,7 @@ class Compare:
         choice = self._choices.of(asker.name, repository.id)
         problem = ""
         if radar.sharing(choice, name) != "off":
-            problem = _said(lambda: radar.fetch(repository, asker.name, choice))
+            problem = self._remotes.asked(repository, choice, lambda: radar.fetch(repository, asker.name, choice))
         seen = radar.look(repository, name, self._on_disk(file), asker.name, choice, datetime.now(UTC), read_notebook)
         return RadarView(radar.sharing(choice, name), choice.remote, sorted(repository.remotes()), seen, problem)
 
@@ -360,7 +364,7 @@ class Compare:
         by = repository.person(asker.name, local_user())
         radar.share(repository, name, self._revisions.content(file, DISK), asker.name, by, choice)
         if radar.sharing(choice, name) != "off" and choice.remote:
-            _said(lambda: radar.exchanged(repository, asker.name, choice))
+            self._remotes.asked(repository, choice, lambda: radar.exchanged(repository, asker.name, choice))
 
     def _in_git(self, path: str) -> bool:
         """Pages ask for every notebook that is open: one outside of git has no colleagues, and that is no fault."""
@@ -439,23 +443,11 @@ def _without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
     return notebook | {"cells": [cell | EMPTY if "outputs" in cell else cell for cell in notebook["cells"]]}
 
 
-def _said(work: Callable[[], None]) -> str:
-    """Do what a remote may refuse: what it said, as the folder's own part is done all the same."""
-    try:
-        work()
-    except SlipwayError as error:
-        return f"{error.message} {error.hint}".strip()
-    return ""
-
-
-def _fields(view: RadarView) -> dict[str, Any]:
-    return {name: getattr(view, name) for name in view.__struct_fields__ if name != "problem"}
-
-
 async def _in_time(work: Callable[[], T]) -> T:
     """
     Raises:
         Unavailable: it takes longer than `LIMIT`
+        Unprocessable: it goes deeper than Python can follow
     """
     try:
         return await asyncio.wait_for(asyncio.to_thread(work), LIMIT)
@@ -463,6 +455,8 @@ async def _in_time(work: Callable[[], T]) -> T:
         raise Unavailable(
             f"This notebook takes more than {LIMIT:.0f} s.", hint="Compare it in a terminal: jupyter slipway diff."
         ) from error
+    except RecursionError as error:
+        raise Unprocessable("Something in this notebook is nested too deeply.", hint="Clear its outputs.") from error
 
 
 ENDPOINTS = (

@@ -142,7 +142,7 @@ class Repository:
             return self._staged(revision, name)
         blob = _entry(self.commit(revision), name)
         if blob is None:
-            raise NotFound(f"{name} is not in {revision}.", hint="Its history lists the revisions that have it.")
+            raise NotFound(f"{name} is not in {revision}.", hint="Commit it first, or take a revision of its history.")
         return blob
 
     def _staged(self, stage: str, name: str) -> str:

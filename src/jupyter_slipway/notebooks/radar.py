@@ -7,6 +7,7 @@ repository folder, its worktrees, or through a remote. Who does not share sees n
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,10 @@ AGE = timedelta(days=14)
 """Work that was not shared again for so long is not shown: it was forgotten, or its branch is gone."""
 LOOKED_BACK = 30
 """Snapshots read to tell who of two who share a folder wrote what."""
+LONG = 3.0
+"""Seconds after which a remote that then fails is one that lets others wait."""
+ALONE = 60.0
+"""Seconds that such a one is left alone."""
 Sharing = Literal["off", "notebook", "repository"]
 
 
@@ -108,6 +113,33 @@ def withdraw(repository: Repository, user: str, choice: Choice) -> None:
         repository.set_reference(name, None)
     if choice.remote and (url := repository.remotes().get(choice.remote)):
         exchange.push(repository.objects, url, dict.fromkeys(mine, ""))
+
+
+class Remotes:
+    """What remotes said. Every page asks twice a minute: one that lets them wait is left alone for a while."""
+
+    def __init__(self) -> None:
+        self._silent: dict[tuple[str, str], tuple[float, str]] = {}
+
+    def asked(self, repository: Repository, choice: Choice, work: Callable[[], None], *, anew: bool = False) -> str:
+        """Do what a remote may refuse: what it said, as the folder's own part is done all the same.
+
+        Args:
+            anew: also of one that is left alone
+        """
+        key, began = (repository.id, choice.remote), time.monotonic()
+        until, problem = self._silent.get(key, (0.0, ""))
+        if began < until and not anew:
+            return problem
+        try:
+            work()
+        except SlipwayError as error:
+            problem = f"{error.message} {error.hint}".strip()
+            if (now := time.monotonic()) - began > LONG:
+                self._silent[key] = (now + ALONE, problem)
+            return problem
+        self._silent.pop(key, None)
+        return ""
 
 
 def exchanged(repository: Repository, user: str, choice: Choice) -> None:
