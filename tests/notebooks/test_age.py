@@ -89,6 +89,20 @@ def test_what_was_typed_and_saved_and_is_put_back_elsewhere_shows_what_is_its_ow
     assert shown(server.open("a.py")) == ["x = 1 gave 1\n (old)", "", "print(x) gave 1\n"]
 
 
+@pytest.mark.parametrize("said", [{"stale": ""}, {"stale": 1, "of": []}, {"of": 7}, [], "old", None])
+def test_a_mark_that_says_nothing_is_saved_over(tmp_path: Path, home: Path, said: Any) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    server = Server(tmp_path, home)
+    server.run("a.py", page := server.open("a.py"))
+    page.cells[0].metadata["slipway"] = said
+
+    server.save("a.py", page)
+    file.write_text(PERCENT.replace("x = 1", "x = 3"))
+
+    assert shown(server.open("a.py"))[0] == "x = 1 gave 1\n (old)"
+
+
 class Cells:
     """Cells of few sources, of which each run says which it was."""
 

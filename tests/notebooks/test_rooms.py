@@ -624,6 +624,57 @@ async def test_one_that_is_converted_goes_on_as_the_other_kind(tmp_path: Path, h
     assert not (tmp_path / "a.py").exists()
 
 
+@pytest.mark.parametrize("by", ["this server", "another", "another with the same list of ids"])
+@in_loop
+async def test_what_is_typed_in_the_text_of_one_that_is_converted_goes_along(
+    tmp_path: Path, home: Path, by: str
+) -> None:
+    (tmp_path / "a.py").write_text(PERCENT)
+    shared, other = Shared(tmp_path, home), Shared(tmp_path, home)
+    if "ids" in by:
+        other.ids = shared.ids
+    await other.notebook("a.py")
+    page, words = await shared.notebook("a.py"), await shared.text("a.py")
+    words.write(words.text.index("x = 1") + 5, "0")
+    notebooks = Notebooks(tmp_path, home, Events(), shared.files if by == "this server" else other.files)
+
+    await notebooks.convert_notebook(Asker("ada"), ConvertRequest("a.py", "ipynb"))
+    await until(lambda: words.text.startswith("{"))
+    page.type(0, -1, "  # typed")
+
+    await until(lambda: "x = 10  # typed" in words.text, lambda: words.text)
+    assert page.sources == ["x = 10  # typed", "Title", "print(x)"]
+    assert words.text == (tmp_path / "a.ipynb").read_text()
+    await notebooks.convert_notebook(Asker("ada"), ConvertRequest("a.ipynb"))
+    await until(lambda: words.text == PERCENT.replace("x = 1", "x = 10  # typed"), lambda: words.text)
+    words.write(words.text.index("print(x)") + 8, "  # again")
+    await until(lambda: page.sources[2] == "print(x)  # again", lambda: page.sources)
+    await until(lambda: (tmp_path / "a.py").read_text() == words.text)
+
+
+@in_loop
+async def test_what_nobody_else_was_told_of_when_a_text_is_converted_is_kept_beside_it(
+    tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "a.py").write_text(PERCENT)
+    shared = Shared(tmp_path, home)
+    words = await shared.text("a.py")
+
+    async with shared.files.moving("a.py") as follow:
+        words.write(words.text.index("x = 1") + 5, "0")
+        (tmp_path / "a.ipynb").write_text(made := ipynb("x = 1"))
+        (tmp_path / "a.py").unlink()
+        follow("a.ipynb")
+    # What a page had sent before it heard of that arrives.
+    words.write(0, "late")
+
+    kept = tmp_path / "a.typed.ipynb"
+    await until(lambda: kept.exists() and kept.read_text() == f"late{made}")
+    assert (tmp_path / "a.typed.py").read_text() == PERCENT.replace("x = 1", "x = 10")
+    assert any("is in a.typed.py" in one.get("msg", "") for one in shared.events.said)
+    assert words.text == (tmp_path / "a.ipynb").read_text() == made
+
+
 @pytest.mark.parametrize(("old", "new", "form"), [("a.ipynb", "a.py", "percent"), ("a.py", "a.ipynb", "ipynb")])
 @in_loop
 async def test_one_that_is_converted_on_another_server_goes_on_as_the_other_kind(

@@ -70,7 +70,7 @@ def mark_for(source: str, shown: Cell, of: str | None = None, *, python: bool = 
         if python and same_code(shown["source"], source):
             return None
         mark = {"stale": _result(shown), "of": digest(shown["source"]) if of is None else of}
-    return None if mark["of"] == digest(source) else mark
+    return None if mark.get("of") == digest(source) else mark
 
 
 def in_doubt(shown: Cell) -> Mark:
@@ -128,7 +128,7 @@ def _source_of(cell: Cell, was: Cell, of: str, told: str | None) -> str:
     if told is not None:
         return told
     # All of it: of a chart a mark knows no more than that it is one.
-    if of and was["outputs"] == cell["outputs"] and was["execution_count"] == cell["execution_count"]:
+    if of and all(was.get(key) == cell.get(key) for key in RESULTS):
         return of
     return digest(cell["source"])
 

@@ -87,6 +87,12 @@ class Bases:
             self._ring.append(State(self.newest))
         return self.newest
 
+    def begin(self, content: Content) -> None:
+        """Whatever there was before, it was another document."""
+        self._ring.clear()
+        self._glimpses.clear()
+        self.add(content)
+
     def add(self, content: Content) -> None:
         """The document and the disk agreed on this."""
         self.newest = content

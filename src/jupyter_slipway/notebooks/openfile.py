@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -36,6 +36,8 @@ AGAIN = 5.0
 ANSWERS = 5
 """Times that outputs which another server keeps are answered with those here, while nobody changes anything."""
 NOTHING = Stamps(None, None)
+ON_ITS_WAY = 3.0
+"""Seconds that what is typed may take from a page."""
 TRIES = 20
 """Times that the disk may change between reading and writing it, before that is given up for now."""
 
@@ -79,6 +81,8 @@ class Disk:
 
     def went_to(self, path: str) -> None:
         """Its content is in another file from here on."""
+        if self.path == path:  # another server, with the same list of ids, has said so
+            return
         ids = self._loader._file_id_manager
         # One of that name may have been there before.
         ids.delete(path)
@@ -177,6 +181,10 @@ class OpenFile:
         self._watching = False
         self._taken: list[Taken] = []
         """The last time that the disk changed against what was typed."""
+        self._file = disk.file
+        """Where it was when it was last read."""
+        self._aside_until = 0.0
+        """Until when what comes into a text may be meant for the one that it replaced."""
         self.is_closed = False
 
     # ── who is here ─────────────────────────────────────────────────────────────────────────────────────────
@@ -293,6 +301,7 @@ class OpenFile:
         async with self._turn:
             self._since = None
             for _ in range(TRIES):
+                await self._set_aside()
                 await self._take_in()
                 await self._pair()
                 self.exchange()
@@ -308,8 +317,46 @@ class OpenFile:
     async def moving(self) -> AsyncIterator[Callable[[str], None]]:
         """Within the block nothing is read or written; the file may become another, which is then to be said."""
         async with self._turn:
-            yield self.disk.went_to
+            said: list[str] = []
+            yield said.append
+            for path in said:
+                await self._go_to(path)
         self.look()
+
+    async def _go_to(self, path: str) -> None:
+        """The notebook is in another file from here on."""
+        self.disk.went_to(path)
+        await self._become()
+
+    async def _become(self) -> None:
+        """Its text is nothing like the one before: who has that open gets the new one in its place."""
+        old, self._file = self._file, self.disk.file
+        state = await self.disk.state()
+        read = {view: await self._read(view, state) for view in self.views if isinstance(view, TextView)}
+        # Between this and the last line nobody types.
+        self.exchange()
+        is_told = self._twins is not None and self._twins.in_step
+        self._twins = None
+        typed = [view.replace(text, state) for view, text in read.items() if text is not None]
+        self._aside_until = asyncio.get_running_loop().time() + ON_ITS_WAY
+        if not is_told:
+            await self._keep_beside(old, typed)
+
+    async def _set_aside(self) -> None:
+        """What was on its way into a text when an .ipynb took its place: there it would be no JSON any more."""
+        file = self.disk.file
+        if file.suffix == ".ipynb" and asyncio.get_running_loop().time() < self._aside_until:
+            texts = [view for view in self.views if isinstance(view, TextView)]
+            typed = [view.replace(view.bases.newest or "", view.seen) for view in texts if view.refused is None]
+            await self._keep_beside(file, typed)
+
+    async def _keep_beside(self, old: Path, typed: Sequence[str | None]) -> None:
+        """Write what was typed in a text that is replaced to a file of its own, and say so."""
+        for said in filter(None, typed):
+            kept = await asyncio.to_thread(writing.write_beside, old, said.encode("utf-8", "surrogatepass"))
+            told = f"The notebook is {self.disk.file.name} now. What was being typed in its text is in {kept.name}."
+            for view in self.views:
+                view.say("WARNING", told)
 
     async def read(self, view: View) -> Content:
         """What the view is on disk, with the ids that it knows.
@@ -324,10 +371,13 @@ class OpenFile:
 
     async def _find(self) -> State | None:
         """The state of the file, or of what took its place."""
+        if self.disk.file.suffix != self._file.suffix:
+            await self._become()
+        self._file = self.disk.file
         state = await self.disk.state()
         seen = max((one.seen for one in self.views if one.seen), default=None)
         if state is None and seen and (path := await self.disk.successor(seen)):
-            self.disk.went_to(path)
+            await self._go_to(path)
             state = await self.disk.state()
         return state
 
@@ -374,7 +424,7 @@ class OpenFile:
                 self.exchange()
         return bool(taken)
 
-    async def _read(self, view: View, state: State) -> Content | None:
+    async def _read(self, view: View, state: State | None) -> Content | None:
         """None when it cannot be; the view is told."""
         try:
             return await self.read(view)

@@ -87,6 +87,20 @@ class TextView(View):
     def content(self) -> str:
         return str(self.document.get())
 
+    def replace(self, text: str, state: State | None) -> str | None:
+        """Show the text of another file.
+
+        Returns:
+            what is replaced, if it was not saved
+        """
+        typed = self.content()
+        unsaved = typed if typed != self.bases.newest else None
+        live.write_text(self.document, text)
+        self.bases.begin(text)
+        self.agree(text, state)
+        self.dirty = False
+        return unsaved
+
     def merge(self, base: str, theirs: str) -> int:
         return live.merge_text(self.document, base, theirs, PurePath(self.document.path or "").suffix)
 

@@ -176,6 +176,19 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def write_beside(path: Path, content: bytes) -> Path:
+    """Write what belongs to a file that is gone to a new one, named after it."""
+    number = 1
+    while True:
+        kept = path.with_name(f"{path.stem}.typed{'' if number == 1 else number}{path.suffix}")
+        try:
+            with open(kept, "xb") as file:
+                file.write(content)
+            return kept
+        except FileExistsError:
+            number += 1
+
+
 def remove(path: Path, state: State | None) -> bool:
     """Remove a file in this state; False, and it stays, when it is in another."""
     aside = path.rename(path.with_name(f".~{secrets.token_hex(8)}"))
