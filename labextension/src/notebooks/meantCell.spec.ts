@@ -33,4 +33,12 @@ describe('what to replace in a text', () => {
     expect(replacement('abcab', 'ab')).toEqual({ start: 2, end: 5, text: '' });
     expect(replacement('', 'x')).toEqual({ start: 0, end: 0, text: 'x' });
   });
+
+  it('is no half of a character', () => {
+    expect(replacement('a😀b', 'a😁b')).toEqual({ start: 1, end: 3, text: '😁' });
+    expect(replacement('😀', '')).toEqual({ start: 0, end: 2, text: '' });
+    // U+1F600 and U+2F600: the second half is the same.
+    expect(replacement('a\ud83d\ude00', 'a\ud87d\ude00')).toEqual({ start: 1, end: 3, text: '\ud87d\ude00' });
+    expect(replacement('😀😀', '😀')).toEqual({ start: 2, end: 4, text: '' });
+  });
 });
