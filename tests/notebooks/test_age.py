@@ -40,6 +40,13 @@ def test_a_result_grows_old_with_another_source_and_is_of_its_own_again() -> Non
     assert not age.is_old({**old, "outputs": a_cell("x = 2", "2")["outputs"]}), "it ran"
 
 
+@pytest.mark.parametrize(
+    ("kernel", "python"), [(None, True), ("python3", True), ({}, True), ({"language": "R"}, False)]
+)
+def test_what_names_no_other_language_is_python(kernel: Any, python: bool) -> None:
+    assert age.is_python({"kernelspec": kernel}) is python
+
+
 def test_what_a_page_has_not_saved_is_of_the_source_that_it_had(tmp_path: Path, home: Path) -> None:
     (tmp_path / "a.py").write_text(PERCENT)
     server = Server(tmp_path, home)

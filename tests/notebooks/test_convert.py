@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 import pytest
 
 from jupyter_slipway.errors import Conflict
 from jupyter_slipway.notebooks import convert as converting
 from jupyter_slipway.notebooks import upkeep
+from jupyter_slipway.notebooks.blobs import Blobs
 from jupyter_slipway.notebooks.convert import convert
 from jupyter_slipway.notebooks.documents import Documents
-from tests.notebooks.builders import PERCENT
+from jupyter_slipway.notebooks.sightings import state_of
+from tests.notebooks.builders import PERCENT, Server, shown
 
 HEADER = (
     "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: Mine\n#     language: python\n#     name: mine\n# ---\n\n"
@@ -121,3 +126,122 @@ def test_one_that_does_not_rest_stays_as_it_is(
 
     assert text.read_text() == PERCENT + "#\n" * converting.TRIES
     assert sorted(one.name for one in tmp_path.iterdir()) == [".slipway", "a.py"]
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_where_the_old_one_stays_its_outputs_are_found_after_an_edit(
+    tmp_path: Path, home: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    text = tmp_path / "a.py"
+    text.write_text(PERCENT)
+    server = Server(tmp_path, home)
+    server.run("a.py", server.open("a.py"))
+    if is_killed:
+        monkeypatch.setattr(converting.writing, "remove", fail(SystemExit()))
+        with pytest.raises(SystemExit):
+            convert(documents, text, "ipynb")
+    else:
+        convert(documents, text, "ipynb", keep=True)
+
+    text.write_text(PERCENT.replace("x = 1", "x = 3"))
+
+    assert shown(server.open("a.py"))[2] == "print(x) gave 1\n"
+
+
+def fail(error: BaseException) -> Any:
+    def failing(*_: Any, **__: Any) -> None:
+        raise error
+
+    return failing
+
+
+def test_two_who_convert_one_at_once_have_both_converted_it(
+    tmp_path: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "a.py"
+    text.write_text(PERCENT)
+    check = converting._check
+
+    def while_the_other_is_done(*given: Any) -> None:
+        check(*given)
+        text.unlink()
+
+    monkeypatch.setattr(converting, "_check", while_the_other_is_done)
+
+    assert convert(documents, text, "ipynb").target.exists()
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".slipway", "a.ipynb"]
+
+
+def test_where_it_cannot_be_remembered_nothing_is_changed(
+    tmp_path: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text(PERCENT)
+    monkeypatch.setattr(Blobs, "put", fail(OSError(errno.ENOSPC, "full")))
+
+    with pytest.raises(OSError, match="full"):
+        convert(documents, tmp_path / "a.py", "ipynb")
+
+    assert [one.name for one in tmp_path.glob("a.*")] == ["a.py"]
+
+
+def test_nothing_is_written_where_a_link_leads_that_has_the_name(tmp_path: Path, home: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    documents = Documents(root, home)
+    (root / "a.py").write_text(PERCENT)
+    notebook = convert(documents, root / "a.py", "ipynb").target
+    (root / "a.py").symlink_to(tmp_path / "outside.py")
+
+    with pytest.raises(Conflict, match="there already"):
+        convert(documents, notebook, "percent")
+
+    assert not (tmp_path / "outside.py").exists()
+    assert (root / "a.py").is_symlink()
+
+
+def test_what_it_was_goes_along_with_its_folder(tmp_path: Path, documents: Documents) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    (one / "a.py").write_text(TEXTS["hand.py"])
+    convert(documents, one / "a.py", "ipynb")
+    one.rename(two)
+    documents.rename(one, two)
+
+    convert(documents, two / "a.ipynb", "percent")
+
+    assert (two / "a.py").read_text() == TEXTS["hand.py"]
+
+
+def test_one_that_went_on_to_another_folder_is_not_looked_for_beside_the_old_one(
+    tmp_path: Path, documents: Documents
+) -> None:
+    text, moved = tmp_path / "a.py", tmp_path / "sub" / "a.ipynb"
+    text.write_text(PERCENT)
+    state = state_of(text)
+    assert state is not None
+    notebook = convert(documents, text, "ipynb").target
+    assert documents.successor(text, state) == notebook
+    moved.parent.mkdir()
+    notebook.rename(moved)
+    documents.rename(notebook, moved)
+    notebook.write_text("{}")
+
+    assert documents.successor(text, state) is None
+
+
+def test_what_it_was_is_read_from_the_store_only_and_missed_by_a_look_at_it(
+    tmp_path: Path, documents: Documents
+) -> None:
+    (tmp_path / "a.py").write_text(TEXTS["hand.py"])
+    notebook = convert(documents, tmp_path / "a.py", "ipynb").target
+    store, path = documents.store(notebook)
+    assert upkeep.examine(store).findings == []
+    # To read it would never end.
+    os.mkfifo(tmp_path / "pipe")
+    store._write_head(msgspec.structs.replace(store.head(path), text=f"ab{tmp_path / 'pipe'}"))
+
+    (finding,) = upkeep.examine(store).findings
+    convert(documents, notebook, "percent")
+
+    assert "a.ipynb was before" in finding.what
+    assert "x   =   1" in (tmp_path / "a.py").read_text()

@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_slipway.errors import BadRequest, NotFound
 from jupyter_slipway.events import Events
+from jupyter_slipway.notebooks import following
 from jupyter_slipway.notebooks.handlers import FollowRequest, FollowTextRequest, Notebooks
 from jupyter_slipway.notebooks.model import CellInputs, Edit, Followed, FollowedText
 from jupyter_slipway.web import Asker
@@ -68,6 +69,18 @@ def test_a_page_gets_what_changed_and_keeps_what_is_typed(tmp_path: Path, home: 
     assert [cell.id for cell in followed.base[:3]] == [cell.id for cell in base]
     assert followed.conflicts == 0
     assert followed.hash == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_only_what_changed_is_read_as_code(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.py").write_text(PERCENT)
+    page = inputs(Server(tmp_path, home).open("a.py"))
+    read: list[tuple[str, str]] = []
+    monkeypatch.setattr(following, "same_code", lambda *sides: bool(read.append(sides)))
+    (tmp_path / "a.py").write_text(PERCENT.replace("x = 1", "x = 2"))
+
+    asked(tmp_path, home, "a.py", page, page)
+
+    assert read == [("x = 1", "x = 2")]
 
 
 def test_a_notebook_in_a_folder_that_is_a_link_is_followed(tmp_path: Path, home: Path) -> None:

@@ -601,6 +601,21 @@ async def test_a_file_that_was_renamed_is_followed(tmp_path: Path, home: Path) -
 
 
 @in_loop
+async def test_a_text_that_was_given_another_suffix_keeps_what_is_typed(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n")
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await shared.text("a.txt")
+    page.write(0, "typed ")
+
+    await shared.manager.rename("a.txt", "a.md")
+    shared.ids.places["a.txt"] = "a.md"
+    await page.room._save_to_disc()
+
+    assert page.text == (tmp_path / "a.md").read_text() == "typed one\n"
+    assert not list(tmp_path.glob("*.typed*"))
+
+
+@in_loop
 async def test_one_that_is_converted_goes_on_as_the_other_kind(tmp_path: Path, home: Path) -> None:
     (tmp_path / "a.ipynb").write_text(ipynb("x = 1", "<<<<<<< HEAD\ny = 2\n=======\ny = 3\n>>>>>>> other\n"))
     shared = Shared(tmp_path, home)

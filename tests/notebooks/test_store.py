@@ -7,12 +7,15 @@ import stat
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import nbformat
 import pytest
 
 from jupyter_slipway.notebooks import layout, upkeep
 from jupyter_slipway.notebooks.documents import Documents
+from jupyter_slipway.notebooks.manifests import seal
 from jupyter_slipway.notebooks.store import RING, Store
 from tests.notebooks.builders import PERCENT, Server, image, shown
 
@@ -88,6 +91,26 @@ def test_a_broken_record_never_blocks(server: Server, store: Store, broken: byte
     layout.manifest_path(store.folder, id).write_bytes(broken)
 
     assert [cell.source for cell in server.open("a.py").cells] == ["x = 0", "# Title".strip("# "), "print(x)"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"made": ["of one of three"]},
+        {"cells": [{}, {}, {}]},
+        {"cells": [{"id": "a", "cell_type": "code", "source": "x = 0", "metadata": {}}]},
+        {"cells": [{"id": "a", "cell_type": "raw", "source": "x", "metadata": {"slipway": 1}}]},
+    ],
+)
+def test_a_record_of_somebody_that_says_anything_never_blocks(server: Server, store: Store, change: Any) -> None:
+    saved(server, edits=1)
+    id = layout.text_id((server.root / "a.py").read_bytes())
+    kept = store.load(id)
+    assert kept is not None
+    theirs = seal(msgspec.structs.replace(kept.record, **change), id, b"their key")
+    layout.manifest_path(store.folder, id).write_bytes(theirs)
+
+    assert [cell.source for cell in server.open("a.py").cells] == ["x = 0", "Title", "print(x)"]
 
 
 def test_a_missing_output_is_said_and_comes_back_with_its_bytes(server: Server, store: Store, home: Path) -> None:

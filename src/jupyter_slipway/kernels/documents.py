@@ -340,7 +340,7 @@ class Writer:
         if said.type == "execute_input":
             run.count = content.get("execution_count")
         elif said.type == "status":
-            run.idle = content.get("execution_state") == "idle"
+            run.idle = run.idle or content.get("execution_state") == "idle"
         elif said.type == "execute_reply":
             run.status, run.count = content.get("status", "error"), content.get("execution_count") or run.count
             for page in [one for one in content.get("payload") or [] if one.get("source") == "page"]:

@@ -30,9 +30,10 @@ def digest(said: str) -> str:
 def is_python(metadata: Mapping[str, Any]) -> bool:
     """
     Args:
-        metadata: the notebook's
+        metadata: the notebook's, which may be no valid one
     """
-    return bool(metadata.get("kernelspec", {}).get("language", "python") == "python")
+    kernel = metadata.get("kernelspec")
+    return not isinstance(kernel, Mapping) or bool(kernel.get("language", "python") == "python")
 
 
 def is_old(cell: Cell) -> bool:

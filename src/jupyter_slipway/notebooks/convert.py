@@ -5,7 +5,9 @@ The new file is written and read again before the old one goes; the list of vers
 
 from __future__ import annotations
 
-import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -78,27 +80,37 @@ def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) ->
     if form != "ipynb" and not notebook["cells"]:
         # Not every text can say that there is none.
         raise BadRequest(f"{source.name} has no cells.", hint="Add one, or make a new text notebook.")
-    if target.exists():
+    if os.path.lexists(target):  # also a link that leads nowhere: what is written would go there
         raise Conflict(f"{target.name} is there already.", hint="Rename or delete one of the two.")
     was, before = documents.former(source, target), _former(source, notebook)
-    try:
+    with _whole(target):
         if form == "ipynb":
             _write_ipynb(target, notebook, was.minor)
         else:
             _write_text(documents, target, notebook, form, trusted, was.text)
         _check(documents, source, target, notebook)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            target.unlink()
-        raise
-    documents.succeed(target, source, before, in_its_place=not keep)
-    if not keep and not writing.remove(source, state):
-        # Another server, or an editor, has saved it: what it wrote is to be in the new one too.
-        target.unlink()
-        documents.succeed(source, target, was, in_its_place=True)
-        return None
+        documents.succeed(target, source, before, in_its_place=not keep)
+    if not keep:
+        if not writing.remove(source, state):
+            # Another server, or an editor, has saved it: what it wrote is to be in the new one too.
+            target.unlink(missing_ok=True)
+            documents.succeed(source, target, was, in_its_place=True)
+            documents.forget(target)
+            return None
+        documents.forget(source)
     outputs = sum(len(cell.get("outputs", ())) for cell in notebook["cells"])
     return Converted(source, target, len(notebook["cells"]), outputs)
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[None]:
+    """Nothing of it is left when the block fails."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            target.unlink()
+        raise
 
 
 def _read(documents: Documents, file: Path) -> tuple[Notebook, bool]:

@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
@@ -212,6 +212,11 @@ class Documents:
         if in_its_place or store.folder.is_dir():
             store.succeed(path, self.store(old)[1], former, in_its_place=in_its_place)
 
+    def forget(self, file: Path) -> None:
+        """A file that became another is gone."""
+        store, path = self.store(file)
+        store.forget(path)
+
     def former(self, file: Path, old: Path) -> Former:
         """What a file was when it was `old`, as far as that is known."""
         store, path = self.store(file)
@@ -220,9 +225,10 @@ class Documents:
     def successor(self, old: Path, state: State) -> Path | None:
         """The notebook beside a file that is gone that took its place after it was in this state."""
         store, path = self.store(old)
-        found = store.successor(path, state[0] / 1e9)
-        new = store.folder.parent / found if found else None
-        return old.with_name(new.name) if new and new.is_file() else None
+        found = PurePosixPath(store.successor(path, state[0] / 1e9) or "")
+        # It may have gone on to another folder since.
+        new = old.with_name(found.name) if found.name and found.parent == PurePosixPath(path).parent else None
+        return new if new and new.is_file() else None
 
     def stores(self) -> list[Path]:
         """The folders of those that were asked for."""

@@ -13,7 +13,7 @@ import re
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -49,6 +49,30 @@ class Record(Struct, frozen=True):
     """Fingerprint of each cell's bytes in a percent text, so that the next reader parses only what changed."""
     made: list[str] = []
     """Of which source each cell's outputs are, by its digest: somebody may have typed since it ran."""
+
+
+class _Output(Struct):
+    output_type: str
+    data: dict[str, Json] = {}
+    metadata: dict[str, Json] = {}
+
+
+class _Text(Struct):
+    id: str
+    cell_type: Literal["markdown", "raw"]
+    source: str
+    metadata: dict[str, Json]
+    attachments: dict[str, dict[str, Json]] = {}
+
+
+class _Code(Struct):
+    id: str
+    cell_type: Literal["code"]
+    source: str
+    metadata: dict[str, Json]
+    outputs: list[_Output]
+    execution_count: Json
+    attachments: dict[str, dict[str, Json]] = {}
 
 
 class Packer:
@@ -194,7 +218,7 @@ def seal(record: Record, text_id: str, key: bytes) -> bytes:
 
 
 def unseal(stored: bytes, text_id: str, key: bytes) -> tuple[Record, bool] | None:
-    """The record, and whether it was sealed here for this text; None when it cannot be read."""
+    """The record, and whether it was sealed here for this text; None when it cannot be read, or used."""
     head, _, body = stored.partition(b"\n")
     if not head.startswith(MAGIC):
         return None
@@ -206,7 +230,19 @@ def unseal(stored: bytes, text_id: str, key: bytes) -> tuple[Record, bool] | Non
         record = msgspec.json.decode(content, type=Record)
     except (zlib.error, msgspec.MsgspecError):
         return None
-    return record, hmac.compare_digest(head[len(MAGIC) :], _signature(body, text_id, key))
+    ours = hmac.compare_digest(head[len(MAGIC) :], _signature(body, text_id, key))
+    return (record, ours) if ours or _is_sound(record) else None
+
+
+def _is_sound(record: Record) -> bool:
+    """Whether it says of cells what `Packer` does: it is somebody else's, and may say anything."""
+    try:
+        for cell in record.cells:
+            msgspec.convert(cell, _Code if cell.get("cell_type") == "code" else _Text)
+    except msgspec.ValidationError:
+        return False
+    marks = [cell["metadata"].get(OURS, {}) for cell in record.cells]
+    return len(record.made) in (0, len(record.cells)) and all(isinstance(mark, Mapping) for mark in marks)
 
 
 def digests(record: Record) -> Iterator[str]:

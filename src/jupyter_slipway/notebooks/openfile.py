@@ -329,16 +329,21 @@ class OpenFile:
         await self._become()
 
     async def _become(self) -> None:
-        """Its text is nothing like the one before: who has that open gets the new one in its place."""
+        """Where it was converted, its text is nothing like the one before: who has that open gets the new one in its
+        place.
+        """
         old, self._file = self._file, self.disk.file
         state = await self.disk.state()
-        read = {view: await self._read(view, state) for view in self.views if isinstance(view, TextView)}
+        # One that was only given another suffix is what it was.
+        texts = [view for view in self.views if isinstance(view, TextView) and view.seen != state]
+        read = {view: await self._read(view, state) for view in texts}
         # Between this and the last line nobody types.
         self.exchange()
         is_told = self._twins is not None and self._twins.in_step
         self._twins = None
         typed = [view.replace(text, state) for view, text in read.items() if text is not None]
-        self._aside_until = asyncio.get_running_loop().time() + ON_ITS_WAY
+        if typed:
+            self._aside_until = asyncio.get_running_loop().time() + ON_ITS_WAY
         if not is_told:
             await self._keep_beside(old, typed)
 

@@ -22,7 +22,7 @@ from jupyter_slipway.files import atomic_write, private_directory
 from jupyter_slipway.notebooks import layout
 from jupyter_slipway.notebooks.age import sources
 from jupyter_slipway.notebooks.blobs import Blobs, digest_of
-from jupyter_slipway.notebooks.manifests import Packer, Record, seal, unseal
+from jupyter_slipway.notebooks.manifests import DIGEST, Packer, Record, seal, unseal
 
 KEY = "outputs.key"
 RING = 64
@@ -157,27 +157,37 @@ class Store:
     def rename(self, old: str, new: str) -> None:
         """Let `new` go on where `old`, a file or a folder, ended."""
         for head in [one for one in self.heads() if one.path == old or one.path.startswith(f"{old}/")]:
-            self._write_head(msgspec.structs.replace(head, path=new + head.path[len(old) :]))
-            layout.head_path(self.folder, head.path).unlink(missing_ok=True)
+            # What lay beside it went along, if it was there.
+            was = new + head.was[len(old) :] if head.was.startswith(f"{old}/") else head.was
+            self._write_head(msgspec.structs.replace(head, path=new + head.path[len(old) :], was=was))
+            self.forget(head.path)
+
+    def forget(self, path: str) -> None:
+        """That there ever was such a path. What is kept for its texts stays as long as anything needs it."""
+        layout.head_path(self.folder, path).unlink(missing_ok=True)
 
     def succeed(self, new: str, old: str, former: Former, *, in_its_place: bool) -> None:
-        """Let `new`, which was made from `old`, have its versions too, and remember what that was."""
+        """Let `new`, which was made from `old`, have its versions too, and remember what that was.
+
+        `old` has them as long as it is there, also when a kill keeps it from going: see `forget`.
+        """
         before, head = self.head(old), self.head(new)
         since = time.time() if in_its_place else 0.0
         layout.prepare(self.folder)
         text = digest_of(former.text) if former.text else ""
         if text:
             self.blobs.put({text: former.text})
-        versions = (*before.versions, *head.versions)[-RING:]
-        self._write_head(Head(new, versions, old, since, text, former.minor))
-        layout.head_path(self.folder, old).unlink(missing_ok=True)
+        own = [seen for seen in head.versions if seen not in before.versions]
+        self._write_head(Head(new, (*before.versions, *own)[-RING:], old, since, text, former.minor))
 
     def former(self, path: str, old: str) -> Former:
         """What `path` was when it was `old`, as far as that is known."""
         head = self.head(path)
         if head.was != old:
             return Former()
-        return Former((self.blobs.get(head.text) if head.text else None) or b"", head.minor)
+        # A list of versions is not sealed: what it calls a digest may be any path.
+        text = self.blobs.get(head.text) if DIGEST.fullmatch(head.text) else None
+        return Former(text or b"", head.minor)
 
     def successor(self, old: str, after: float) -> str | None:
         """What took the place of `old` since then, in seconds since 1970; None when nothing did."""

@@ -111,6 +111,9 @@ def examine(store: Store) -> Health:
         missing = sorted(set(digests(version.record)) - here)
         if missing:
             findings.append(Finding(f"a version of {version.record.path} that misses {len(missing)} outputs", id))
+    for head in store.heads():
+        if head.text and head.text not in here:
+            findings.append(Finding(f"the text that {head.path} was before it was converted is missing", head.text))
     return Health(versions, len(here), read, findings)
 
 

@@ -190,8 +190,11 @@ def write_beside(path: Path, content: bytes) -> Path:
 
 
 def remove(path: Path, state: State | None) -> bool:
-    """Remove a file in this state; False, and it stays, when it is in another."""
-    aside = path.rename(path.with_name(f".~{secrets.token_hex(8)}"))
+    """Remove a file in this state, unless somebody did; False, and it stays, when it is in another."""
+    try:
+        aside = path.rename(path.with_name(f".~{secrets.token_hex(8)}"))
+    except FileNotFoundError:
+        return True
     if state_of(aside) == state:
         aside.unlink()
         return True

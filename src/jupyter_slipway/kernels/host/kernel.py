@@ -354,7 +354,7 @@ class Kernel:
             self._follow(turn, kind, parts)
         elif turn is not None and kind == "status" and _says_idle(parts):
             # A page takes the last that it hears for the kernel's state; this was a subshell's, or the debugger's.
-            self._say("iopub", "status", {"execution_state": "busy"}, turn.header)
+            self._still_busy(turn)
 
     def _follow(self, turn: Turn, kind: str, parts: list[bytes]) -> None:
         """What is said of the execution that runs."""
@@ -548,7 +548,12 @@ class Kernel:
         self._say("iopub", "status", {"execution_state": "busy"}, header)
         self._say("shell", "kernel_info_reply", self._info or {}, header)
         self._say("iopub", "status", {"execution_state": "idle"}, header)
-        self._say("iopub", "status", {"execution_state": "busy"}, self.turns.running.header)
+        self._still_busy(self.turns.running)
+
+    def _still_busy(self, turn: Turn) -> None:
+        # Not once the kernel has said that it is done, and only its reply is on its way: nobody would say it again.
+        if not turn.idle:
+            self._say("iopub", "status", {"execution_state": "busy"}, turn.header)
 
     def _send(self, channel: str, parts: list[bytes]) -> None:
         if self._process is not None:
