@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +88,32 @@ def test_an_ipynb_that_was_a_text_for_a_while_has_the_same_bytes(
     assert notebook.read_bytes() == before
 
 
+def before_the_old_one_goes(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Something that others do when the new file is written, and was read again."""
+    check = converting._check
+
+    def check_and_act(*given: Any) -> None:
+        check(*given)
+        act()
+
+    monkeypatch.setattr(converting, "_check", check_and_act)
+
+
 def test_what_is_saved_while_it_is_converted_is_in_the_new_one(
     tmp_path: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notebook = tmp_path / "a.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]), notebook)
-    check, saved = converting._check, []
+    saved: list[str] = []
 
-    def while_somebody_saves(*given: Any) -> None:
-        check(*given)
+    def somebody_saves() -> None:
         if len(saved) < 2:
             saved.append(f"x = 1  # {len(saved)}")
             whole = json.loads(notebook.read_text())
             whole["cells"][0]["source"] = saved[-1]
             notebook.write_text(json.dumps(whole))
 
-    monkeypatch.setattr(converting, "_check", while_somebody_saves)
+    before_the_old_one_goes(monkeypatch, somebody_saves)
     made = convert(documents, notebook, "percent")
 
     assert "x = 1  # 1\n" in made.target.read_text()
@@ -114,13 +125,7 @@ def test_one_that_does_not_rest_stays_as_it_is(
 ) -> None:
     text = tmp_path / "a.py"
     text.write_text(PERCENT)
-    check = converting._check
-
-    def while_somebody_saves(*given: Any) -> None:
-        check(*given)
-        text.write_text(text.read_text() + "#\n")
-
-    monkeypatch.setattr(converting, "_check", while_somebody_saves)
+    before_the_old_one_goes(monkeypatch, lambda: text.write_text(text.read_text() + "#\n"))
     with pytest.raises(Conflict, match="changes faster"):
         convert(documents, text, "ipynb")
 
@@ -160,13 +165,7 @@ def test_two_who_convert_one_at_once_have_both_converted_it(
 ) -> None:
     text = tmp_path / "a.py"
     text.write_text(PERCENT)
-    check = converting._check
-
-    def while_the_other_is_done(*given: Any) -> None:
-        check(*given)
-        text.unlink()
-
-    monkeypatch.setattr(converting, "_check", while_the_other_is_done)
+    before_the_old_one_goes(monkeypatch, text.unlink)
 
     assert convert(documents, text, "ipynb").target.exists()
     assert sorted(one.name for one in tmp_path.iterdir()) == [".slipway", "a.ipynb"]
