@@ -38,17 +38,18 @@ SLOW = 1.0
 Notebook = dict[str, Any]
 
 
-def notebook(cells: int, run: int = 0, *, ids: bool = True) -> Notebook:
-    """Code cells of four lines that print a line or two; `run` changes what they print."""
+def notebook(cells: int, run: int = 0, *, ids: bool = True, lines: int = 1) -> Notebook:
+    """Code cells of four lines that print a line and some more; `run` changes what those say."""
     made = []
     for k in range(cells):
         chance = random.Random(k + 10_000 * run)
+        printed = "".join(f"{chance.random()}\n" for _ in range(lines))
         cell: dict[str, Any] = {
             "cell_type": "code",
             "metadata": {},
             "source": f"import pandas\ndf_{k} = load({k})\nprint(df_{k}.mean())\n# step {k}",
             "execution_count": k + 1 + run * cells,
-            "outputs": [{"output_type": "stream", "name": "stdout", "text": f"mean of {k}\n{chance.random()}\n"}],
+            "outputs": [{"output_type": "stream", "name": "stdout", "text": f"mean of {k}\n{printed}"}],
         }
         made.append(cell | ({"id": f"c{k}"} if ids else {}))
     return {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5 if ids else 4}
@@ -164,7 +165,10 @@ def main() -> None:
     print(f"{'':<46}{'Slipway':>13}{'nbdime':>14}")
     compared("500 cells, few edits", notebook(500), edited(notebook(500), 100, 1))
     compared("500 cells, few edits, no ids", notebook(500, ids=False), edited(notebook(500, ids=False), 100, 1))
-    ours, _ = compared("500 cells run again", notebook(500), notebook(500, 1))
+    ours, _ = compared("500 cells run again, two lines each", notebook(500), notebook(500, 1))
+    for lines in (5, 10, 20):
+        pair = notebook(500, lines=lines - 1), notebook(500, 1, lines=lines - 1)
+        compared(f"500 cells run again, {lines} lines each", *pair)
     compared("500 cells run again, tables and pictures", shown(500), shown(500, 1))
     bare, theirs = compared("500 cells run again, no ids", notebook(500, ids=False), notebook(500, 1, ids=False))
     pairs = [(notebook(500, 2 * number), notebook(500, 2 * number + 1)) for number in range(10)]
