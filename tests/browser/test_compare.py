@@ -232,12 +232,16 @@ def test_a_merge_is_settled_cell_by_cell(people, server, merging):
 
     command(page, "slipway:resolve-notebook", path=f"{merging.top.name}/sums.py")
     bar = page.get_by_role("group", name="Conflict in this cell")
-    bar.get_by_role("button", name="Mine (HEAD)").click()
+    bar.get_by_role("button", name="Mine (HEAD)").press("Enter")
     undo = page.get_by_role("group", name="Settled conflict").get_by_role("button", name="Undo")
     expect(undo).to_be_focused()
     undo.press("Enter")
     expect(bar.get_by_role("button", name="Mine (HEAD)")).to_be_focused()
+    editor = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first
+    editor.click()
     bar.get_by_role("button", name="Theirs (dev)").click()
+    # Whoever chose by mouse types on: Enter takes nothing back.
+    expect(editor).to_be_focused()
     expect(page.get_by_role("alert").filter(has_text="git add -- sums.py").last).to_be_visible()
     ada.until_on_disk(lambda: (merging.top / "sums.py").read_text() == TEXT.format(month=8))
     assert ada.errors == []

@@ -181,6 +181,8 @@ function button(label: string, act: () => void): HTMLElement {
   made.type = 'button';
   made.className = 'slipway-Button';
   made.textContent = label;
+  // Who clicks goes on where the cursor was: Enter would press what comes in this button's place.
+  made.addEventListener('mousedown', event => event.preventDefault());
   made.addEventListener('click', act);
   return made;
 }

@@ -56,6 +56,12 @@ describe('what a room says', () => {
     expect(undone).toEqual(['a.py']);
   });
 
+  it('offers it once, for the last one', () => {
+    const event = { action: 'load', msg: 'a.py changed on disk in the same place.' };
+    heard(event, event);
+    expect(said()).toEqual(['a.py changed on disk in the same place.']);
+  });
+
   it('offers nothing where jupyter-collaboration only says that it has read the file', () => {
     heard({ action: 'load', msg: 'Content loaded from disk.' });
     expect(said()).toEqual([]);

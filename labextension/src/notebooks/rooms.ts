@@ -52,7 +52,8 @@ export class RoomNotices {
           callback
         }
       ];
-      Notification.warning(said, { autoClose: 20_000, actions });
+      Notification.dismiss(this.offered.get(path) ?? '');
+      this.offered.set(path, Notification.warning(said, { autoClose: 20_000, actions }));
     }
   }
 
@@ -70,6 +71,8 @@ export class RoomNotices {
 
   /** By path. */
   private readonly wrong = new Map<string, { said: string; id: string }>();
+  /** By path, the notice that offers to take back what the disk changed: it takes back the last change only. */
+  private readonly offered = new Map<string, string>();
 }
 
 function isOpen(app: JupyterFrontEnd, path: string): boolean {
