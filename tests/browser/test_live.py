@@ -176,3 +176,35 @@ def test_without_shared_documents_a_text_editor_merges_instead_of_asking(browser
     assert ada.page.locator(".jp-Dialog").count() == 0
     assert ada.errors == []
     ada.close()
+
+
+def test_without_shared_documents_a_page_goes_on_in_what_somebody_converted_its_file_to(
+    browser, apart: LabServer
+) -> None:
+    file = apart.root / "became.py"
+    file.write_text(TEXT)
+    ada = opened(browser, apart, "ada", file)
+    reader = opened(browser, apart, "bob", file, EDITOR)
+    expect(reader.page.locator(".jp-FileEditor .cm-content")).to_contain_text("third = 3")
+    bob = opened(browser, apart, "vera", file)
+    expect(cell(bob, 2)).to_have_text("third = 3")
+    cell(ada, 0).click()
+    ada.page.keyboard.press("End")
+    ada.page.keyboard.type("0  # typed")
+
+    bob.page.evaluate("() => void window.jupyterapp.commands.execute('slipway:convert-notebook')")
+
+    for one in (ada, bob):
+        expect(one.page.get_by_role("alert").filter(has_text="became.py is became.ipynb now.")).to_be_visible()
+        expect(one.page.locator(".lm-TabBar-tabLabel", has_text="became.ipynb")).to_be_visible()
+    notice = reader.page.get_by_role("alert").filter(has_text="became.py was converted to became.ipynb.")
+    expect(notice.get_by_role("button", name="Open became.ipynb")).to_be_visible()
+    ada.page.keyboard.type(" on")
+    ada.page.keyboard.press("Control+s")
+    made = apart.root / "became.ipynb"
+    ada.until_on_disk(lambda: "first = 10  # typed on" in made.read_text())
+    assert not file.exists()
+    assert [one.page.locator(".jp-Dialog").count() for one in (ada, bob, reader)] == [0, 0, 0]
+    assert [one.errors for one in (ada, bob, reader)] == [[], [], []]
+    for one in (ada, bob, reader):
+        one.close()

@@ -17,7 +17,8 @@ from tests.notebooks.builders import PERCENT, Server, show, shown
 from tests.notebooks.rooms import Page, Shared, in_loop
 from tests.notebooks.test_following import asked, inputs
 
-SEEDS = range(int(os.environ.get("SLIPWAY_FUZZ", "3")))
+FIRST = int(os.environ.get("SLIPWAY_FUZZ_FROM", "0"))
+SEEDS = range(FIRST, FIRST + int(os.environ.get("SLIPWAY_FUZZ", "3")))
 STEPS = 40
 CELLS = 3
 

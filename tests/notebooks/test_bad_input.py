@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -65,8 +67,31 @@ WHOLE = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cel
         (WHOLE.replace("x = 1", "x = '\udce4'"), "a.ipynb, line 10: byte 0xe4 is not UTF-8", "iconv"),
         ("", "a.ipynb is empty", "make a new notebook"),
         ("[1, 2]", "not of a notebook", "earlier version"),
+        (f"\ufeff{WHOLE}", "a.ipynb begins with a byte order mark", "text editor"),
+        (f'{{"cells": {"[" * 10_000}{"]" * 10_000}}}', "a.ipynb is nested too deeply", "text editor"),
+        (
+            WHOLE.replace('"metadata": {}', '"metadata": null', 1),
+            "cells.0.metadata: None is not of type",
+            "text editor",
+        ),
+        (WHOLE.replace('"nbformat": 4', '"nbformat": 5'), "not of a notebook: nbformat is 5", "text editor"),
+        (WHOLE.replace('"cell_type": "code",', ""), "not of a notebook: cells.0", "text editor"),
+        (WHOLE.replace("x = 1", r"x = \ud800"), "cells.0: U+D800 is half of a character", "text editor"),
     ],
-    ids=["conflict", "not JSON", "NUL", "not UTF-8", "empty", "no notebook"],
+    ids=[
+        "conflict",
+        "not JSON",
+        "NUL",
+        "not UTF-8",
+        "empty",
+        "no notebook",
+        "mark",
+        "deep",
+        "null",
+        "5",
+        "no type",
+        "half",
+    ],
 )
 def test_an_ipynb_that_is_none_is_refused_with_what_to_do(server: Server, content: str, said: str, todo: str) -> None:
     file = server.root / "a.ipynb"
@@ -81,6 +106,96 @@ def test_an_ipynb_that_is_none_is_refused_with_what_to_do(server: Server, conten
         assert (refused.value.status_code, file.read_bytes()) == (400, before)
         assert said in refused.value.log_message
         assert todo in refused.value.log_message
+
+
+def a_model(**changes: Any) -> dict[str, Any]:
+    """A notebook of one cell; what is changed is named by where it stands: `cells__0__source`."""
+    made = json.loads(WHOLE)
+    for name, value in changes.items():
+        *path, last = (int(part) if part.isdigit() else part for part in name.split("__"))
+        place = made
+        for part in path:
+            place = place[part]
+        place[last] = value
+    return made
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return json.loads('{"a":' * depth + "{}" + "}" * depth)
+
+
+NO_NOTEBOOKS = [
+    ([], "it is []"),
+    (None, "it is None"),
+    ("x", "it is 'x'"),
+    ({}, "nbformat is None"),
+    (a_model(nbformat=3), "nbformat is 3"),
+    (a_model(cells=None), "cells: None is not of type 'array'"),
+    (a_model(metadata=None), "metadata: None is not of type 'object'"),
+    (a_model(cells__0=None), "cells.0: None is not of type 'object'"),
+    (a_model(cells__0={"cell_type": "code"}), "cells.0: "),
+    (a_model(cells__0__metadata=[]), "cells.0.metadata: [] is not of type 'object'"),
+    (a_model(cells__0__source=[1]), "cells.0.source: [1] is not valid"),
+    (a_model(cells__0__source="\ud800"), "cells.0: U+D800 is half of a character"),
+    (a_model(metadata={"title": "\ud800"}), "metadata: U+D800 is half of a character"),
+    (a_model(cells__0__outputs=None), "cells.0.outputs: None is not of type 'array'"),
+    (a_model(cells__0__outputs=[{"output_type": "display_data", "data": None, "metadata": {}}]), "cells.0.outputs.0"),
+    (a_model(cells__0__id=["a"]), "cells.0.id: ['a'] is not of type 'string'"),
+    (a_model(cells__0__cell_type=["code"]), "the cell_type of a cell is no text"),
+    (a_model(cells__0__metadata={"a": nested(700)}), "maximum recursion depth exceeded"),
+    (a_model(metadata={"jupytext": None}), "metadata.jupytext: None is not of type 'object'"),
+    (a_model(metadata={"jupytext": {"formats": 5}}), "metadata.jupytext.formats: 5 is not of type"),
+]
+
+
+@pytest.mark.parametrize("name", ["a.ipynb", "a.py"])
+@pytest.mark.parametrize(("content", "said"), NO_NOTEBOOKS, ids=[said for _, said in NO_NOTEBOOKS])
+def test_what_is_sent_as_a_notebook_and_is_none_is_refused(server: Server, name: str, content: Any, said: str) -> None:
+    file = server.root / name
+    file.write_text(WHOLE if name == "a.ipynb" else PERCENT)
+    before = file.read_bytes()
+
+    with pytest.raises(HTTPError) as refused:
+        server.save(name, content)
+
+    assert refused.value.status_code == 400
+    assert refused.value.log_message.startswith(f"{name} cannot be saved as a notebook: {said}")
+    assert file.read_bytes() == before
+
+
+def test_what_speaks_to_us_in_metadata_and_says_nothing_is_refused_in_a_text(server: Server, notebook: Path) -> None:
+    with pytest.raises(HTTPError, match=r"metadata.slipway: 'x' is not of type 'object'"):
+        server.save("a.py", a_model(metadata={"slipway": "x"}))
+
+    assert notebook.read_text() == PERCENT
+
+
+def test_sources_in_lines_are_saved_in_both_files_of_a_pair(server: Server) -> None:
+    paired = a_model(cells__0__source=["x = 1\n", "y = 2"], metadata={"jupytext": {"formats": "ipynb,py:percent"}})
+
+    server.save("a.ipynb", paired)
+
+    assert server.open("a.ipynb").cells[0].source == "x = 1\ny = 2"
+    assert "x = 1\ny = 2" in (server.root / "a.py").read_text()
+
+
+@pytest.mark.parametrize("name", ["a.ipynb", "a.py"])
+def test_a_disk_that_fails_once_it_is_saved_holds_nobody_up(
+    server: Server, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server.root / name).write_text(WHOLE if name == "a.ipynb" else PERCENT)
+    opened = server.open(name)
+    opened.cells[0].source = "x = 2"
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(server.manager, "_base_model", fail)
+    with pytest.raises((OSError, HTTPError)) as failed:
+        server.save(name, opened)
+
+    assert "Stale file handle" in str(failed.value)
+    assert "x = 2" in (server.root / name).read_text()
 
 
 def test_an_ipynb_that_becomes_unreadable_while_it_is_open_is_not_saved_over(server: Server) -> None:
@@ -99,6 +214,21 @@ def test_an_ipynb_that_becomes_unreadable_while_it_is_open_is_not_saved_over(ser
         server.save("a.ipynb", opened)
     server.save("a.ipynb", opened)
     assert "x = 1" in file.read_text()
+
+
+@pytest.mark.parametrize("form", ["light", "nonsense"])
+def test_what_became_a_text_in_another_form_is_not_saved_over_unasked(
+    server: Server, notebook: Path, opened, form: str
+) -> None:
+    lines = ["---", "jupyter:", "  jupytext:", "    text_representation:", "      extension: .py"]
+    header = "".join(f"# {line}\n" for line in [*lines, f"      format_name: {form}", "---"])
+    notebook.write_text(other := f"{header}\n# +\ntheirs = 1\n")
+
+    with pytest.raises(HTTPError, match="changed on disk since it was opened here, to a form without cell markers"):
+        server.save("a.py", opened)
+    assert notebook.read_text() == other
+    server.save("a.py", opened)
+    assert notebook.read_text() != other
 
 
 @pytest.mark.parametrize(
@@ -159,12 +289,12 @@ def test_more_cells_than_a_server_can_hold_are_refused(server: Server, name: str
         )
     before = file.read_bytes()
 
-    with pytest.raises(HTTPError) as refused:
-        server.open(name)
-
-    assert refused.value.status_code == 400
-    assert "Up to 20,000 are opened. Open it with the text editor" in refused.value.log_message
-    assert file.read_bytes() == before
+    for attempt in (lambda: server.open(name), lambda: server.save(name, a_model())):
+        with pytest.raises(HTTPError) as refused:
+            attempt()
+        assert refused.value.status_code == 400
+        assert "Up to 20,000 are opened. Open it with the text editor" in refused.value.log_message
+        assert file.read_bytes() == before
 
 
 @pytest.mark.slow
@@ -233,6 +363,68 @@ def test_a_notebook_that_is_a_folder_now(server: Server, notebook: Path, opened)
         server.save("a.py", opened)
 
     assert refused.value.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.ipynb", "a.txt"])
+@pytest.mark.parametrize(
+    ("becomes", "status", "said"),
+    [
+        ("gone", 404, "its folder is gone. Make it anew, or save under another name."),
+        ("a file", 400, "its folder is a file now. Save it under another name."),
+        ("long", 400, "its name is too long. Save it under a shorter one."),
+    ],
+)
+def test_where_nothing_can_be_saved_says_what_to_do(
+    server: Server, name: str, becomes: str, status: int, said: str
+) -> None:
+    if becomes == "a file":
+        (server.root / "folder").write_text("here")
+    path = f"{'x' * 300}{name}" if becomes == "long" else f"folder/{name}"
+    model = {"type": "notebook", "format": "json", "content": a_model()}
+    if name == "a.txt":
+        model = {"type": "file", "format": "text", "content": "x"}
+
+    with pytest.raises(HTTPError) as refused:
+        server.ask("save", model, path)
+
+    assert (refused.value.status_code, refused.value.log_message) == (status, f"{path} is not saved: {said}")
+
+
+def test_an_ipynb_that_is_a_folder_now_is_said_to_be(server: Server) -> None:
+    (server.root / "a.ipynb").mkdir()
+
+    with pytest.raises(HTTPError, match="it is a folder now"):
+        server.save("a.ipynb", a_model())
+
+
+def test_what_lies_in_the_place_of_something_kept_beside_it_is_not_taken_for_the_file(
+    server: Server, notebook: Path, opened
+) -> None:
+    (head,) = (server.root / ".slipway/heads").iterdir()
+    head.unlink()
+    head.mkdir()
+    opened.cells[0].source = "x = 2"
+
+    with pytest.raises(IsADirectoryError):
+        server.save("a.py", opened)
+
+
+def test_what_has_no_type_is_refused(server: Server) -> None:
+    with pytest.raises(HTTPError) as refused:
+        server.ask("save", {"content": a_model()}, "a.py")
+
+    assert refused.value.status_code == 400
+
+
+def test_what_is_gone_or_cannot_be_read_is_not_trusted(server: Server, notebook: Path) -> None:
+    for content, status in ((None, 404), (b"\xff", 400)):
+        if content is None:
+            notebook.unlink()
+        else:
+            notebook.write_bytes(content)
+        with pytest.raises(HTTPError) as refused:
+            server.ask("trust_notebook", "a.py")
+        assert refused.value.status_code == status
 
 
 @pytest.mark.parametrize(
@@ -331,13 +523,15 @@ def test_a_configuration_that_is_code_is_not_run(tmp_path: Path, home: Path) -> 
 
 
 def test_a_broken_configuration_is_said_and_the_folder_is_still_listed(server: Server, notebook: Path) -> None:
+    server.open("a.py")
     (server.root / "jupytext.toml").write_text("nonsense = [")
 
-    with pytest.raises(HTTPError) as refused:
-        server.open("a.py")
+    for _ in range(2):
+        with pytest.raises(HTTPError) as refused:
+            server.open("a.py")
 
-    assert refused.value.status_code == 400
-    assert "jupytext.toml" in refused.value.log_message
+        assert refused.value.status_code == 400
+        assert "jupytext.toml" in refused.value.log_message
     assert {entry["name"] for entry in server.ask("get", "")["content"]} == {"a.py", "jupytext.toml"}
 
 

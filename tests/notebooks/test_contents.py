@@ -184,6 +184,53 @@ def test_an_ipynb_that_changed_on_disk_is_not_overwritten_unseen(server: Server)
     assert "slipway" not in theirs
 
 
+@pytest.mark.parametrize("where", ["jupytext.toml", "within/jupytext.toml", "within/deep/.jupytext", "pyproject.toml"])
+def test_a_configuration_that_is_written_while_a_notebook_is_open_holds_from_its_next_save(
+    tmp_path: Path, home: Path, where: str
+) -> None:
+    server = Server(tmp_path, home, allow_hidden=True)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a = 1")])
+    (tmp_path / "within/deep").mkdir(parents=True)
+    server.save("within/deep/p.py", notebook)
+    begins = "[tool.jupytext]\n" if where == "pyproject.toml" else ""
+
+    (tmp_path / where).write_text(f'{begins}formats = "md"\n')
+    server.save("within/deep/p.py", notebook)
+    alone = not (tmp_path / "within/deep/p.ipynb").exists()
+    (tmp_path / where).write_text(f'{begins}formats = "ipynb,py:percent"\n')
+    server.save("within/deep/p.py", notebook)
+
+    assert alone
+    assert (tmp_path / "within/deep/p.ipynb").exists()
+
+
+def test_a_configuration_of_the_person_holds_from_the_next_save(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "person"))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a = 1")])
+    server.save("p.py", notebook)
+
+    (tmp_path / "person/jupytext").mkdir(parents=True)
+    (tmp_path / "person/jupytext/jupytext.toml").write_text('formats = "ipynb,py:percent"\n')
+    server.save("p.py", notebook)
+
+    assert (server.root / "p.ipynb").exists()
+
+
+def test_a_configuration_is_not_read_again_while_it_is_as_it_was(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a = 1")])
+    server.save("p.py", notebook)
+    read: list[object] = []
+    monkeypatch.setattr(type(server.manager), "load_config_file", lambda *_, **more: read.append(more))
+
+    server.save("p.py", notebook)
+
+    assert read == []
+
+
 def test_a_paired_notebook_goes_on_by_the_rules_of_jupytext(server: Server) -> None:
     paired = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell("a = 1")], metadata={"jupytext": {"formats": "ipynb,py:percent"}}

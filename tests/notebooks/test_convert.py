@@ -13,7 +13,7 @@ import msgspec
 import nbformat
 import pytest
 
-from jupyter_slipway.errors import Conflict
+from jupyter_slipway.errors import BadRequest, Conflict
 from jupyter_slipway.notebooks import convert as converting
 from jupyter_slipway.notebooks import upkeep
 from jupyter_slipway.notebooks.blobs import Blobs
@@ -244,3 +244,26 @@ def test_what_it_was_is_read_from_the_store_only_and_missed_by_a_look_at_it(
 
     assert "a.ipynb was before" in finding.what
     assert "x   =   1" in (tmp_path / "a.py").read_text()
+
+
+NO_NOTEBOOKS: list[tuple[dict[str, Any], str]] = [
+    ({"source": None}, "cells.0.source: None is not valid"),
+    ({"source": "\ud800"}, "cells.0: U+D800 is half of a character"),
+    ({"source": "x", "outputs": [{"output_type": "stream", "name": "stdout", "text": 5}]}, "cells.0.outputs.0.text"),
+]
+
+
+@pytest.mark.parametrize(("changes", "said"), NO_NOTEBOOKS, ids=[said for _, said in NO_NOTEBOOKS])
+def test_one_that_only_looks_like_a_notebook_is_refused_with_its_fault(
+    tmp_path: Path, documents: Documents, changes: dict[str, Any], said: str
+) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", id="a")])
+    notebook.cells[0].update(changes)
+    (file := tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    before = file.read_bytes()
+
+    with pytest.raises(BadRequest) as refused:
+        convert(documents, file, "percent")
+
+    assert refused.value.message.startswith(f"a.ipynb is no notebook of nbformat 4: {said}")
+    assert (file.read_bytes(), (tmp_path / "a.py").exists()) == (before, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,14 @@ import pytest
 from jupyter_slipway.errors import BadRequest, NotFound
 from jupyter_slipway.events import Events
 from jupyter_slipway.notebooks import following
-from jupyter_slipway.notebooks.handlers import FollowRequest, FollowTextRequest, Notebooks
+from jupyter_slipway.notebooks.age import digest
+from jupyter_slipway.notebooks.handlers import (
+    ConvertRequest,
+    FollowRequest,
+    FollowTextRequest,
+    Notebooks,
+    SuccessorQuery,
+)
 from jupyter_slipway.notebooks.model import CellInputs, Edit, Followed, FollowedText
 from jupyter_slipway.web import Asker
 from tests.notebooks.builders import PERCENT, Server
@@ -81,6 +89,16 @@ def test_only_what_changed_is_read_as_code(tmp_path: Path, home: Path, monkeypat
     asked(tmp_path, home, "a.py", page, page)
 
     assert read == [("x = 1", "x = 2")]
+
+
+def test_a_page_is_told_what_each_of_its_sources_is_now(tmp_path: Path, home: Path) -> None:
+    """Then it knows which of its outputs, marked as old, are true again."""
+    (tmp_path / "a.py").write_text(PERCENT)
+    page = inputs(Server(tmp_path, home).open("a.py"))
+
+    followed = asked(tmp_path, home, "a.py", page, page)
+
+    assert [cell.now for cell in followed.cells] == [digest(one.source) for one in page]
 
 
 def test_a_notebook_in_a_folder_that_is_a_link_is_followed(tmp_path: Path, home: Path) -> None:
@@ -164,3 +182,23 @@ def test_what_cannot_be_followed_is_refused_in_words(tmp_path: Path, home: Path)
     (tmp_path / "broken.py").write_bytes(b"# %%\n\xff\n")
     with pytest.raises(BadRequest, match="line 2"):
         asked(tmp_path, home, "broken.py", [], [])
+
+
+def test_who_has_open_what_somebody_converted_finds_what_it_became(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    file = tmp_path / "sub" / "a.py"
+    file.write_text(PERCENT)
+    opened = file.stat().st_mtime
+    notebooks = Notebooks(tmp_path, home, Events())
+
+    def found(since: float) -> str:
+        query = SuccessorQuery("sub/a.py", since)
+        return asyncio.run(notebooks.get_successor(Asker("ada"), query)).path
+
+    assert found(opened) == ""
+    asyncio.run(notebooks.convert_notebook(Asker("bob"), ConvertRequest("sub/a.py", "ipynb")))
+
+    assert found(opened) == "sub/a.ipynb"
+    assert found(time.time() + 1) == ""  # that conversion was of another file of this name
+    file.write_text(PERCENT)
+    assert found(opened) == ""

@@ -1,6 +1,7 @@
 """Everybody writes into one text notebook at once: two notebooks, a text, another server, an editor outside.
 
-Every word is in every view and on disk in the end. SLIPWAY_FUZZ=100 runs a hundred seeds instead of two.
+Every word is in every view and on disk in the end. SLIPWAY_FUZZ=100 runs a hundred seeds instead of two,
+SLIPWAY_FUZZ_FROM=1000 those from there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from jupyter_slipway.notebooks import writing
 from jupyter_slipway.notebooks.marks import sides
 from tests.notebooks.rooms import Page, Shared, in_loop, until
 
-SEEDS = range(int(os.environ.get("SLIPWAY_FUZZ", "2")))
+FIRST = int(os.environ.get("SLIPWAY_FUZZ_FROM", "0"))
+SEEDS = range(FIRST, FIRST + int(os.environ.get("SLIPWAY_FUZZ", "2")))
 ROUNDS = 25
 START = "# %%\nimport one\n\n# %% [markdown]\n# Words\n#\n# and more\n\n# %%\ntwo = 2\nthree = 3\n\n# %%\nfour(4)\n"
 

@@ -87,7 +87,7 @@ def test_a_nul_byte_is_named_where_the_format_cannot_hold_it(folder: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("content", "why"), [("", "is empty"), ("{", "line 1: no JSON"), ('{"cells": 3}', "cannot be read")]
+    ("content", "why"), [("", "is empty"), ("{", "line 1: no JSON"), ('{"cells": 3}', "not of a notebook")]
 )
 def test_a_broken_ipynb_is_refused(folder: Path, content: str, why: str) -> None:
     (folder / "b.ipynb").write_text(content)

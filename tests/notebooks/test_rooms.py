@@ -484,6 +484,16 @@ def test_who_knows_nothing_of_what_was_new_in_a_state_has_not_begun_with_it(tmp_
     assert bases.of(f"{two}one there are words\n", lambda: False) == f"{two}one here are words\n"
 
 
+def test_an_editor_that_adds_a_cell_to_what_it_had_read_takes_no_cell_away(tmp_path: Path) -> None:
+    """That both are cells says nothing of what it had read."""
+    bases = Bases(tmp_path / "kept.json")
+    read = "# %%\none\n"
+    bases.add(read)
+    bases.add(f"{read} typed\n# %%\nhere\n")
+
+    assert bases.of(f"{read}# %%\nthere\n", lambda: False) == read
+
+
 async def _rests(look: Callable[[], object]) -> None:
     """Two servers do not answer each other for ever."""
     for _ in range(120):
@@ -555,6 +565,34 @@ async def test_a_file_that_was_deleted_comes_back_with_the_next_word(
 
     await until(lambda: file.exists() and "typed" in file.read_text())
     assert page.sources == ["x = 1  # typed", "Title", "print(x)"]
+
+
+@pytest.mark.parametrize("type", ["notebook", "file"])
+@pytest.mark.parametrize("is_left", [False, True])
+@in_loop
+async def test_what_was_typed_right_before_it_was_deleted_is_there_when_the_file_comes_back(
+    tmp_path: Path, home: Path, type: str, is_left: bool
+) -> None:
+    """As when another branch is checked out, which does not have it, and then the first again."""
+    (file := tmp_path / "a.py").write_text(PERCENT)
+    shared = Shared(tmp_path, home, poll=None)
+    page = await (shared.notebook("a.py") if type == "notebook" else shared.text("a.py"))
+    said = page.document.ycells[0]["source"] if type == "notebook" else page.document._ysource
+    said.insert(len("# %%\nx = 1") if type == "file" else len("x = 1"), " + typed")
+    file.unlink()
+    await page.room._save_to_disc()
+    assert not file.exists()
+    await until(lambda: is_kept(home, b"typed"))
+
+    if is_left:
+        await shared.leave("a.py", type)
+        assert not file.exists()
+    file.write_text(PERCENT)
+    if is_left:
+        page = await (shared.notebook("a.py") if type == "notebook" else shared.text("a.py"))
+    await page.room._save_to_disc()
+
+    assert file.read_text() == PERCENT.replace("x = 1", "x = 1 + typed")
 
 
 @in_loop

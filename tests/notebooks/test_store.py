@@ -146,6 +146,41 @@ def test_the_last_versions_of_a_path_are_remembered(server: Server, store: Store
     assert loaded.record.cells[0]["source"] == "x = 69"
 
 
+def test_versions_are_found_after_a_note_that_was_cut_short(server: Server, store: Store) -> None:
+    saved(server, edits=3)
+    before = store.head("a.py").versions
+    with layout.head_path(store.folder, "a.py").open("ab") as stored:
+        stored.write(b'\n{"id":"' + b"\0" * 20)
+
+    store.note("a.py", "f" * 40)
+
+    assert store.head("a.py").versions[:-1] == before
+    assert store.head("a.py").versions[-1].id == "f" * 40
+
+
+def test_nothing_is_noted_through_a_link(server: Server, store: Store, tmp_path: Path) -> None:
+    saved(server, edits=3)
+    listed = layout.head_path(store.folder, "a.py")
+    elsewhere = listed.rename(tmp_path / "elsewhere.json")
+    listed.symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+
+    store.note("a.py", "f" * 40)
+
+    assert elsewhere.read_bytes() == before
+    assert store.head("a.py").versions[-1].id == "f" * 40
+
+
+def test_a_list_of_versions_that_was_noted_in_parts_goes_where_its_path_goes(server: Server, store: Store) -> None:
+    saved(server, edits=3)
+    versions = store.head("a.py").versions
+
+    store.rename("a.py", "b.py")
+
+    assert store.head("b.py").versions == versions
+    assert [head.path for head in store.heads()] == ["b.py"]
+
+
 def test_making_room_keeps_the_last_twenty_versions(server: Server, store: Store) -> None:
     saved(server, edits=30)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from typing import Any
 
 import nbformat
 import pytest
@@ -156,6 +157,26 @@ def test_what_only_python_takes_for_a_line_end_stays(odd: str) -> None:
     read = text.parse(f"# %%\nx = 'a{odd}b'\n", "a.py")
 
     assert told(read) == [("code", f"x = 'a{odd}b'")]
+
+
+@pytest.mark.parametrize("odd", list(text.SPLITTING))
+@pytest.mark.parametrize(("suffix", "form"), [(".py", "percent"), (".md", "markdown"), (".md", "myst")])
+def test_what_only_python_takes_for_a_line_end_is_written_as_it_is(odd: str, suffix: str, form: str) -> None:
+    sources = [("code", f"x = 'a{odd}b'"), ("markdown", f"one{odd}line")]
+    cells = [{"cell_type": type, "source": source, "metadata": {}, "id": type} for type, source in sources]
+
+    written = text.render({"metadata": {}, "cells": cells}, suffix, form)
+
+    assert f"x = 'a{odd}b'" in written
+    assert told(text.parse(written, f"a{suffix}")) == sources
+
+
+@pytest.mark.parametrize("metadata", [{"title": 5}, {"tags": [{"a": [{}]}]}])
+def test_what_no_text_can_say_is_refused(metadata: dict[str, Any]) -> None:
+    cell = {"cell_type": "code", "source": "x = 1", "metadata": metadata, "id": "a"}
+
+    with pytest.raises(BadRequest, match="cannot be written as text"):
+        text.render({"metadata": {}, "cells": [cell]}, ".py", "percent")
 
 
 def test_a_script_without_cells_is_one_cell() -> None:

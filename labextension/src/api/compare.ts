@@ -55,6 +55,11 @@ export class Compare {
     return this.server.request('POST', ['notebooks', 'follow-text'], { body });
   }
 
+  /** What a file that is gone was converted to, if it was; `since`: when it last changed, in seconds since 1970. */
+  successor(path: string, since: number): Promise<{ path: string }> {
+    return this.server.request('GET', ['notebooks', 'successor'], { query: { path, since: String(since) } });
+  }
+
   /** Takes back, in a shared document, what the disk last changed against what was typed. */
   undoMerge(path: string): Promise<void> {
     return this.server.request('POST', ['notebooks', 'undo-merge'], { body: { path } });

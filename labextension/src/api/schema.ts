@@ -859,6 +859,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/notebooks/successor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a file was converted to, by whomever. */
+        get: operations["get_successor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/notebooks/undo-merge": {
         parameters: {
             query?: never;
@@ -2483,6 +2500,10 @@ export interface components {
             runner: components["schemas"]["RunnerStatus"];
             user: string;
             version: string;
+        };
+        /** Successor */
+        Successor: {
+            path: string;
         };
         /** Synchronisation */
         Synchronisation: {
@@ -4404,6 +4425,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Freed"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_successor: {
+        parameters: {
+            query: {
+                path: string;
+                since?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Successor"];
                 };
             };
             /** @description Refused */

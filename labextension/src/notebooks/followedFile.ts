@@ -9,6 +9,7 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { Contents } from '@jupyterlab/services';
 
 import { asApiError } from '../api';
+import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { notice } from '../ui/notices';
 import { asOpened } from './asOpened';
@@ -20,6 +21,7 @@ const TRIES = 20;
 
 /** What of a document's context has no public name: without it, JupyterLab asks as it always did. */
 interface Inner {
+  _updatePath?: (path: string) => void;
   _updateContentsModel?: (model: Contents.IModel) => void;
   _maybeSave?: (options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
 }
@@ -29,13 +31,21 @@ export interface Merged {
   readonly hash: string;
 }
 
+const followed = new WeakMap<DocumentRegistry.Context, { look(): Promise<void> }>();
+
+/** Has a document take in what is on disk right now; nothing where it is not followed. */
+export async function lookNow(file: DocumentRegistry.Context): Promise<void> {
+  await followed.get(file)?.look();
+}
+
 /** `State`: what of a document is compared; `Answer`: what it becomes. */
 export abstract class FollowedFile<State, Answer extends Merged> {
   constructor(
     protected readonly context: Context,
     protected readonly file: DocumentRegistry.Context,
-    private readonly contents: Contents.IManager
+    protected readonly contents: Contents.IManager
   ) {
+    followed.set(file, this);
     this.base = (asOpened(file) as State | undefined) ?? this.state();
     file.saveState.connect((_, state) => {
       if (state === 'completed') {
@@ -80,16 +90,22 @@ export abstract class FollowedFile<State, Answer extends Merged> {
       return;
     }
     const now = await this.onDisk();
+    if (!now) {
+      this.finding ??= this.findSuccessor().finally(() => (this.finding = null));
+      await this.finding;
+      return;
+    }
+    this.isGone = false;
     const known = this.file.contentsModel?.hash;
-    if (now?.hash && known && now.hash !== known && now.hash !== this.refused) {
+    if (now.hash && known && now.hash !== known && now.hash !== this.refused) {
       await this.take(true);
       return;
     }
-    if (now && now.hash === known && now.writable !== this.file.contentsModel?.writable) {
+    if (now.hash === known && now.writable !== this.file.contentsModel?.writable) {
       // What could only be read when it was opened can be saved by now, or the other way round.
       (this.file as unknown as Inner)._updateContentsModel?.(now);
     }
-    if (now && this.untouched) {
+    if (this.untouched) {
       const outputs = outputsOf(now);
       // At the first look they are what was opened.
       if (this.outputs === null || outputs === this.outputs || (await this.take(true))) {
@@ -107,6 +123,8 @@ export abstract class FollowedFile<State, Answer extends Merged> {
   protected abstract ask(path: string, base: State, mine: State, clean: boolean): Promise<Answer>;
   /** Makes the document what it becomes; returns what is on disk. */
   protected abstract use(answer: Answer): State;
+  /** It was converted: goes on in the file that it became, or says that it cannot. */
+  protected abstract succeed(path: string): Promise<void>;
   protected abstract readonly kind: Contents.ContentType;
   protected abstract readonly conflict: string;
 
@@ -116,6 +134,57 @@ export abstract class FollowedFile<State, Answer extends Merged> {
   /** Whether nothing that is followed besides the text was changed here since the file was read or saved. */
   protected get untouched(): boolean {
     return !this.file.model.dirty;
+  }
+
+  /** The file is gone: whoever converted it may have had it open, or not. */
+  private async findSuccessor(): Promise<void> {
+    const { file, contents } = this;
+    if (this.isGone) {
+      return;
+    }
+    const path = contents.localPath(file.path);
+    const since = Date.parse(file.contentsModel?.last_modified ?? '') / 1000 || 0;
+    const found = await comparing(this.context.api)
+      .successor(path, since)
+      .catch(() => null);
+    if (found && !file.isDisposed) {
+      this.isGone = true;
+      if (found.path) {
+        await this.succeed(file.path.slice(0, file.path.length - path.length) + found.path);
+      }
+    }
+  }
+
+  /** Its file is another from here on, which holds the same; false where JupyterLab has no way to say so. */
+  protected async goOn(path: string): Promise<boolean> {
+    (this.file as unknown as Inner)._updatePath?.(path);
+    if (this.file.path !== path) {
+      return false;
+    }
+    this.outputs = null;
+    await this.take(true);
+    return true;
+  }
+
+  protected sayConverted(path: string): void {
+    const { commands, trans } = this.context;
+    const [was, is] = [PathExt.basename(this.file.path), PathExt.basename(path)];
+    Notification.warning(
+      trans.__(
+        '%1 was converted to %2. What is typed here is not in it: saving writes the old file again.',
+        was,
+        is
+      ),
+      {
+        autoClose: false,
+        actions: [
+          {
+            label: trans.__('Open %1', is),
+            callback: () => void commands.execute('docmanager:open', { path })
+          }
+        ]
+      }
+    );
   }
 
   /** `anew`: also the outputs on disk, if this page has none of its own. Returns whether it has those on disk now. */
@@ -175,6 +244,9 @@ export abstract class FollowedFile<State, Answer extends Merged> {
   private base: State;
   /** Which outputs lie beside the text, as this page has seen them; null: not asked yet. */
   private outputs: string | null = null;
+  /** Whether it is known that there is no such file, and what became of it was asked. */
+  private isGone = false;
+  private finding: Promise<void> | null = null;
   /** The hash of what could not be taken over: said once. */
   private refused = '';
 }

@@ -8,6 +8,7 @@ import type { FollowedText as Answer } from '../api';
 import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { FollowedFile } from './followedFile';
+import { unmarkWritten } from './readOnly';
 import { tellOfRooms } from './rooms';
 import { saveUnasked } from './saving';
 import { explainUnreadable } from './unreadable';
@@ -36,6 +37,7 @@ export async function followText(
   if (file.isDisposed) {
     return;
   }
+  unmarkWritten(app, file);
   if (file.model.collaborative) {
     saveUnasked(file);
   } else {
@@ -71,6 +73,11 @@ export class FollowedText extends FollowedFile<string, Answer> {
     }, true);
     (this.file as Ended)._lineEnding = answer.newline === '\n' ? null : answer.newline;
     return answer.base;
+  }
+
+  /** A text becomes no notebook. */
+  protected async succeed(path: string): Promise<void> {
+    this.sayConverted(path);
   }
 
   protected get conflict(): string {

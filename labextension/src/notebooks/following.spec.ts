@@ -1,9 +1,11 @@
 import type { ISharedCodeCell } from '@jupyter/ydoc';
-import { YNotebook } from '@jupyter/ydoc';
+import { YFile, YNotebook } from '@jupyter/ydoc';
+import { Notification } from '@jupyterlab/apputils';
 import { describe, expect, it } from 'vitest';
 
 import type { Context } from '../ui/context';
 import { noteAsOpened } from './asOpened';
+import { FollowedText } from './followedText';
 import { FollowedPage } from './following';
 
 const ON_DISK = { output_type: 'stream', name: 'stdout', text: 'from disk\n' };
@@ -27,7 +29,7 @@ function page(whileTheServerAnswers: (model: ReturnType<typeof made>['model']) =
 }
 
 function made(hash: string) {
-  const sharedModel = new YNotebook();
+  const sharedModel = YNotebook.create();
   sharedModel.insertCell(0, { cell_type: 'code', source: 'a', metadata: {}, outputs: [] });
   const model = { sharedModel, dirty: false, setMetadata: () => undefined };
   const panel = {
@@ -41,7 +43,10 @@ function made(hash: string) {
     }
   };
   const kept = { hash, outputs: 'own', writable: true };
-  const contents = { localPath: (path: string) => path, get: async (): Promise<object> => kept };
+  const contents = {
+    localPath: (path: string) => path,
+    get: async (_?: string, __?: object): Promise<object> => kept
+  };
   return { model, panel, contents, kept };
 }
 
@@ -130,4 +135,79 @@ describe('a page that follows its file', () => {
 
     expect([asked, outputs(model.sharedModel)]).toEqual([[true, false], []]);
   });
+
+  it('goes on in what somebody converted the file to', async () => {
+    const { panel, contents, model, kept } = made('new');
+    const { file, context, asked } = converted(panel.context);
+    contents.get = onlyThe('a.ipynb', { ...kept, content: { metadata: { language_info: { name: 'r' } } } });
+    model.dirty = true;
+
+    await new FollowedPage(context, file as never, contents as never).look();
+
+    expect([file.path, asked]).toEqual(['a.ipynb', ['a.ipynb']]);
+    expect(model.sharedModel.cells.map(cell => cell.source)).toEqual(['a and theirs']);
+    expect([model.sharedModel.metadata, model.dirty]).toEqual([{ language_info: { name: 'r' } }, true]);
+    expect(file.contentsModel.hash).toBe('new');
+  });
+
+  it('says of a text that it was converted, and keeps it', async () => {
+    Notification.dismiss();
+    const { panel, contents, kept } = made('new');
+    const text = YFile.create();
+    text.setSource('typed');
+    const { file, context, opened } = converted(panel.context);
+    Object.assign(file.model, { sharedModel: text, toString: () => text.getSource() });
+    contents.get = onlyThe('a.ipynb', kept);
+    const followed = new FollowedText(context, file as never, contents as never);
+
+    await followed.look();
+    await followed.look();
+
+    const [notice, ...more] = Notification.manager.notifications;
+    expect([notice.message, more, file.path, text.getSource()]).toEqual([
+      'a.py was converted to a.ipynb. What is typed here is not in it: saving writes the old file again.',
+      [],
+      'a.py',
+      'typed'
+    ]);
+    notice.options.actions?.[0].callback(new MouseEvent('click'));
+    expect(opened).toEqual(['a.ipynb']);
+  });
 });
+
+/** A file that is gone, and what it was converted to. */
+function converted(context: ReturnType<typeof made>['panel']['context']) {
+  const [asked, opened]: [string[], string[]] = [[], []];
+  const file = {
+    ...context,
+    path: 'a.py',
+    _updatePath: (path: string) => void (file.path = path),
+    _updateContentsModel: (now: object) => void Object.assign(file.contentsModel, now)
+  };
+  const follow = async ({ notebook }: { notebook: string }) => {
+    asked.push(notebook);
+    const edits = [{ start: 1, end: 1, text: ' and theirs' }];
+    const cells = [{ mine: 0, edits, cell: null, mark: null, was: 'a', now: 'b' }];
+    return { cells, base: [], said: {}, hash: 'new', conflicts: 0 };
+  };
+  const successor = async (path: string) => ({ path: path === 'a.py' ? 'a.ipynb' : '' });
+  const trans = {
+    __: (said: string, ...words: string[]) => said.replace(/%(\d)/g, (_, at) => words[at - 1])
+  };
+  const commands = { execute: async (_: string, { path }: { path: string }) => void opened.push(path) };
+  return {
+    file,
+    asked,
+    opened,
+    context: { api: { compare: { follow, successor } }, trans, commands } as never
+  };
+}
+
+function onlyThe(path: string, model: object) {
+  return async (asked?: string, options?: { content?: boolean }): Promise<object> => {
+    if (asked !== path) {
+      throw new Error('404');
+    }
+    return { ...model, ...(options?.content ? {} : { content: null }) };
+  };
+}

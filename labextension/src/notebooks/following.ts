@@ -1,7 +1,10 @@
 /** Open notebooks go on with what changed on disk. */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ISharedCodeCell, YNotebook } from '@jupyter/ydoc';
+import { Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { INotebookModel, INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 
@@ -10,6 +13,7 @@ import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { inputsOf } from './asOpened';
 import { FollowedFile } from './followedFile';
+import { unmarkWritten } from './readOnly';
 import { markReadOnly } from './rights';
 import { tellOfRooms } from './rooms';
 import { saveUnasked } from './saving';
@@ -37,6 +41,7 @@ export function follow(
     if (panel.isDisposed) {
       return;
     }
+    unmarkWritten(app, panel.context);
     if (panel.context.model.collaborative) {
       saveUnasked(panel.context);
     } else {
@@ -92,6 +97,26 @@ export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
       this.model.setMetadata(OURS, answer.said);
     }
     return answer.base;
+  }
+
+  protected async succeed(path: string): Promise<void> {
+    const { file, model, context } = this;
+    const was = PathExt.basename(file.path);
+    if (!(await this.goOn(path))) {
+      this.sayConverted(path);
+      return;
+    }
+    // The two forms say different things of the notebook as a whole.
+    const found = await this.contents.get(path, { type: 'notebook', content: true }).catch(() => null);
+    if (found && !file.isDisposed) {
+      const { dirty } = model;
+      model.sharedModel.metadata = (found.content as INotebookContent).metadata;
+      model.dirty = dirty;
+    }
+    Notification.info(
+      context.trans.__('%1 is %2 now. What is open here goes on there.', was, PathExt.basename(path)),
+      { autoClose: 8_000 }
+    );
   }
 
   protected get conflict(): string {

@@ -2,6 +2,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
 import type { INotebookTracker } from '@jupyterlab/notebook';
+import { notebookIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs, PLUGIN_ID } from '../tokens';
 import { NOTHING } from '../ui/arguments';
@@ -22,6 +23,7 @@ export function addTextNotebooks(
   commands.addCommand(CommandIDs.newTextNotebook, {
     label: trans.__('Text Notebook'),
     caption: trans.__('A notebook that is plain text in git, with its outputs kept beside it'),
+    icon: args => (args.isPalette ? undefined : notebookIcon),
     describedBy: NOTHING,
     execute: async () => {
       const chosen = await settings.fetch(PLUGIN_ID);

@@ -67,6 +67,21 @@ describe('taking over what changed on disk', () => {
     expect(marks()).toEqual([undefined, undefined]);
   });
 
+  it('says it no more of a cell whose source was typed back here', () => {
+    const open = notebook('a', 'b');
+    for (const cell of open.cells as YCodeCell[]) {
+      cell.setOutputs([{ output_type: 'stream', name: 'stdout', text: 'ran' }]);
+      cell.setMetadata('slipway', { stale: '', of: 'old' });
+    }
+
+    takeOver(open, [{ ...kept(0), was: 'old', now: 'old' }, kept(1)]);
+
+    expect(open.cells.map(cell => cell.getMetadata('slipway'))).toEqual([
+      undefined,
+      { stale: '', of: 'old' }
+    ]);
+  });
+
   it('shows what a cell gave elsewhere', () => {
     const open = notebook('a');
     const output = { output_type: 'stream' as const, name: 'stdout', text: 'ran' };

@@ -57,7 +57,8 @@ function remark(cell: ISharedCodeCell, wanted: FollowedCell): void {
   const had = cell.getMetadata(OURS) as { of: string } | undefined;
   let mark = wanted.mark;
   if (!wanted.cell) {
-    if (wanted.edits.length === 0 || cell.getOutputs().length === 0) {
+    const isBack = had?.of === wanted.now;
+    if (!isBack && (wanted.edits.length === 0 || cell.getOutputs().length === 0)) {
       return;
     }
     const of = had?.of ?? wanted.was;

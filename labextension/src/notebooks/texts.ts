@@ -8,6 +8,7 @@ import { asApiError } from '../api';
 import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { notice } from '../ui/notices';
+import { lookNow } from './followedFile';
 
 import '../../style/texts.css';
 
@@ -16,8 +17,8 @@ const OURS = 'slipway';
 const OLD = 'slipway-mod-old';
 
 /**
- * Save it, let the server write it in the other form, and open that in its place. One that is shared goes on in the new
- * file by itself, in all pages.
+ * Save it, let the server write it in the other form, and go on in that, as all pages do by themselves; where the page
+ * cannot, it is opened in its place.
  */
 export async function convert(
   app: JupyterFrontEnd,
@@ -33,6 +34,10 @@ export async function convert(
     await panel.context.save();
     const made = await comparing(context.api).convert({ notebook, format });
     if (!panel.context.model.collaborative) {
+      await lookNow(panel.context);
+      if (panel.context.path !== notebook) {
+        return;
+      }
       panel.close();
       await context.commands.execute('docmanager:open', { path: made.notebook, factory: 'Notebook' });
     }

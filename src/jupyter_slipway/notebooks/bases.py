@@ -30,6 +30,8 @@ TELLING = 3
 """New words of a state that a text which was begun with it would not all have dropped."""
 MARKS = re.compile(rf"^(?:\W\W? )?(?:{MINE} .*|{SPLIT}|{THEIRS} .*)$", re.MULTILINE)
 """Lines that are marks, in a text's comments too."""
+CELLS = re.compile(r"^(?:\W{1,3} ?%%+(?: \[\w+\])?|`{3,}.*$)", re.MULTILINE)
+"""What begins a cell of a text, or ends it."""
 
 
 class State:
@@ -169,8 +171,10 @@ def without_results(notebook: Content) -> Content:
 
 
 def _words(text: str) -> Counter[str]:
-    """What somebody wrote in it: git's marks, which each server makes anew, would let any two conflicts look alike."""
-    return Counter(word for word in WORD.findall(MARKS.sub("", text)) if not word.isspace())
+    """What somebody wrote in it: git's marks, which each server makes anew, would let any two conflicts look alike, and
+    what begins a cell any two new cells.
+    """
+    return Counter(word for word in WORD.findall(CELLS.sub("", MARKS.sub("", text))) if not word.isspace())
 
 
 def _distance(a: Counter[str], b: Counter[str]) -> int:

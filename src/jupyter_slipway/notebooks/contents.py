@@ -12,7 +12,7 @@ import errno
 import inspect
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupytext import build_async_jupytext_contents_manager_class, build_sync_jupytext_contents_manager_class
-from jupytext.config import notebook_formats
+from jupytext.config import (
+    JUPYTEXT_CONFIG_FILES,
+    PYPROJECT_FILE,
+    global_jupytext_configuration_directories,
+    notebook_formats,
+)
 from jupytext.formats import NOTEBOOK_EXTENSIONS
 from jupytext.kernels import set_kernelspec_from_language
 from tornado.web import HTTPError
@@ -30,14 +35,27 @@ from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.files import is_full
 from jupyter_slipway.notebooks import unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
-from jupyter_slipway.notebooks.documents import Documents, name_afresh, refusing
+from jupyter_slipway.notebooks.documents import Documents, Saved, name_afresh, refusing
 from jupyter_slipway.notebooks.merge import merge_notebooks
-from jupyter_slipway.notebooks.sightings import Sightings, State
-from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, refuse_too_many
+from jupyter_slipway.notebooks.sightings import Sightings, State, state_of
+from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, joined, refuse_too_many
 
 TEXTS = frozenset(NOTEBOOK_EXTENSIONS) - {".ipynb", ".qmd"}
 DEFAULT = {".md": "markdown", ".markdown": "markdown", ".Rmd": "rmarkdown"}
 """The format of a text whose notebook names none, by its suffix; percent for all others."""
+REFUSALS = (ValueError, RecursionError)
+"""What is raised by who cannot write what it is given."""
+NOWHERE = {
+    errno.ENOENT: (404, "its folder is gone. Make it anew, or save under another name."),
+    errno.ENOTDIR: (400, "its folder is a file now. Save it under another name."),
+    errno.EISDIR: (400, "it is a folder now. Save it under another name."),
+    errno.ENAMETOOLONG: (400, "its name is too long. Save it under a shorter one."),
+}
+"""Why nothing can be saved at a path, by what the system says."""
+CONFIGURING = (*JUPYTEXT_CONFIG_FILES, PYPROJECT_FILE)
+"""What jupytext reads its configuration from, in a notebook's folder, those above, and the person's."""
+Configured = tuple[list[str], dict[str, State | None]]
+"""The folders that are looked through, and what lies there, with its state."""
 OUTPUTS = "outputs"
 """What a page that follows a file is told besides its hash: another word, when other outputs lie beside one text."""
 
@@ -64,6 +82,10 @@ else:
 class KeepsOutputs(Manager):
     """What the two kinds of manager, with and without an event loop, have in common."""
 
+    configured: Configured
+    """What jupytext's configuration was last read from. It is not looked for again while that is as it was: jupytext
+    takes half a millisecond to find none.
+    """
     home: Path
     """Slipway's."""
     notary: Any
@@ -73,10 +95,19 @@ class KeepsOutputs(Manager):
         super().__init__(*arguments, **options)
         self.documents = Documents(Path(self.root_dir).absolute(), self.home, merged)
         self.sightings = Sightings()
+        self.configured = ([], {})
         # Its database may be used in no other thread than the one it was opened in, and texts are opened in others.
         self.notary = self.notary
         if isinstance(self.checkpoints, FileManagerMixin):
             self.checkpoints._copy = self._copy_whole
+
+    def configured_by(self, path: str) -> Configured:
+        """What jupytext's configuration for a file is read from, as it is now."""
+        parts = path.split("/")[:-1]
+        within = [self._get_os_path("/".join(parts[:depth])) for depth in range(len(parts), -1, -1)]
+        folders = [one for one in (*within, *global_jupytext_configuration_directories()) if os.access(one, os.F_OK)]
+        places = (f"{folder}/{name}" for folder in folders for name in CONFIGURING)
+        return folders, {place: state_of(Path(place)) for place in places if os.access(place, os.F_OK)}
 
     @contextmanager
     def atomic_writing(self, os_path: str, text: bool = True, encoding: str = "utf-8", **options: Any) -> Iterator[Any]:
@@ -110,35 +141,32 @@ class KeepsOutputs(Manager):
         self.notary.mark_cells(notebook, opened.trusted)
         return notebook
 
-    def save_text(self, model: dict[str, Any], path: str, config: Any) -> bool:
-        """False when it is left to jupytext: not a text, paired, or in a format without markers."""
+    def save_text(self, model: dict[str, Any], path: str, config: Any) -> Saved | None:
+        """None when it is left to jupytext: not a text, paired, or in a format without markers."""
         file = self.text_file(path, config)
         if file is None or is_paired(model["content"], path, config):
-            return False
+            return None
         format_name = format_for(model["content"], file)
         if format_name not in FORMATS:
-            return False
+            return None
         self.run_pre_save_hooks(model=model, path=path)
-        notebook = nbformat.from_dict(model["content"])
+        notebook = a_copy(model["content"])
         trusted = self.notary.check_cells(notebook)
-        self.documents.save(file, notebook, format_name, trusted=trusted, config=config)
+        saved = self.documents.save(file, notebook, format_name, trusted=trusted, config=config)
         self.drop_paired_notebook(path)
-        return True
+        return saved
 
-    def saved_text(self, saved: dict[str, Any], path: str) -> dict[str, Any]:
-        self.run_post_save_hooks(model=saved, os_path=self._get_os_path(path))
+    def saved_text(self, model: dict[str, Any], path: str, saved: Saved) -> dict[str, Any]:
+        self.run_post_save_hooks(model=model, os_path=self._get_os_path(path))
         self.emit(data={"action": "save", "path": path})
-        stamps = self.documents.stamps(Path(self._get_os_path(path)))
-        return saved | ({OUTPUTS: str(stamps.now)} if stamps else {})
+        return model | {OUTPUTS: str(saved.stamp)}
 
-    def before_look(self, path: str, type: str | None, more: dict[str, Any]) -> dict[str, Any]:
+    def before_look(self, path: str, type: str | None) -> dict[str, Any]:
         """Somebody asks for a file's hash: so do pages before they save, and ask the person when it is another.
 
         Returns:
             what is to be said besides: of a text notebook, which outputs lie beside it
         """
-        if not more.get("require_hash"):
-            return {}
         file = Path(self._get_os_path(path))
         self.sightings.see(file)
         if file.suffix not in TEXTS:
@@ -164,9 +192,11 @@ class KeepsOutputs(Manager):
         """Who opens an .ipynb that is none learns in which line, and what to do, not what a parser met."""
         try:
             yield
-        except HTTPError as error:
-            if error.status_code == 400 and path.endswith(".ipynb"):
-                unreadable.explain(Path(self._get_os_path(path)))
+        except (SlipwayError, OSError):
+            raise
+        except Exception as error:  # others' code, of a file that may hold anything
+            if path.endswith(".ipynb") and (not isinstance(error, HTTPError) or error.status_code == 400):
+                unreadable.explain(Path(self._get_os_path(path)), None if isinstance(error, HTTPError) else error)
             raise
 
     def left_to_jupytext(self, model: dict[str, Any], path: str, state: State | None) -> dict[str, Any]:
@@ -179,8 +209,8 @@ class KeepsOutputs(Manager):
             BadRequest: it has too many cells
         """
         if model["type"] == "notebook":
-            self.sightings.find_whole(Path(self._get_os_path(path)), state)
             refuse_too_many(len(model["content"].cells), model["name"])
+            self.sightings.find_whole(Path(self._get_os_path(path)), state)
         if model["type"] == "notebook" and not path.endswith(".ipynb") and path not in self.paired_notebooks:
             name_afresh(model["content"].cells)
         return model
@@ -198,7 +228,7 @@ class KeepsOutputs(Manager):
             unreadable.refuse_to_replace(file)
         notebook = model["content"]
         says = file.suffix == ".ipynb" and path not in self.paired_notebooks
-        cells = [marked(cell, mark_of(cell) if says else None) for cell in notebook["cells"]]
+        cells = [marked(_joined(cell), mark_of(cell) if says else None) for cell in notebook["cells"]]
         return {**model, "content": bare({**notebook, "cells": cells})}
 
     def after_save(self, path: str) -> None:
@@ -237,7 +267,7 @@ class AsyncTextNotebooks(KeepsOutputs):
         get = partial(super().get, path, format=format, **more)
         with speaking(path, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
-                said = await asyncio.to_thread(self.before_look, path, type, more)
+                said = await asyncio.to_thread(self.before_look, path, type) if more.get("require_hash") else {}
                 return await get(content=content, type=type) | said
             config = await self.get_config(path)
             if file := self.text_file(path, config):
@@ -252,12 +282,12 @@ class AsyncTextNotebooks(KeepsOutputs):
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
-        with speaking(path):
+        with speaking(path, saving=model):
             if model.get("type") != "notebook" or not model.get("content"):
                 return await super().save(model, path)
             config = await self.get_config(path)
-            if await asyncio.to_thread(self.save_text, model, path, config):
-                return self.saved_text(await self.get(path, content=False), path)
+            if done := await asyncio.to_thread(self.save_text, model, path, config):
+                return self.saved_text(await super().get(path, content=False), path, done)
             saved = await super().save(await asyncio.to_thread(self.before_save, model, path), path)
             self.after_save(path)
             return saved
@@ -267,11 +297,12 @@ class AsyncTextNotebooks(KeepsOutputs):
             return await super().create_checkpoint(path)
 
     async def trust_notebook(self, path: str) -> None:
-        config = await self.get_config(path)
-        if (file := self.text_file(path, config)) and path not in self.paired_notebooks:
-            await asyncio.to_thread(self.trust_text, file, config)
-        else:
-            await super().trust_notebook(path)
+        with speaking(path, reading=True):
+            config = await self.get_config(path)
+            if (file := self.text_file(path, config)) and path not in self.paired_notebooks:
+                await asyncio.to_thread(self.trust_text, file, config)
+            else:
+                await super().trust_notebook(path)
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
         with speaking(old_path):
@@ -288,13 +319,16 @@ class AsyncTextNotebooks(KeepsOutputs):
         return await self.new(model, f"{path.strip('/')}/{name}")
 
     async def get_config(self, path: str, use_cache: bool = False) -> Any:
+        now = self.configured if use_cache else self.configured_by(path)
         try:
-            return await super().get_config(path, use_cache)
+            config = await super().get_config(path, use_cache or now == self.configured)
         except HTTPError as error:
             if not use_cache:
                 raise
             self.log.warning("%s", error.log_message)  # a folder is listed whatever lies in it
             return self
+        self.configured = now
+        return config
 
     async def load_config_file(self, config_file: str | None, **more: Any) -> Any:
         if is_code(config_file):
@@ -311,7 +345,7 @@ class TextNotebooks(KeepsOutputs):
         get = partial(super().get, path, format=format, **more)
         with speaking(path, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
-                said = self.before_look(path, type, more)
+                said = self.before_look(path, type) if more.get("require_hash") else {}
                 return get(content=content, type=type) | said
             config = self.get_config(path)
             if file := self.text_file(path, config):
@@ -325,11 +359,11 @@ class TextNotebooks(KeepsOutputs):
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
-        with speaking(path):
+        with speaking(path, saving=model):
             if model.get("type") != "notebook" or not model.get("content"):
                 return super().save(model, path)
-            if self.save_text(model, path, self.get_config(path)):
-                return self.saved_text(self.get(path, content=False), path)
+            if done := self.save_text(model, path, self.get_config(path)):
+                return self.saved_text(super().get(path, content=False), path, done)
             saved = super().save(self.before_save(model, path), path)
             self.after_save(path)
             return saved
@@ -339,11 +373,12 @@ class TextNotebooks(KeepsOutputs):
             return super().create_checkpoint(path)
 
     def trust_notebook(self, path: str) -> None:
-        config = self.get_config(path)
-        if (file := self.text_file(path, config)) and path not in self.paired_notebooks:
-            self.trust_text(file, config)
-        else:
-            super().trust_notebook(path)
+        with speaking(path, reading=True):
+            config = self.get_config(path)
+            if (file := self.text_file(path, config)) and path not in self.paired_notebooks:
+                self.trust_text(file, config)
+            else:
+                super().trust_notebook(path)
 
     def rename_file(self, old_path: str, new_path: str) -> None:
         with speaking(old_path):
@@ -358,13 +393,16 @@ class TextNotebooks(KeepsOutputs):
         return self.new(model, f"{path.strip('/')}/{name}")
 
     def get_config(self, path: str, use_cache: bool = False) -> Any:
+        now = self.configured if use_cache else self.configured_by(path)
         try:
-            return super().get_config(path, use_cache)
+            config = super().get_config(path, use_cache or now == self.configured)
         except HTTPError as error:
             if not use_cache:
                 raise
             self.log.warning("%s", error.log_message)
             return self
+        self.configured = now
+        return config
 
     def load_config_file(self, config_file: str | None, **more: Any) -> Any:
         if is_code(config_file):
@@ -379,8 +417,20 @@ def merged(base: Notebook, mine: Notebook, theirs: Notebook) -> Notebook | None:
     return None if result.conflicts else result.notebook
 
 
+def a_copy(content: Mapping[str, Any]) -> nbformat.NotebookNode:
+    """A notebook that may be changed without changing `content`; but not what its cells show, which may be large."""
+    cells = [{**cell, "metadata": nbformat.from_dict(cell["metadata"])} for cell in content["cells"]]
+    metadata = nbformat.from_dict(content["metadata"])
+    return nbformat.NotebookNode({**content, "metadata": metadata, "cells": cells})
+
+
 def bare(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "metadata": {key: one for key, one in value["metadata"].items() if key != OURS}}
+
+
+def _joined(cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell as pages send it: from others its source comes in lines, as in a file, and jupytext cannot pair that."""
+    return {**cell, "source": joined(cell["source"])} if isinstance(cell.get("source"), list) else cell
 
 
 def is_paired(notebook: Notebook, path: str, config: Any) -> bool:
@@ -405,18 +455,22 @@ def is_code(config_file: str | None) -> bool:
 
 
 @contextmanager
-def speaking(path: str, *, reading: bool = False) -> Iterator[None]:
-    """Our refusals as the server says them; and what others below say as 500 as what it is."""
+def speaking(path: str, *, reading: bool = False, saving: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Our refusals as the server says them; and what others below say as 500 as what it is.
+
+    Args:
+        saving: the model that is to be saved
+    """
     try:
         yield
     except SlipwayError as error:
         raise _said(error) from error
-    except HTTPError as error:
-        if error.status_code != 500:
+    except Exception as error:  # a page may send anything as a notebook: others' code meets it, and ours
+        if isinstance(error, HTTPError) and error.status_code != 500:
             raise
-        raise _meant(error, path, reading) from error
-    except OSError as error:
-        raise _meant(error, path, reading) from error
+        if meant := _meant(error, path, reading, saving):
+            raise meant from error
+        raise
 
 
 @contextmanager
@@ -436,20 +490,33 @@ def _said(error: SlipwayError) -> HTTPError:
     return HTTPError(error.status, f"{error.message} {error.hint}".strip())
 
 
-def _meant(error: BaseException, path: str, reading: bool) -> BaseException:
-    """What a person can do something about, found among the causes of an error."""
+def _meant(error: Exception, path: str, reading: bool, saving: Mapping[str, Any] | None) -> HTTPError | None:
+    """What a person can do something about, found among the causes of an error, or in what is to be saved."""
     cause: BaseException | None = error
+    said = ""
     while cause is not None:
         if isinstance(cause, HTTPError) and cause.status_code != 500:
             return HTTPError(cause.status_code, cause.log_message)
         if is_full(cause):
-            said, again = ("cannot be read", "open it") if reading else ("is not saved", "save")
-            return HTTPError(503, f"{path} {said}: the disk is full. Make room, then {again} again.")
+            failed, again = ("cannot be read", "open it") if reading else ("is not saved", "save")
+            return HTTPError(503, f"{path} {failed}: the disk is full. Make room, then {again} again.")
         if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return HTTPError(403, f"{path} may not be written: {cause.filename or 'its folder'} may not be.")
+        if saving and isinstance(cause, OSError) and cause.errno in NOWHERE and _is_of(cause, path):
+            status, why = NOWHERE[cause.errno]
+            return HTTPError(status, f"{path} is not saved: {why}")
         theirs = isinstance(cause, Exception) and not isinstance(cause, HTTPError | OSError)
-        if theirs and (reading or isinstance(cause, ValueError)):
+        if theirs and not said and (cause is not error if reading else isinstance(cause, REFUSALS)):
             said = (str(cause) or type(cause).__name__).splitlines()[0][:200]
-            return HTTPError(400, f"{path} cannot be {'read' if reading else 'saved'} as a notebook: {said}.")
         cause = cause.__cause__ or cause.__context__
-    return error
+    if saving and not saving.get("type"):
+        return HTTPError(400, "No file type provided")
+    if saving and saving["type"] == "notebook":
+        said = unreadable.fault(saving.get("content")) or said
+    return HTTPError(400, f"{path} cannot be {'read' if reading else 'saved'} as a notebook: {said}.") if said else None
+
+
+def _is_of(error: OSError, path: str) -> bool:
+    """Whether it says something of the file itself, or of what is to take its place; not of what is kept beside it."""
+    named = Path(str(error.filename2 or error.filename)).name
+    return named == Path(path).name or named.startswith(".~")

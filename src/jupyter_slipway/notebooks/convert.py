@@ -74,22 +74,23 @@ def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) ->
         raise NotFound(f"There is no notebook {source.name}.", hint="Give the path of an .ipynb or a text notebook.")
     state = state_of(source)
     notebook, trusted = _read(documents, source)
-    target = source.with_suffix(_suffix(notebook, form))
-    if target == source:
-        raise BadRequest(f"{source.name} is {form} already.", hint="Choose another format.")
-    if form != "ipynb" and not notebook["cells"]:
-        # Not every text can say that there is none.
-        raise BadRequest(f"{source.name} has no cells.", hint="Add one, or make a new text notebook.")
-    if os.path.lexists(target):  # also a link that leads nowhere: what is written would go there
-        raise Conflict(f"{target.name} is there already.", hint="Rename or delete one of the two.")
-    was, before = documents.former(source, target), _former(source, notebook)
-    with _whole(target):
-        if form == "ipynb":
-            _write_ipynb(target, notebook, was.minor)
-        else:
-            _write_text(documents, target, notebook, form, trusted, was.text)
-        _check(documents, source, target, notebook)
-        documents.succeed(target, source, before, in_its_place=not keep)
+    with unreadable.saying_fault(source.name, notebook):
+        target = source.with_suffix(_suffix(notebook, form))
+        if target == source:
+            raise BadRequest(f"{source.name} is {form} already.", hint="Choose another format.")
+        if form != "ipynb" and not notebook["cells"]:
+            # Not every text can say that there is none.
+            raise BadRequest(f"{source.name} has no cells.", hint="Add one, or make a new text notebook.")
+        if os.path.lexists(target):  # also a link that leads nowhere: what is written would go there
+            raise Conflict(f"{target.name} is there already.", hint="Rename or delete one of the two.")
+        was, before = documents.former(source, target), _former(source, notebook)
+        with _whole(target):
+            if form == "ipynb":
+                _write_ipynb(target, notebook, was.minor)
+            else:
+                _write_text(documents, target, notebook, form, trusted, was.text)
+            _check(documents, source, target, notebook)
+            documents.succeed(target, source, before, in_its_place=not keep)
     if not keep:
         if not writing.remove(source, state):
             # Another server, or an editor, has saved it: what it wrote is to be in the new one too.
@@ -126,12 +127,12 @@ def _read(documents: Documents, file: Path) -> tuple[Notebook, bool]:
         # Upgraded to ids where it has none; what follows is the same for all.
         notebook = nbformat.read(file, as_version=4)
     except Exception as error:  # its parsers raise many kinds; each means that this is no notebook
-        unreadable.explain(file)
-        said = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise BadRequest(f"{file.name} cannot be read: {said}.", hint="Restore it from git.") from error
+        unreadable.explain(file, error)
+        raise
     from nbformat.sign import NotebookNotary
 
-    return notebook, bool(NotebookNotary().check_signature(notebook))
+    with unreadable.saying_fault(file.name, notebook):
+        return notebook, bool(NotebookNotary().check_signature(notebook))
 
 
 def _suffix(notebook: Notebook, form: Format) -> str:

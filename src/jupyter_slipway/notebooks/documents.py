@@ -52,6 +52,8 @@ class Saved(NamedTuple):
     """Whether the text was: not when only outputs changed."""
     merged: bool = False
     """Whether the text holds, besides what was to be saved, what had changed on disk."""
+    stamp: tuple[int, ...] | None = None
+    """Of what is kept for the text; None when nothing is."""
 
 
 class Token(NamedTuple):
@@ -149,27 +151,31 @@ class Documents:
         with refusing(file), store.lock(path):
             disk = self._on_disk(file, store, path, config, may_be_absent=True)
             mine, merged = notebook, False
+            if disk is None and token.place == _place(path) and os.path.lexists(file):
+                why = "to a form without cell markers. Nothing was written."
+                self._refuse_unless_told(file, layout.text_id(read(file)), why)
             if disk is not None and self._has_changed(token, disk.id, store, path):
                 mine, merged = self._reconcile(file, notebook, disk, token, store, path, format_name, trusted, config)
             content = self._content(file, mine, format_name, disk, config)
             before = disk.content if disk else None
             id = layout.text_id(content)
             was = disk.version if disk else None
-            kept, refused = self._keep(store, path, id, content, file, mine, trusted, was, told)
+            decoded = text.decode(content, file.name)
+            torn = is_torn(decoded.text, file)
+            pieces = _pieces(decoded.text, torn, file, len(mine["cells"]))
+            kept, refused = self._keep(store, path, id, mine, trusted, pieces, was, told)
             if content != before:
                 writing.write(file, content)
             if kept:
                 store.note(path, id, "" if merged else token.said)
-            decoded = text.decode(content, file.name)
-            torn = is_torn(decoded.text, file)
             known = Known(id, content, decoded, _inputs(mine, kept), kept, format_name, torn=torn)
-            self._remember(file, known, store)
+            stamp = self._remember(file, known, store)
             if refused:
                 raise Forbidden(
                     f"The code of {file.name} is saved; its outputs are not: {refused.filename} may not be written.",
                     hint=f"Let whoever owns it give you the right to write in {store.folder}.",
                 ) from refused
-        return Saved(id, content != before, merged)
+        return Saved(id, content != before, merged, stamp)
 
     def report(self, file: Path) -> tuple[int, ...] | None:
         """Whoever is about to save asked what is on disk now, and decides by it.
@@ -279,7 +285,7 @@ class Documents:
         if past is None:
             return known._replace(notebook=notebook)
         trusted = past.ours and past.record.trusted
-        pieces = _pieces(known.content, file, len(notebook["cells"]))
+        pieces = _pieces(written, known.torn, file, len(notebook["cells"]))
         version = None
         # What somebody else signed for this very text stays theirs until something is saved: two who open one
         # notebook would each sign it anew, for ever.
@@ -327,7 +333,8 @@ class Documents:
             if merged is not None:
                 # What whoever saves has seen is its own: from there the next save starts.
                 own = self._content(file, mine, format_name, None, config)
-                pieces = _pieces(own, file, len(mine["cells"]))
+                said = text.decode(own, file.name).text
+                pieces = _pieces(said, is_torn(said, file), file, len(mine["cells"]))
                 store.save(layout.text_id(own), path, mine, trusted=trusted, pieces=pieces, before=version)
                 store.note(path, layout.text_id(own), token.said)
                 cells = [{cell["id"]: cell for cell in side["cells"]} for side in (mine, theirs)]
@@ -338,13 +345,21 @@ class Documents:
                 ]
                 _settle(merged)
                 return merged, True
-        if self._reported.get(file) == disk.id:
-            return mine, False
-        self._reported[file] = disk.id
+        why = "in the same place. Nothing was written."
+        self._refuse_unless_told(file, disk.id, why, "; the other stays in its versions")
+        return mine, False
+
+    def _refuse_unless_told(self, file: Path, on_disk: str, why: str, after: str = "") -> None:
+        """
+        Raises:
+            Conflict: whoever saves may not know what is on disk; who tries again has been told
+        """
+        if self._reported.get(file) == on_disk:
+            return
+        self._reported[file] = on_disk
         raise Conflict(
-            f"{file.name} changed on disk since it was opened here, in the same place. Nothing was written.",
-            hint="Reload it to see what changed, or save once more to put yours in its place; the other stays in "
-            "its versions.",
+            f"{file.name} changed on disk since it was opened here, {why}",
+            hint=f"Reload it to see what changed, or save once more to put yours in its place{after}.",
         )
 
     def _content(self, file: Path, notebook: Notebook, format_name: str, disk: Known | None, config: Any) -> bytes:
@@ -362,29 +377,32 @@ class Documents:
         store: Store,
         path: str,
         id: str,
-        content: bytes,
-        file: Path,
         notebook: Notebook,
         trusted: bool,
+        pieces: tuple[str, list[str]] | None,
         before: Version | None,
         told: Mapping[str, str],
     ) -> tuple[Version | None, PermissionError | None]:
         """Keep what the text does not hold, unless that is nothing; or why it could not be."""
         if is_plain(notebook) and not store.head(path).versions:
             return None, None
-        pieces = _pieces(content, file, len(notebook["cells"]))
         try:
             return store.save(id, path, notebook, trusted=trusted, pieces=pieces, before=before, told=told), None
         except PermissionError as error:
             return None, error
 
-    def _remember(self, file: Path, known: Known, store: Store) -> None:
+    def _remember(self, file: Path, known: Known, store: Store) -> tuple[int, ...] | None:
+        """
+        Returns:
+            the stamp of what is kept
+        """
         known = known._replace(stamp=store.stamp(known.id))
         with self._guard:
             self._known[file] = known
             self._known.move_to_end(file)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
+        return known.stamp
 
 
 def read(file: Path, largest: int = LARGEST) -> bytes:
@@ -568,12 +586,11 @@ def _without_mark(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if key != OURS}
 
 
-def _pieces(content: bytes, file: Path, cells: int) -> tuple[str, list[str]] | None:
+def _pieces(written: str, torn: bool, file: Path, cells: int) -> tuple[str, list[str]] | None:
     """Fingerprints of a percent text's header and cells; None when it cannot be cut."""
-    decoded = text.decode(content, file.name).text
-    if not text.has_markers(file.suffix) or is_torn(decoded, file):
+    if torn or not text.has_markers(file.suffix):
         return None
-    pieces = text.cut(decoded, file.suffix)
+    pieces = text.cut(written, file.suffix)
     if len(pieces.cells) not in (cells, cells - 1) or not pieces.cells:
         return None
     return text.fingerprint(pieces.header), [text.fingerprint(piece) for piece in pieces.cells]

@@ -59,11 +59,9 @@ def _changed(place: int, was: str, now: str, on_disk: Mapping[str, Any] | None, 
         on_disk: the cell whose outputs it has then; None: it keeps those it has
     """
     changes = edits(was, now)
-    if on_disk is None and not changes:
-        return FollowedCell(place, changes)
     if on_disk is not None:
         return FollowedCell(place, changes, dict(on_disk), on_disk["metadata"].get(OURS))
-    same = python and same_code(was, now)
+    same = was == now or (python and same_code(was, now))
     return FollowedCell(place, changes, was=digest(now if same else was), now=digest(now))
 
 

@@ -77,6 +77,18 @@ class FollowTextRequest(Struct, frozen=True):
     """As the page has it now."""
 
 
+class SuccessorQuery(Struct, frozen=True):
+    path: str
+    """Of a file that is gone, relative to the server's root."""
+    since: float = 0.0
+    """When it last changed, as the page has it, in seconds since 1970: what was converted before was another."""
+
+
+class Successor(Struct, frozen=True):
+    path: str
+    """Of what it was converted to, relative to the server's root; '' when it was not, or is there again."""
+
+
 class UndoMergeRequest(Struct, frozen=True):
     path: str
     """Relative to the server's root."""
@@ -140,6 +152,10 @@ class Notebooks:
         """What a page that has a text open becomes when its file has changed: both, merged."""
         return await asyncio.to_thread(self._follow_text, body)
 
+    async def get_successor(self, asker: Asker, query: SuccessorQuery) -> Successor:
+        """What a file was converted to, by whomever."""
+        return await asyncio.to_thread(self._successor, query)
+
     async def undo_merge(self, asker: Asker, body: UndoMergeRequest) -> None:
         """Take back, in an open shared document, the last change on disk that was against what was typed there."""
         path = body.path.strip("/")
@@ -171,6 +187,11 @@ class Notebooks:
                 break
         hash = hashlib.sha256(content).hexdigest()
         return follow(body.base, body.mine, theirs, hash, text=is_text, clean=body.clean)
+
+    def _successor(self, query: SuccessorQuery) -> Successor:
+        file = self._file(query.path)
+        found = None if file.exists() else self._documents().successor(file, (int(query.since * 1e9), 0, 0))
+        return Successor(found.relative_to(self._root).as_posix() if found else "")
 
     def _on_disk(self, file: Path, content: bytes) -> dict[str, Any]:
         if file.suffix == ".ipynb":
@@ -212,6 +233,7 @@ ENDPOINTS = (
     Endpoint("POST", "/notebooks/convert", Notebooks.convert_notebook, "write"),
     Endpoint("POST", "/notebooks/follow", Notebooks.follow_notebook, "read"),
     Endpoint("POST", "/notebooks/follow-text", Notebooks.follow_text, "read"),
+    Endpoint("GET", "/notebooks/successor", Notebooks.get_successor, "read"),
     Endpoint("POST", "/notebooks/undo-merge", Notebooks.undo_merge, "write"),
     Endpoint("GET", "/notebooks/store", Notebooks.get_store, "read"),
     Endpoint("POST", "/notebooks/store/gc", Notebooks.collect_store, "write"),

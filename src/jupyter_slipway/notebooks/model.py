@@ -89,7 +89,7 @@ class FollowedCell(Struct, frozen=True):
     mark: dict[str, Any] | None = None
     """What is said of the outputs of `cell`, when they are of an earlier source."""
     was: str = ""
-    """Of one that keeps the page's outputs with another source: a digest of the source that it had."""
+    """Of one that keeps the page's outputs: a digest of the source that it had."""
     now: str = ""
     """And of the one that it has then; the same where only its layout changed."""
 

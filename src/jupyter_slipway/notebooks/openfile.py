@@ -222,7 +222,7 @@ class OpenFile:
         self.close()
 
     async def _left(self, view: View) -> None:
-        if not view.dirty and not view.refused:
+        if not (view.dirty or view.waits or view.refused):
             await asyncio.to_thread(partial(view.bases.keep, left=True))
 
     def close(self) -> None:
@@ -392,7 +392,7 @@ class OpenFile:
         if state is None:
             for view in [one for one in behind if one.is_behind(None)]:
                 view.say("WARNING", f"{self.disk.path} was deleted or moved. It is written anew with the next change.")
-                view.seen, view.dirty = None, False
+                view.seen, view.dirty, view.waits = None, False, view.dirty
             return
         found = {view: theirs for view in behind if (theirs := await self._read(view, state)) is not None}
         based = {view: await self._base(view, theirs) for view, theirs in found.items()}

@@ -27,6 +27,8 @@ from jupyter_slipway.notebooks.manifests import DIGEST, Packer, Record, seal, un
 KEY = "outputs.key"
 RING = 64
 """Versions of a path that are remembered."""
+APPENDED = 16
+"""Of these are noted at the end of the list before it is written anew: a new file takes twenty times as long."""
 WITH_IDS = 5
 """nbformat's first minor version whose cells have ids."""
 
@@ -133,10 +135,7 @@ class Store:
 
     def head(self, path: str) -> Head:
         """What is known of a path; no versions when nothing is."""
-        try:
-            return msgspec.json.decode(layout.head_path(self.folder, path).read_bytes(), type=Head)
-        except (OSError, msgspec.MsgspecError):
-            return Head(path)
+        return _head_in(self._lines(path)) or Head(path)
 
     def latest(self, path: str) -> Version | None:
         """The newest version of a path that can be read."""
@@ -147,12 +146,18 @@ class Store:
 
     def note(self, path: str, text_id: str, by: str = "") -> None:
         """Remember that a path went through this version."""
-        head = self.head(path)
+        lines = self._lines(path)
+        head = _head_in(lines) or Head(path)
         last = head.versions[-1] if head.versions else None
         if last and last.id == text_id and by in ("", last.by):
             return
-        versions = (*head.versions, Seen(text_id, time.time(), by))[-RING:]
-        self._write_head(msgspec.structs.replace(head, versions=versions))
+        seen = Seen(text_id, time.time(), by)
+        if last and len(lines) <= APPENDED:
+            # One that may only be read, or is a link to who knows where, is replaced.
+            with suppress(OSError), open(layout.head_path(self.folder, path), "ab", opener=_open_itself) as stored:
+                stored.write(b"\n" + msgspec.json.encode(seen))
+                return
+        self._write_head(msgspec.structs.replace(head, versions=(*head.versions, seen)[-RING:]))
 
     def rename(self, old: str, new: str) -> None:
         """Let `new` go on where `old`, a file or a folder, ended."""
@@ -196,8 +201,9 @@ class Store:
 
     def heads(self) -> Iterator[Head]:
         for stored in sorted((self.folder / "heads").glob("*.json")):
-            with suppress(OSError, msgspec.MsgspecError):
-                yield msgspec.json.decode(stored.read_bytes(), type=Head)
+            with suppress(OSError):
+                if head := _head_in(stored.read_bytes().split(b"\n")):
+                    yield head
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
@@ -211,6 +217,13 @@ class Store:
                 fcntl.flock(held.enter_context(open(lock, "ab")), fcntl.LOCK_EX)
             yield
 
+    def _lines(self, path: str) -> list[bytes]:
+        """What is stored of a path: all that was known, then each version that was noted since."""
+        try:
+            return layout.head_path(self.folder, path).read_bytes().split(b"\n")
+        except OSError:
+            return [b""]
+
     def _write_head(self, head: Head) -> None:
         stored = layout.head_path(self.folder, head.path)
         stored.parent.mkdir(parents=True, exist_ok=True)
@@ -218,6 +231,23 @@ class Store:
         temporary.write_bytes(msgspec.json.encode(head))
         # Not forced to the disk: what a power cut takes is found again with the next opening.
         os.replace(temporary, stored)
+
+
+def _open_itself(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
+
+
+def _head_in(lines: list[bytes]) -> Head | None:
+    """None when it cannot be read. A line that a full disk or a power cut left in part is none."""
+    try:
+        head = msgspec.json.decode(lines[0], type=Head)
+    except msgspec.MsgspecError:
+        return None
+    noted: list[Seen] = []
+    for line in lines[1:]:
+        with suppress(msgspec.MsgspecError):
+            noted.append(msgspec.json.decode(line, type=Seen))
+    return msgspec.structs.replace(head, versions=(*head.versions, *noted)[-RING:])
 
 
 def key_of(home: Path) -> bytes:

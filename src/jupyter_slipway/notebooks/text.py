@@ -371,9 +371,21 @@ def _write(
         if parts is not None:
             return parts
     fmt = {"extension": suffix, "format_name": format_name}
+    bare = _bare(notebook, cells)
+    odd = [cell for cell in bare.cells if any(one in cell.source for one in SPLITTING)]
+    for cell in odd:
+        cell.source = cell.source.translate(STAND_INS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        written: str = jupytext.writes(_bare(notebook, cells), fmt=fmt, config=config or JupytextConfiguration())
+        try:
+            written: str = jupytext.writes(bare, fmt=fmt, config=config or JupytextConfiguration())
+        except Exception as error:  # jupytext's writers raise many kinds; each means that no text can say this
+            raise BadRequest(
+                f"This notebook cannot be written as text: {str(error) or type(error).__name__}.",
+                hint="Keep it as .ipynb, or take out of its metadata what is named.",
+            ) from error
+    if odd:
+        written = written.translate(BACK)
     front = _front(written, suffix, format_name)
     written = VERSION.sub("", front) + written[len(front) :]
     return written if written.endswith("\n") else written + "\n"

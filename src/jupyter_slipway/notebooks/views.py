@@ -43,6 +43,8 @@ class View(ABC):
         """The state of the file that could not be read as what it is: it is not written over."""
         self.dirty = False
         """Whether it may differ from what it agreed with."""
+        self.waits = False
+        """Whether it held what was not saved when the file was deleted: that alone does not bring the file back."""
 
     @property
     def is_notebook(self) -> bool:
@@ -80,7 +82,7 @@ class View(ABC):
     def agree(self, content: Content, state: State | None) -> None:
         """The file is `content`, and whatever of it was not here is taken in."""
         self.bases.add(content)
-        self.seen, self.refused = state, None
+        self.seen, self.refused, self.waits = state, None, False
 
 
 class TextView(View):
