@@ -124,6 +124,10 @@ def nested(depth: int) -> dict[str, Any]:
     return json.loads('{"a":' * depth + "{}" + "}" * depth)
 
 
+def a_display(data: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": data, "metadata": metadata}
+
+
 NO_NOTEBOOKS = [
     ([], "it is []"),
     (None, "it is None"),
@@ -139,10 +143,12 @@ NO_NOTEBOOKS = [
     (a_model(cells__0__source="\ud800"), "cells.0: U+D800 is half of a character"),
     (a_model(metadata={"title": "\ud800"}), "metadata: U+D800 is half of a character"),
     (a_model(cells__0__outputs=None), "cells.0.outputs: None is not of type 'array'"),
-    (a_model(cells__0__outputs=[{"output_type": "display_data", "data": None, "metadata": {}}]), "cells.0.outputs.0"),
+    (a_model(cells__0__outputs=[{**a_display({}, {}), "data": None}]), "cells.0.outputs.0"),
     (a_model(cells__0__id=["a"]), "cells.0.id: ['a'] is not of type 'string'"),
     (a_model(cells__0__cell_type=["code"]), "the cell_type of a cell is no text"),
-    (a_model(cells__0__metadata={"a": nested(700)}), "maximum recursion depth exceeded"),
+    (a_model(cells__0__metadata={"a": nested(700)}), "it is nested too deeply"),
+    (a_model(cells__0__outputs=[a_display({"application/json": nested(700)}, {})]), "it is nested too deeply"),
+    (a_model(cells__0__outputs=[a_display({}, nested(700))]), "it is nested too deeply"),
     (a_model(metadata={"jupytext": None}), "metadata.jupytext: None is not of type 'object'"),
     (a_model(metadata={"jupytext": {"formats": 5}}), "metadata.jupytext.formats: 5 is not of type"),
 ]
@@ -388,6 +394,16 @@ def test_where_nothing_can_be_saved_says_what_to_do(
         server.ask("save", model, path)
 
     assert (refused.value.status_code, refused.value.log_message) == (status, f"{path} is not saved: {said}")
+
+
+def test_nothing_is_written_beside_the_root(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside: list[Path] = []
+    monkeypatch.setattr(writing, "replacing", lambda file, **_: beside.append(file))
+
+    with pytest.raises(HTTPError, match="/ is not saved: it is a folder now"):
+        server.ask("save", {"type": "file", "format": "text", "content": "x"}, "")
+
+    assert beside == []
 
 
 def test_an_ipynb_that_is_a_folder_now_is_said_to_be(server: Server) -> None:

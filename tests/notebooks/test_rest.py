@@ -123,6 +123,10 @@ def test_the_store_is_looked_after(folder: Path) -> None:
     assert (found["notebooks"], found["versions"], found["blobs"]) == (1, 1, 1)
     assert call("store", "gc")["kept_versions"] == 1
     assert call("store", "fsck")["findings"] == []
+    (payload,) = (path for path in (folder / ".slipway" / "blobs").rglob("*") if path.is_file())
+    payload.unlink()
+    done = CliRunner().invoke(main, ["store", "fsck"])
+    assert (done.exit_code, "a version of a.py that misses 1 outputs" in done.stdout) == (1, True)
 
 
 def test_a_path_out_of_the_root_is_refused(folder: Path) -> None:

@@ -171,6 +171,14 @@ def test_what_only_python_takes_for_a_line_end_is_written_as_it_is(odd: str, suf
     assert told(text.parse(written, f"a{suffix}")) == sources
 
 
+def test_a_title_of_several_lines_begins_no_other_cell() -> None:
+    cell = {"cell_type": "code", "source": "x = 1", "metadata": {"title": "one\n# %%\ny = 2"}, "id": "a"}
+
+    written = text.render({"metadata": {}, "cells": [cell]}, ".py", "percent")
+
+    assert told(text.parse(written, "a.py")) == [("code", "x = 1")]
+
+
 @pytest.mark.parametrize("metadata", [{"title": 5}, {"tags": [{"a": [{}]}]}])
 def test_what_no_text_can_say_is_refused(metadata: dict[str, Any]) -> None:
     cell = {"cell_type": "code", "source": "x = 1", "metadata": metadata, "id": "a"}

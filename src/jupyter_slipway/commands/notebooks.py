@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def gc(folder: Path, dry_run: bool, as_json: bool) -> None:
 @folder
 @as_json
 def fsck(folder: Path, as_json: bool) -> None:
-    """Read all that is kept, and say what is not whole."""
+    """Read all that is kept, and say what is not whole; exit code 1 when something is not."""
     from jupyter_slipway.notebooks.handlers import FsckRequest
     from jupyter_slipway.notebooks.model import Health, as_size
 
@@ -85,6 +86,8 @@ def fsck(folder: Path, as_json: bool) -> None:
         lines = [f"{said}: {'all whole' if not found.findings else f'{len(found.findings)} findings'}"]
         lines += [f"  {finding.name[:12]}  {finding.what}" for finding in found.findings]
         present(found, "\n".join(lines), as_json)
+    if found.findings:
+        sys.exit(1)
 
 
 def _asked(root: str, path: Path) -> str:

@@ -32,26 +32,17 @@ from jupytext.kernels import set_kernelspec_from_language
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import SlipwayError
-from jupyter_slipway.files import is_full
 from jupyter_slipway.notebooks import unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
 from jupyter_slipway.notebooks.documents import Documents, Saved, name_afresh, refusing
 from jupyter_slipway.notebooks.merge import merge_notebooks
+from jupyter_slipway.notebooks.refusals import refusal, speaking, without_room
 from jupyter_slipway.notebooks.sightings import Sightings, State, state_of
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, joined, refuse_too_many
 
 TEXTS = frozenset(NOTEBOOK_EXTENSIONS) - {".ipynb", ".qmd"}
 DEFAULT = {".md": "markdown", ".markdown": "markdown", ".Rmd": "rmarkdown"}
 """The format of a text whose notebook names none, by its suffix; percent for all others."""
-REFUSALS = (ValueError, RecursionError)
-"""What is raised by who cannot write what it is given."""
-NOWHERE = {
-    errno.ENOENT: (404, "its folder is gone. Make it anew, or save under another name."),
-    errno.ENOTDIR: (400, "its folder is a file now. Save it under another name."),
-    errno.EISDIR: (400, "it is a folder now. Save it under another name."),
-    errno.ENAMETOOLONG: (400, "its name is too long. Save it under a shorter one."),
-}
-"""Why nothing can be saved at a path, by what the system says."""
 CONFIGURING = (*JUPYTEXT_CONFIG_FILES, PYPROJECT_FILE)
 """What jupytext reads its configuration from, in a notebook's folder, those above, and the person's."""
 Configured = tuple[list[str], dict[str, State | None]]
@@ -116,12 +107,14 @@ class KeepsOutputs(Manager):
             with super().atomic_writing(os_path, text=text, encoding=encoding, **options) as file:
                 yield file
             return
+        if os.path.isdir(os_path):  # beside the root itself nothing is written, not even for a moment
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os_path)
         form: dict[str, Any] = {"mode": "w", "encoding": encoding, "newline": "\n"} if text else {"mode": "wb"}
         try:
             with refusing(Path(os_path)), writing.replacing(Path(os_path), **form) as file:
                 yield file
         except SlipwayError as error:
-            raise _said(error) from error
+            raise refusal(error) from error
 
     def text_file(self, path: str, config: Any) -> Path | None:
         """Where a text notebook lies, or would; None for what cannot be one."""
@@ -418,10 +411,24 @@ def merged(base: Notebook, mine: Notebook, theirs: Notebook) -> Notebook | None:
 
 
 def a_copy(content: Mapping[str, Any]) -> nbformat.NotebookNode:
-    """A notebook that may be changed without changing `content`; but not what its cells show, which may be large."""
+    """A notebook that may be changed without changing `content`; but not the texts that its cells show.
+
+    Raises:
+        RecursionError: it is nested too deeply to be opened again
+    """
     cells = [{**cell, "metadata": nbformat.from_dict(cell["metadata"])} for cell in content["cells"]]
+    for cell in cells:
+        if cell.get("outputs"):
+            cell["outputs"] = [{key: _a_copy_of(value) for key, value in one.items()} for one in cell["outputs"]]
     metadata = nbformat.from_dict(content["metadata"])
     return nbformat.NotebookNode({**content, "metadata": metadata, "cells": cells})
+
+
+def _a_copy_of(value: Any) -> Any:
+    """Of a bundle by type, whose texts may be large; or of another member of an output."""
+    if isinstance(value, dict):
+        return {name: one if isinstance(one, str) else nbformat.from_dict(one) for name, one in value.items()}
+    return value if isinstance(value, str | list) else nbformat.from_dict(value)
 
 
 def bare(value: dict[str, Any]) -> dict[str, Any]:
@@ -452,71 +459,3 @@ def format_for(notebook: Notebook, file: Path) -> str:
 def is_code(config_file: str | None) -> bool:
     """A repository's configuration that is a program: never run here."""
     return config_file is not None and config_file.endswith(".py")
-
-
-@contextmanager
-def speaking(path: str, *, reading: bool = False, saving: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Our refusals as the server says them; and what others below say as 500 as what it is.
-
-    Args:
-        saving: the model that is to be saved
-    """
-    try:
-        yield
-    except SlipwayError as error:
-        raise _said(error) from error
-    except Exception as error:  # a page may send anything as a notebook: others' code meets it, and ours
-        if isinstance(error, HTTPError) and error.status_code != 500:
-            raise
-        if meant := _meant(error, path, reading, saving):
-            raise meant from error
-        raise
-
-
-@contextmanager
-def without_room(path: str) -> Iterator[None]:
-    """A full disk, said as of a folder that may only be read: pages make a checkpoint of what they open, and open only
-    then all the same.
-    """
-    try:
-        yield
-    except OSError as error:
-        if is_full(error):
-            raise HTTPError(403, f"No checkpoint of {path} is made: the disk is full.") from error
-        raise
-
-
-def _said(error: SlipwayError) -> HTTPError:
-    return HTTPError(error.status, f"{error.message} {error.hint}".strip())
-
-
-def _meant(error: Exception, path: str, reading: bool, saving: Mapping[str, Any] | None) -> HTTPError | None:
-    """What a person can do something about, found among the causes of an error, or in what is to be saved."""
-    cause: BaseException | None = error
-    said = ""
-    while cause is not None:
-        if isinstance(cause, HTTPError) and cause.status_code != 500:
-            return HTTPError(cause.status_code, cause.log_message)
-        if is_full(cause):
-            failed, again = ("cannot be read", "open it") if reading else ("is not saved", "save")
-            return HTTPError(503, f"{path} {failed}: the disk is full. Make room, then {again} again.")
-        if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return HTTPError(403, f"{path} may not be written: {cause.filename or 'its folder'} may not be.")
-        if saving and isinstance(cause, OSError) and cause.errno in NOWHERE and _is_of(cause, path):
-            status, why = NOWHERE[cause.errno]
-            return HTTPError(status, f"{path} is not saved: {why}")
-        theirs = isinstance(cause, Exception) and not isinstance(cause, HTTPError | OSError)
-        if theirs and not said and (cause is not error if reading else isinstance(cause, REFUSALS)):
-            said = (str(cause) or type(cause).__name__).splitlines()[0][:200]
-        cause = cause.__cause__ or cause.__context__
-    if saving and not saving.get("type"):
-        return HTTPError(400, "No file type provided")
-    if saving and saving["type"] == "notebook":
-        said = unreadable.fault(saving.get("content")) or said
-    return HTTPError(400, f"{path} cannot be {'read' if reading else 'saved'} as a notebook: {said}.") if said else None
-
-
-def _is_of(error: OSError, path: str) -> bool:
-    """Whether it says something of the file itself, or of what is to take its place; not of what is kept beside it."""
-    named = Path(str(error.filename2 or error.filename)).name
-    return named == Path(path).name or named.startswith(".~")

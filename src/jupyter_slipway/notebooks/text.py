@@ -428,6 +428,8 @@ def _bare(notebook: Notebook, cells: Sequence[Mapping[str, Any]]) -> NotebookNod
 
 def _bare_cell(cell: Mapping[str, Any]) -> NotebookNode:
     metadata = {key: value for key, value in cell.get("metadata", {}).items() if key not in PASSING}
+    if isinstance(title := metadata.get("title"), str):  # jupytext writes it into the marker's line as it is
+        metadata["title"] = " ".join(title.splitlines())
     bare = NotebookNode(cell_type=cell["cell_type"], source=joined(cell["source"]), metadata=_nodes(metadata))
     if cell["cell_type"] == "code":
         bare.update(outputs=[], execution_count=None)

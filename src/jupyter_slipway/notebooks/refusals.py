@@ -1,0 +1,100 @@
+"""What a person is told in place of an error of the contents manager: what is wrong, as what, and what to do.
+
+Used by `contents` around all that it does; below it others' code answers 500 to most of what can go wrong.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tornado.web import HTTPError
+
+from jupyter_slipway.errors import SlipwayError
+from jupyter_slipway.files import is_full
+from jupyter_slipway.notebooks import unreadable
+
+REFUSALS = (ValueError, RecursionError)
+"""What is raised by who cannot write what it is given."""
+NOWHERE = {
+    errno.ENOENT: (404, "its folder is gone. Make it anew, or save under another name."),
+    errno.ENOTDIR: (400, "its folder is a file now. Save it under another name."),
+    errno.EISDIR: (400, "it is a folder now. Save it under another name."),
+    errno.ENAMETOOLONG: (400, "its name is too long. Save it under a shorter one."),
+}
+"""Why nothing can be saved at a path, by what the system says."""
+
+
+@contextmanager
+def speaking(path: str, *, reading: bool = False, saving: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Our refusals as the server says them; and what others below say as 500 as what it is.
+
+    Args:
+        saving: the model that is to be saved
+    """
+    try:
+        yield
+    except SlipwayError as error:
+        raise refusal(error) from error
+    except Exception as error:  # a page may send anything as a notebook: others' code meets it, and ours
+        if isinstance(error, HTTPError) and error.status_code != 500:
+            raise
+        if meant := _meant(error, path, reading, saving):
+            raise meant from error
+        raise
+
+
+@contextmanager
+def without_room(path: str) -> Iterator[None]:
+    """A full disk, said as of a folder that may only be read: pages make a checkpoint of what they open, and open only
+    then all the same.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise HTTPError(403, f"No checkpoint of {path} is made: the disk is full.") from error
+        raise
+
+
+def refusal(error: SlipwayError) -> HTTPError:
+    """A refusal of ours, as the server says it."""
+    return HTTPError(error.status, f"{error.message} {error.hint}".strip())
+
+
+def _meant(error: Exception, path: str, reading: bool, saving: Mapping[str, Any] | None) -> HTTPError | None:
+    """What a person can do something about, found among the causes of an error, or in what is to be saved."""
+    cause: BaseException | None = error
+    found = ""
+    while cause is not None:
+        if isinstance(cause, HTTPError) and cause.status_code != 500:
+            return HTTPError(cause.status_code, cause.log_message)
+        if is_full(cause):
+            failed, again = ("cannot be read", "open it") if reading else ("is not saved", "save")
+            return HTTPError(503, f"{path} {failed}: the disk is full. Make room, then {again} again.")
+        if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return HTTPError(403, f"{path} may not be written: {cause.filename or 'its folder'} may not be.")
+        if saving and isinstance(cause, OSError) and cause.errno in NOWHERE and _is_of(cause, path):
+            status, why = NOWHERE[cause.errno]
+            return HTTPError(status, f"{path or '/'} is not saved: {why}")
+        theirs = isinstance(cause, Exception) and not isinstance(cause, HTTPError | OSError)
+        if theirs and not found and (cause is not error if reading else isinstance(cause, REFUSALS)):
+            deep = isinstance(cause, RecursionError)
+            found = "it is nested too deeply" if deep else (str(cause) or type(cause).__name__).splitlines()[0][:200]
+        cause = cause.__cause__ or cause.__context__
+    if saving and not saving.get("type"):
+        return HTTPError(400, "No file type provided")
+    if saving and saving["type"] == "notebook":
+        found = unreadable.fault(saving.get("content")) or found
+    if not found:
+        return None
+    return HTTPError(400, f"{path} cannot be {'read' if reading else 'saved'} as a notebook: {found}.")
+
+
+def _is_of(error: OSError, path: str) -> bool:
+    """Whether it says something of the file itself, or of what is to take its place; not of what is kept beside it."""
+    named = Path(str(error.filename2 or error.filename)).name
+    return path == "" or named == Path(path).name or named.startswith(".~")
