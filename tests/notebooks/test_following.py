@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from jupyter_slipway.errors import BadRequest, NotFound
@@ -202,3 +203,9 @@ def test_who_has_open_what_somebody_converted_finds_what_it_became(tmp_path: Pat
     assert found(time.time() + 1) == ""  # that conversion was of another file of this name
     file.write_text(PERCENT)
     assert found(opened) == ""
+
+
+@pytest.mark.parametrize("since", ["nan", "inf", "-1"])
+def test_no_file_is_looked_for_since_no_time(since: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"path": "a.py", "since": since}, SuccessorQuery, strict=False)

@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from jupyter_slipway.errors import BadRequest, Conflict
 from jupyter_slipway.events import Changed, Events
@@ -80,7 +80,7 @@ class FollowTextRequest(Struct, frozen=True):
 class SuccessorQuery(Struct, frozen=True):
     path: str
     """Of a file that is gone, relative to the server's root."""
-    since: float = 0.0
+    since: Annotated[float, Meta(ge=0, lt=1e10)] = 0.0
     """When it last changed, as the page has it, in seconds since 1970: what was converted before was another."""
 
 
