@@ -74,7 +74,10 @@ describe('cells of shared notebooks', () => {
   });
   afterEach(() => vi.restoreAllMocks());
 
-  it('wait for a kernel that is on its way', async () => {
+  it.each([
+    ['a kernel that is on its way', { hasNoKernel: false, isReady: false }],
+    ['the kernel of a notebook that is being opened', { hasNoKernel: true, isReady: false }]
+  ])('wait for %s', async (_, state) => {
     const { executor } = anExecutor();
     const { asked } = aRun();
     const context = asked.sessionContext as unknown as Record<string, unknown>;
@@ -82,7 +85,7 @@ describe('cells of shared notebooks', () => {
     const session = context.session;
     Object.assign(context, {
       session: null,
-      hasNoKernel: false,
+      ...state,
       ready: new Promise<void>(done => (come = done))
     });
     void executor.runCell(asked);
@@ -92,6 +95,22 @@ describe('cells of shared notebooks', () => {
     come();
 
     await vi.waitFor(() => expect(bodies).toHaveLength(1));
+  });
+
+  it('go to JupyterLab, which asks for a kernel, where there is to be none', async () => {
+    vi.useFakeTimers();
+    const { executor } = anExecutor();
+    const { asked } = aRun();
+    const none = { session: null, hasNoKernel: true, isReady: false, ready: new Promise(() => {}) };
+    Object.assign(asked.sessionContext as object, none);
+    void executor.runCell(asked);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(runCell).toHaveBeenCalledTimes(1);
+
+    void executor.runCell(asked);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(runCell).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
   });
 
   it('are handed over in order, and told of when they have ended', async () => {

@@ -1,4 +1,5 @@
 /** Hands cells of shared notebooks to the server, in the order in which they were run; all others run as ever. */
+import type { ISessionContext } from '@jupyterlab/apputils';
 import type { ICodeCellModel } from '@jupyterlab/cells';
 import { URLExt } from '@jupyterlab/coreutils';
 import { type INotebookCellExecutor, runCell } from '@jupyterlab/notebook';
@@ -15,6 +16,8 @@ type Options = INotebookCellExecutor.IRunCellOptions;
 const REMEMBERED = 500;
 /** Milliseconds that a kernel may take to come. */
 const START = 60_000;
+/** Milliseconds that a page may take, once a notebook is open, to find out which kernel it has. */
+const FIND = 10_000;
 
 export class ServerExecutor {
   constructor(
@@ -45,9 +48,8 @@ export class ServerExecutor {
   /** Hands it over; `ended` tells whether it went well. */
   private async begin(options: Options): Promise<{ ended: Promise<boolean> }> {
     const { cell, notebook, sessionContext } = options;
-    if (sessionContext && !sessionContext.session?.kernel && !sessionContext.hasNoKernel) {
-      // One is on its way. JupyterLab would take away the outputs of a cell that is run now, and run nothing.
-      await Promise.race([sessionContext.ready, new Promise(resolve => setTimeout(resolve, START))]);
+    if (sessionContext && !sessionContext.session?.kernel) {
+      await this.come(sessionContext);
     }
     const kernel = sessionContext?.session?.kernel;
     const room = notebook.sharedModel.getState('document_id');
@@ -65,6 +67,16 @@ export class ServerExecutor {
     const ended = this.untilEnded(options, live, ends, asked);
     await asked.catch(() => undefined);
     return { ended };
+  }
+
+  /** JupyterLab would take away the outputs of cells that are run while a kernel is on its way, and run not all, or none. */
+  private async come(sessionContext: ISessionContext): Promise<void> {
+    const { hasNoKernel, isReady, ready } = sessionContext;
+    // A notebook has none, too, while it is being opened; but whoever chose none is asked again only by JupyterLab.
+    if (!hasNoKernel || (!isReady && !this.found.has(sessionContext))) {
+      this.found.add(sessionContext);
+      await Promise.race([ready, new Promise(resolve => setTimeout(resolve, hasNoKernel ? FIND : START))]);
+    }
   }
 
   private async untilEnded(
@@ -106,6 +118,8 @@ export class ServerExecutor {
   /** What the next cell of a notebook waits for. */
   private readonly order = new WeakMap<Options['notebook'], Promise<void>>();
   private readonly ends = new WeakMap<LiveKernel, Ends>();
+  /** For whose first kernel was waited. */
+  private readonly found = new WeakSet<ISessionContext>();
 }
 
 /**
