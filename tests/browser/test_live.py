@@ -194,7 +194,7 @@ def test_without_shared_documents_a_page_goes_on_in_what_somebody_converted_its_
 
     bob.page.evaluate("() => void window.jupyterapp.commands.execute('slipway:convert-notebook')")
 
-    for one in (ada, bob):
+    for one in (bob, ada):
         expect(one.page.get_by_role("alert").filter(has_text="became.py is became.ipynb now.")).to_be_visible()
         expect(one.page.locator(".lm-TabBar-tabLabel", has_text="became.ipynb")).to_be_visible()
     notice = reader.page.get_by_role("alert").filter(has_text="became.py was converted to became.ipynb.")

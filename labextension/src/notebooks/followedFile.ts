@@ -156,14 +156,15 @@ export abstract class FollowedFile<State, Answer extends Merged> {
   }
 
   /** Its file is another from here on, which holds the same; false where JupyterLab has no way to say so. */
-  protected async goOn(path: string): Promise<boolean> {
+  protected goOn(path: string): boolean {
     (this.file as unknown as Inner)._updatePath?.(path);
-    if (this.file.path !== path) {
-      return false;
-    }
+    return this.file.path === path;
+  }
+
+  /** Takes over what is on disk, with its outputs. */
+  protected async takeAnew(): Promise<void> {
     this.outputs = null;
     await this.take(true);
-    return true;
   }
 
   protected sayConverted(path: string): void {

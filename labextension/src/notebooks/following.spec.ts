@@ -1,7 +1,8 @@
 import type { ISharedCodeCell } from '@jupyter/ydoc';
 import { YFile, YNotebook } from '@jupyter/ydoc';
 import { Notification } from '@jupyterlab/apputils';
-import { describe, expect, it } from 'vitest';
+import { Signal } from '@lumino/signaling';
+import { describe, expect, it, vi } from 'vitest';
 
 import type { Context } from '../ui/context';
 import { noteAsOpened } from './asOpened';
@@ -39,7 +40,8 @@ function made(hash: string) {
       model,
       path: 'a.ipynb',
       contentsModel: { hash: 'old', writable: true },
-      saveState: { connect: () => undefined }
+      saveState: { connect: () => undefined },
+      pathChanged: new Signal<object, string>({})
     }
   };
   const kept = { hash, outputs: 'own', writable: true };
@@ -136,19 +138,29 @@ describe('a page that follows its file', () => {
     expect([asked, outputs(model.sharedModel)]).toEqual([[true, false], []]);
   });
 
-  it('goes on in what somebody converted the file to', async () => {
-    const { panel, contents, model, kept } = made('new');
-    const { file, context, asked } = converted(panel.context);
-    contents.get = onlyThe('a.ipynb', { ...kept, content: { metadata: { language_info: { name: 'r' } } } });
-    model.dirty = true;
+  it.each(['the disk', 'its session'])(
+    'goes on in what somebody converted the file to, told by %s',
+    async by => {
+      const { panel, contents, model, kept } = made('new');
+      const { file, context, asked } = converted(panel.context);
+      contents.get = onlyThe('a.ipynb', { ...kept, content: { metadata: { language_info: { name: 'r' } } } });
+      model.dirty = true;
+      Notification.dismiss();
+      const followed = new FollowedPage(context, file as never, contents as never);
 
-    await new FollowedPage(context, file as never, contents as never).look();
+      if (by === 'the disk') {
+        await followed.look();
+      } else {
+        file._updatePath('a.ipynb');
+      }
 
-    expect([file.path, asked]).toEqual(['a.ipynb', ['a.ipynb']]);
-    expect(model.sharedModel.cells.map(cell => cell.source)).toEqual(['a and theirs']);
-    expect([model.sharedModel.metadata, model.dirty]).toEqual([{ language_info: { name: 'r' } }, true]);
-    expect(file.contentsModel.hash).toBe('new');
-  });
+      await vi.waitFor(() => expect(Notification.manager.notifications).toHaveLength(1));
+      expect([file.path, asked]).toEqual(['a.ipynb', ['a.ipynb']]);
+      expect(model.sharedModel.cells.map(cell => cell.source)).toEqual(['a and theirs']);
+      expect([model.sharedModel.metadata, model.dirty]).toEqual([{ language_info: { name: 'r' } }, true]);
+      expect(file.contentsModel.hash).toBe('new');
+    }
+  );
 
   it('says of a text that it was converted, and keeps it', async () => {
     Notification.dismiss();
@@ -181,7 +193,10 @@ function converted(context: ReturnType<typeof made>['panel']['context']) {
   const file = {
     ...context,
     path: 'a.py',
-    _updatePath: (path: string) => void (file.path = path),
+    _updatePath: (path: string) => {
+      file.path = path;
+      file.pathChanged.emit(path);
+    },
     _updateContentsModel: (now: object) => void Object.assign(file.contentsModel, now)
   };
   const follow = async ({ notebook }: { notebook: string }) => {

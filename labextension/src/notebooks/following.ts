@@ -60,6 +60,10 @@ export function follow(
 export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
   constructor(context: Context, file: DocumentRegistry.Context, contents: Contents.IManager) {
     super(context, file, contents);
+    this.path = file.path;
+    file.pathChanged.connect((_, path) => {
+      this.becoming = this.become(path);
+    });
     const { ydoc } = this.model.sharedModel as YNotebook;
     ydoc.getArray('cells').observeDeep(events => {
       this.hasOwnOutputs ||= !this.isTaking && events.some(isOfOutputs);
@@ -100,12 +104,21 @@ export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
   }
 
   protected async succeed(path: string): Promise<void> {
-    const { file, model, context } = this;
-    const was = PathExt.basename(file.path);
-    if (!(await this.goOn(path))) {
+    if (!this.goOn(path)) {
       this.sayConverted(path);
+    }
+    await this.becoming;
+  }
+
+  /** It has another path: it was renamed, or converted, which the kernel's session may tell before the disk does. */
+  private async become(path: string): Promise<void> {
+    const { file, model, context } = this;
+    const was = this.path;
+    this.path = path;
+    if (PathExt.extname(was) === PathExt.extname(path)) {
       return;
     }
+    await this.takeAnew();
     // The two forms say different things of the notebook as a whole.
     const found = await this.contents.get(path, { type: 'notebook', content: true }).catch(() => null);
     if (found && !file.isDisposed) {
@@ -114,7 +127,11 @@ export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
       model.dirty = dirty;
     }
     Notification.info(
-      context.trans.__('%1 is %2 now. What is open here goes on there.', was, PathExt.basename(path)),
+      context.trans.__(
+        '%1 is %2 now. What is open here goes on there.',
+        PathExt.basename(was),
+        PathExt.basename(path)
+      ),
       { autoClose: 8_000 }
     );
   }
@@ -139,6 +156,8 @@ export class FollowedPage extends FollowedFile<CellInputs[], Followed> {
   /** Whether something ran here since the last save. That the document is dirty may mean its kernel's name, too. */
   private hasOwnOutputs = false;
   private isTaking = false;
+  private path: string;
+  private becoming = Promise.resolve();
 }
 
 /** Whether what changed is an output or the count beside it, not that cells came or went. */
