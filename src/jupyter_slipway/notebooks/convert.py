@@ -16,7 +16,7 @@ from jupytext.languages import _SCRIPT_EXTENSIONS, default_language_from_metadat
 from msgspec import Struct
 
 from jupyter_slipway.errors import BadRequest, Conflict, NotFound, Unprocessable
-from jupyter_slipway.notebooks import text, unreadable, writing
+from jupyter_slipway.notebooks import faults, text, unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
 from jupyter_slipway.notebooks.documents import Documents
 from jupyter_slipway.notebooks.sightings import state_of
@@ -74,7 +74,7 @@ def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) ->
         raise NotFound(f"There is no notebook {source.name}.", hint="Give the path of an .ipynb or a text notebook.")
     state = state_of(source)
     notebook, trusted = _read(documents, source)
-    with unreadable.saying_fault(source.name, notebook):
+    with faults.said(source.name, notebook):
         target = source.with_suffix(_suffix(notebook, form))
         if target == source:
             raise BadRequest(f"{source.name} is {form} already.", hint="Choose another format.")
@@ -131,7 +131,7 @@ def _read(documents: Documents, file: Path) -> tuple[Notebook, bool]:
         raise
     from nbformat.sign import NotebookNotary
 
-    with unreadable.saying_fault(file.name, notebook):
+    with faults.said(file.name, notebook):
         return notebook, bool(NotebookNotary().check_signature(notebook))
 
 

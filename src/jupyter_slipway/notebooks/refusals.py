@@ -15,7 +15,7 @@ from tornado.web import HTTPError
 
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.files import is_full
-from jupyter_slipway.notebooks import unreadable
+from jupyter_slipway.notebooks import faults
 
 REFUSALS = (ValueError, RecursionError)
 """What is raised by who cannot write what it is given."""
@@ -88,7 +88,7 @@ def _meant(error: Exception, path: str, reading: bool, saving: Mapping[str, Any]
     if saving and not saving.get("type"):
         return HTTPError(400, "No file type provided")
     if saving and saving["type"] == "notebook":
-        found = unreadable.fault(saving.get("content")) or found
+        found = faults.find(saving.get("content")) or found
     if not found:
         return None
     return HTTPError(400, f"{path} cannot be {'read' if reading else 'saved'} as a notebook: {found}.")

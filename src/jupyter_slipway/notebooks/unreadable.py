@@ -1,49 +1,26 @@
 """Why an .ipynb does not open, and what to do: the line where it ends to be a notebook, not what a parser met.
 
-Asked by `contents` once reading it has failed, and before what is open replaces one that somebody else wrote; and by
-whoever could not write what should be a notebook.
+Asked by `contents` once reading it has failed, and before what is open replaces one that somebody else wrote.
 """
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import nbformat
-from jsonschema import Draft7Validator
 from nbformat.sign import yield_code_cells, yield_everything
-from nbformat.validator import iter_validate
 
-from jupyter_slipway.errors import BadRequest, SlipwayError
+from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.notebooks import faults
+from jupyter_slipway.notebooks.faults import MEND
 from jupyter_slipway.notebooks.marks import has_marks
-from jupyter_slipway.notebooks.text import OURS, decode, refuse_too_many
+from jupyter_slipway.notebooks.text import decode, refuse_too_many
 
-MEND = (
-    "Mend it with the text editor, or take an earlier version: from git, or of its checkpoint in .ipynb_checkpoints. "
-    "It was not touched."
-)
 LARGEST = 512 * 2**20
 """Bytes of an .ipynb: more, once read, takes several times that much memory of the server."""
-
-MOST = 120
-"""Characters of what is said of a fault: it cites what it was found in."""
-TEXT, TABLE = {"type": "string"}, {"type": "object"}
-JUPYTEXT = {
-    "formats": {"type": ["string", "array"]},
-    "text_representation": {**TABLE, "additionalProperties": TEXT},
-    "cell_markers": TEXT,
-    "cell_metadata_filter": TEXT,
-    "notebook_metadata_filter": TEXT,
-}
-OPTIONS = Draft7Validator(
-    {"properties": {"metadata": {"properties": {OURS: TABLE, "jupytext": {**TABLE, "properties": JUPYTEXT}}}}}
-)
-"""Of a notebook's metadata, what else is read than what its format describes."""
 
 
 def refuse_too_large(file: Path) -> None:
@@ -107,7 +84,7 @@ def explain(file: Path, met: Exception | None = None) -> None:
     except Exception as failed:  # nbformat meets what is missing in many ways
         met = failed
     if met is not None:
-        said = fault(notebook) or (str(met) or type(met).__name__).splitlines()[0][:MOST]
+        said = faults.find(notebook) or (str(met) or type(met).__name__).splitlines()[0][: faults.MOST]
         raise BadRequest(f"{name} is JSON, but not of a notebook: {said}.", hint=MEND) from met
 
 
@@ -118,51 +95,3 @@ def _read_as_server(text: str) -> None:
         notebook = nbformat.reads(text, as_version=4)
     for _ in chain(yield_everything(notebook), yield_code_cells(notebook)):
         pass
-
-
-@contextmanager
-def saying_fault(name: str, notebook: Any) -> Iterator[None]:
-    """
-    Raises:
-        BadRequest: what goes wrong is with a notebook that is none; `nbformat.read` lets many of them pass
-    """
-    try:
-        yield
-    except (SlipwayError, OSError):
-        raise
-    except Exception as error:  # jupytext's and ours alike, at whatever the notebook does not have
-        if found := fault(notebook):
-            raise BadRequest(f"{name} is no notebook of nbformat 4: {found}.", hint=MEND) from error
-        raise
-
-
-def fault(content: Any) -> str | None:
-    """Where what should be a notebook is none, or holds what cannot be in a file; None when nothing is found."""
-    if not isinstance(content, dict):
-        return f"it is {content!r:.40}"
-    if content.get("nbformat") != 4:
-        return f"nbformat is {content.get('nbformat')!r:.40}"
-    minor = content.get("nbformat_minor")
-    known = minor if isinstance(minor, int) else None
-    try:
-        wrong = iter_validate(content, version=4, version_minor=known, relax_add_props=True)
-        found = next(chain(wrong, OPTIONS.iter_errors(content)), None)
-    except TypeError:
-        return "the cell_type of a cell is no text"
-    except RecursionError:
-        return "it is nested too deeply"
-    if found is None:
-        return _half(content)
-    place = ".".join(map(str, found.relative_path))
-    return f"{place}: {found.message[:MOST]}" if place else found.message[:MOST]
-
-
-def _half(notebook: Mapping[str, Any]) -> str | None:
-    """Where it holds half of a character, as pages make them that cut a text in two."""
-    cells = ((f"cells.{place}", cell) for place, cell in enumerate(notebook["cells"]))
-    for place, part in chain([("metadata", notebook["metadata"])], cells):
-        try:
-            json.dumps(part, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            return f"{place}: U+{ord(error.object[error.start]):04X} is half of a character: delete it"
-    return None
