@@ -131,6 +131,41 @@ def test_images_are_replaced_whole_and_texts_by_line() -> None:
     assert [entry["op"] for entry in data] == ["replace", "patch"]
 
 
+ODD = st.one_of(OUTPUT, st.builds(lambda text: {"output_type": "error", "name": "stdout", "text": text}, TEXT))
+
+
+@given(st.lists(st.tuples(st.lists(ODD, max_size=2), st.lists(ODD, max_size=2)), max_size=3), st.integers(0, 1))
+def test_a_cell_that_was_run_again_is_compared_as_any_other(outputs: list[Any], count: int) -> None:
+    def cells(side: int, **more: int) -> list[Any]:
+        return [code("x", f"c{k}", *each[side], count=side * count) | more for k, each in enumerate(outputs)]
+
+    # A member that no cell should have makes each be looked at in whole.
+    short, whole = (
+        diff_notebooks(notebook(*cells(0, **more)), notebook(*cells(1, **more))) for more in ({}, {"more": 1})
+    )
+    assert short == whole
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ({"execution_count": 1, "outputs": [], "more": 1}, {"execution_count": 1, "outputs": [], "more": 2}),
+        ({"attachments": {}, "more": 1}, {"attachments": {}, "more": 2}),
+        ({"execution_count": 1, "outputs": [printed("") | {"text": 1}]}, {"outputs": [], "execution_count": 1}),
+        (
+            {"execution_count": 1, "outputs": [printed("") | {"text": 1}]},
+            {"execution_count": 1, "outputs": [printed("a")]},
+        ),
+    ],
+)
+def test_members_that_no_cell_should_have_are_compared_too(a: Any, b: Any) -> None:
+    bare = {"cell_type": "code", "id": "c", "metadata": {}, "source": "x"}
+    for old, new in [(bare | a, bare | b), (bare | b, bare | a)]:
+        for member in ("id", None):
+            pair = [notebook({key: value for key, value in cell.items() if key != member}) for cell in (old, new)]
+            assert patched(pair[0], diff_notebooks(*pair)) == pair[1]
+
+
 def test_outputs_can_be_left_out() -> None:
     a, b = notebook(code("x", "a", printed("1"), count=1)), notebook(code("x", "a", printed("2"), count=2))
     assert diff_notebooks(a, b, outputs=False) == []
