@@ -31,10 +31,16 @@ class Main(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in HOLDERS:
+            # Among those that it holds Click looks for what may have been meant.
+            self.commands = {each: _command(each) for each in HOLDERS}
             return None
-        found = getattr(import_module(f"jupyter_slipway.commands.{HOLDERS[name]}"), name)
-        assert isinstance(found, click.Command)
-        return found
+        return _command(name)
+
+
+def _command(name: str) -> click.Command:
+    found = getattr(import_module(f"jupyter_slipway.commands.{HOLDERS[name]}"), name)
+    assert isinstance(found, click.Command)
+    return found
 
 
 @click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]})

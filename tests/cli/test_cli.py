@@ -181,6 +181,11 @@ def test_a_user_whom_the_system_has_no_name_for_has_a_number(monkeypatch: pytest
     assert local_user() == f"uid-{os.getuid()}"
 
 
+def test_a_command_that_is_none_is_told_which_was_meant() -> None:
+    said = CliRunner().invoke(main, ["logs"]).output
+    assert "No such command 'logs'. Did you mean 'log'?" in said
+
+
 def test_the_demo_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jupyter_slipway.demo.IMPORTED", ("no_such_package",))
     said = CliRunner().invoke(main, ["demo", "--once"])

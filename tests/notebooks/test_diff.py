@@ -431,7 +431,15 @@ def test_other_files_and_missing_ones_are_refused_in_words(slipway, tmp_path: Pa
     (tmp_path / "a.ipynb").write_text("{")
     write(tmp_path / "b.ipynb", notebook())
     assert slipway("diff", "a.ipynb", "b.ipynb")[0] == 2
-    assert slipway("diff", "b.ipynb", "missing.ipynb")[0] == 3
+    status, said = slipway("diff", "missing.ipynb", "b.ipynb")
+    assert status == 3
+    assert "missing.ipynb cannot be read: No such file or directory." in said
+    assert slipway("diff", "missing.ipynb", "gone.ipynb")[1] == said
+    Folder(tmp_path).commit("c.py", percent("x"))
+    status, said = slipway("diff", "b.ipynb", "missing.ipynb")
+    assert status == 3
+    assert "missing.ipynb is neither a file nor a revision here." in said
+    assert "There is no revision 'missing' here." in slipway("diff", "b.ipynb", "missing")[1]
     assert slipway("diff", "a", "b", "c", "d")[0] == 2
 
 

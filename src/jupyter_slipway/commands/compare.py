@@ -107,15 +107,22 @@ def _sides(what: tuple[str, ...]) -> tuple[Side, Side]:
 def _revisions(notebook: str, base: str = "HEAD", other: str = "") -> tuple[Side, Side]:
     from pathlib import Path
 
+    from jupyter_slipway.errors import NotFound
     from jupyter_slipway.notebooks.git import Repository
+    from jupyter_slipway.notebooks.glance import is_notebook
 
     path = Path(notebook)
+    now = None if other else Side(notebook, _bytes(notebook))
     repository = Repository.of(path.absolute())
     name = repository.name(path.absolute())
-    old = Side(f"{notebook} ({base})", repository.content(base, name), notebook)
-    if other:
-        return old, Side(f"{notebook} ({other})", repository.content(other, name), notebook)
-    return old, Side(notebook, _bytes(notebook))
+    try:
+        old = Side(f"{notebook} ({base})", repository.content(base, name), notebook)
+    except NotFound as error:
+        if other or not is_notebook(base):
+            raise
+        hint = "Name a notebook's file, or a commit, a branch or a tag."
+        raise NotFound(f"{base} is neither a file nor a revision here.", hint=hint) from error
+    return old, now or Side(f"{notebook} ({other})", repository.content(other, name), notebook)
 
 
 def _bytes(path: str) -> bytes:

@@ -453,7 +453,7 @@ def _same(connection: Connection, row: Mapping[str, Any]) -> Run:
 def _get(connection: Connection, run_id: str) -> Run:
     row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
     if row is None:
-        raise NotFound(f"There is no run {run_id[:60]!r}.", hint="See the list of runs for those there are.")
+        raise NotFound(f"There is no run {run_id[:60]!r}.", hint="`jupyter slipway runs` lists those there are.")
     return _run(row)
 
 
