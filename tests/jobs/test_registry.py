@@ -108,6 +108,20 @@ def test_many_publishing_one_name_at_once_each_get_a_number(registry: Registry) 
     assert sorted(numbers) == list(range(1, 9))
 
 
+def test_what_was_published_without_a_verdict_takes_the_first_one(registry: Registry) -> None:
+    registry.publish(a_version(proof=None))
+    late = registry.publish(a_version(proof=Proof("not comparable")))
+    proved = registry.publish(a_version(proof=Proof("same", seconds=1.0), author="bob"))
+    again = registry.publish(a_version(proof=Proof("differs")))
+
+    assert [one.proved for one in (late, proved, again)] == [False, True, False]
+    kept = registry.version("churn-daily", 1)
+    assert kept == proved.version == again.version
+    assert kept.proof == Proof("same", seconds=1.0)
+    assert (kept.author, kept.number, digest(kept)) == (late.version.author, 1, kept.digest)
+    assert len(registry.versions("churn-daily")) == 1
+
+
 def test_a_stored_version_keeps_its_digest(registry: Registry) -> None:
     version = registry.publish(a_version(parameters=(Parameter("month", "int", 1),))).version
 

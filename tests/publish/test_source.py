@@ -64,6 +64,18 @@ def test_a_cell_that_is_not_there_is_refused(tmp_path: Path, wanted: str, refusa
         choose(notebook, wanted)
 
 
+def test_who_names_no_cell_is_told_which_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("# %%\n\nvalues = [1, 2, 3, 4, 5, 6, 7, 8]\n\n# %% the score\nsum(values)\n")
+    with pytest.raises(BadRequest) as refused:
+        choose(read_notebook(path), "")
+
+    assert refused.value.hint == "Its code cells are: 0 (values = [1, 2, 3, 4, 5,…), 1 (the score)."
+    with pytest.raises(BadRequest) as refused:
+        choose(read_notebook(write_notebook(tmp_path / "a.ipynb")), "")
+    assert refused.value.hint == "It has no code cells."
+
+
 @pytest.mark.parametrize(
     ("name", "content", "refusal"),
     [

@@ -104,6 +104,7 @@ async def test_publishing_the_same_says_what_it_set_all_the_same(api: Api) -> No
 
     assert again["message"] == (
         "The code is unchanged: this is version 1 of totals. Its runs compute on lab now. "
+        "There is no cluster of that name yet: until it is made, each run fails. "
         "Its schedule is set: At 03:00 (UTC). Its description is set."
     )
     job = again["job"]

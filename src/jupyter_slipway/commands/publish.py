@@ -13,9 +13,10 @@ from jupyter_slipway.console import Command, as_json, connect, present, progress
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option(
     "--cell",
-    required=True,
+    default="",
     metavar="ID|INDEX|NAME",
-    help="The cell to publish; indexes count code cells from 0. A title after `# %%` is a name, too.",
+    help="The cell to publish; indexes count code cells from 0. A title after `# %%` is a name, too. Without it the "
+    "cells are listed.",
 )
 @click.option("--name", default="", metavar="JOB", help="The job's name.")
 @click.option("--run", "execute", is_flag=True, help="First run the notebook up to the cell, and prove the result.")
@@ -45,7 +46,7 @@ def publish(
     from jupyter_slipway import publishing, views
     from jupyter_slipway.errors import BadRequest
 
-    if not name and not dry_run:
+    if cell and not name and not dry_run:
         raise BadRequest("The job has no name.", hint="Say --name JOB, or --dry-run to see the plan.")
     with connect() as client, progress_line(as_json) as progress:
         request = publishing.request(

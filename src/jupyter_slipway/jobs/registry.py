@@ -44,6 +44,8 @@ class Registered(Struct, frozen=True):
     version: Version
     created: bool
     """False: this content was published before, as this version."""
+    proved: bool = False
+    """What was published before without a verdict has one now."""
 
 
 class Production(Struct, frozen=True):
@@ -63,6 +65,7 @@ class Registry:
     def publish(self, draft: Version, *, description: str | None = None) -> Registered:
         """Number `draft` and keep it. The same content under the same name is kept once.
 
+        A verdict on content that has none yet is kept with its version: it says nothing of another content.
         `production` follows, unless the proof found that the module differs from the notebook.
 
         Raises:
@@ -70,50 +73,56 @@ class Registry:
         """
         name = job_name(draft.job)
         draft = msgspec.structs.replace(draft, digest=digest(draft), digest_format=DIGEST_FORMAT)
-        now = self._clock()
         with self._database.write() as connection:
             known = connection.execute(
                 select(version_table.c.data).where(version_table.c.job == name, version_table.c.digest == draft.digest)
             ).scalar()
-            if known is not None:
-                return Registered(_version(known), created=False)
-            number = 1 + (
-                connection.execute(select(func.max(version_table.c.number)).where(version_table.c.job == name)).scalar()
-                or 0
-            )
-            version = msgspec.structs.replace(draft, number=number, created_at=datetime.fromtimestamp(now, UTC))
-            source = Source(version.notebook, version.cell, version.fingerprint)
-            values: dict[str, Any] = {"latest": number, "data": msgspec.json.encode(source).decode()}
-            if number == 1:
-                connection.execute(
-                    job_table.insert().values(
-                        name=name,
-                        owner=version.author,
-                        description=description or "",
-                        created_at=now,
-                        production=1,
-                        **values,
-                    )
-                )
+            if known is None:
+                registered = Registered(self._add(connection, draft, description), created=True)
             else:
-                if description is not None:
-                    values["description"] = description
-                if version.proof is None or version.proof.verdict != "differs":
-                    values["production"] = number
-                connection.execute(job_table.update().where(job_table.c.name == name).values(**values))
+                registered = _proved(connection, _version(known), draft)
+        if registered.created or registered.proved:
+            self._events.announce(Changed("job", name))
+        return registered
+
+    def _add(self, connection: Connection, draft: Version, description: str | None) -> Version:
+        name, now = draft.job, self._clock()
+        number = 1 + (
+            connection.execute(select(func.max(version_table.c.number)).where(version_table.c.job == name)).scalar()
+            or 0
+        )
+        version = msgspec.structs.replace(draft, number=number, created_at=datetime.fromtimestamp(now, UTC))
+        source = Source(version.notebook, version.cell, version.fingerprint)
+        values: dict[str, Any] = {"latest": number, "data": msgspec.json.encode(source).decode()}
+        if number == 1:
             connection.execute(
-                version_table.insert().values(
-                    job=name,
-                    number=number,
-                    digest=version.digest,
-                    author=version.author,
+                job_table.insert().values(
+                    name=name,
+                    owner=version.author,
+                    description=description or "",
                     created_at=now,
-                    fingerprint=version.fingerprint,
-                    data=msgspec.json.encode(version).decode(),
+                    production=1,
+                    **values,
                 )
             )
-        self._events.announce(Changed("job", name))
-        return Registered(version, created=True)
+        else:
+            if description is not None:
+                values["description"] = description
+            if version.proof is None or version.proof.verdict != "differs":
+                values["production"] = number
+            connection.execute(job_table.update().where(job_table.c.name == name).values(**values))
+        connection.execute(
+            version_table.insert().values(
+                job=name,
+                number=number,
+                digest=version.digest,
+                author=version.author,
+                created_at=now,
+                fingerprint=version.fingerprint,
+                data=msgspec.json.encode(version).decode(),
+            )
+        )
+        return version
 
     def jobs(self) -> list[Job]:
         """All of them by name, without schedules and runs."""
@@ -268,6 +277,24 @@ def _job(row: Row[Any]) -> Job:
         fingerprint=source.fingerprint,
         policy=msgspec.json.decode(row.policy, type=Policy),
     )
+
+
+def _decided(version: Version) -> bool:
+    """Whether a proof has found that it gives the same, or that it does not."""
+    return version.proof is not None and version.proof.verdict != "not comparable"
+
+
+def _proved(connection: Connection, version: Version, draft: Version) -> Registered:
+    """`version`, with the verdict on its content that `draft` brings where it has none."""
+    if not _decided(draft) or _decided(version):
+        return Registered(version, created=False)
+    version = msgspec.structs.replace(version, proof=draft.proof)
+    connection.execute(
+        version_table.update()
+        .where(version_table.c.job == version.job, version_table.c.number == version.number)
+        .values(data=msgspec.json.encode(version).decode())
+    )
+    return Registered(version, created=False, proved=True)
 
 
 def _version(data: str) -> Version:

@@ -18,7 +18,7 @@ from jupyter_slipway.events import Events
 from jupyter_slipway.jobs.compare import unified
 from jupyter_slipway.jobs.handlers import Jobs, RunRequest, ScheduleRequest
 from jupyter_slipway.jobs.model import Job, Version, job_name
-from jupyter_slipway.jobs.registry import Registry
+from jupyter_slipway.jobs.registry import Registered, Registry
 from jupyter_slipway.publish import kernel
 from jupyter_slipway.publish.kernel import Snapshot
 from jupyter_slipway.publish.model import CellPlan, CellSource, Plan, Proof, Warn
@@ -176,9 +176,22 @@ class Publish:
         self._wake()  # before there is a run: a runner of an earlier release could not carry it
         run = self._jobs.start_run(asker, RunRequest(version.job, version.number)) if body.run else None
         job = self._jobs.get_job(asker, version.job)
-        message = _message(job, version, registered.created, _also_set(body, before, job))
+        message = _message(job, registered, self._also_set(body, before, job))
         published = Published(job, version, registered.created, message, run)
         return Answer(published, 201 if registered.created else 200)
+
+    def _also_set(self, body: PublishRequest, before: Job | None, job: Job) -> str:
+        """What publishing set of the job, beside the version."""
+        told = []
+        if (cluster := job.policy.cluster) != (before.policy.cluster if before else ""):
+            told.append(f"Its runs compute on {cluster or 'this machine'} now.")
+            if cluster and not self._clusters.provides(cluster):
+                told.append("There is no cluster of that name yet: until it is made, each run fails.")
+        if body.schedule is not None and job.schedule is not None:
+            told.append(f"Its schedule is set: {job.schedule.words}.")
+        if before and before.description != job.description:
+            told.append("Its description is set.")
+        return " ".join(told)
 
     async def badges(self, asker: Asker, body: BadgeRequest) -> BadgeList:
         """Which cells of a notebook are published, and which of them have changed since."""
@@ -319,26 +332,18 @@ def _draft(planned: Planned, body: PublishRequest, asker: Asker, found: Any) -> 
     )
 
 
-def _also_set(body: PublishRequest, before: Job | None, job: Job) -> str:
-    """What publishing set of the job, beside the version."""
-    told = []
-    if job.policy.cluster != (before.policy.cluster if before else ""):
-        told.append(f"Its runs compute on {job.policy.cluster or 'this machine'} now.")
-    if body.schedule is not None and job.schedule is not None:
-        told.append(f"Its schedule is set: {job.schedule.words}.")
-    if before and before.description != job.description:
-        told.append("Its description is set.")
-    return " ".join(told)
-
-
-def _message(job: Job, version: Version, created: bool, also: str) -> str:
-    name = f"version {version.number} of {job.name}."
-    if created:
-        said = f"Registered {name}"
+def _message(job: Job, registered: Registered, also: str) -> str:
+    version = registered.version
+    verdict = version.proof.verdict if version.proof else ""
+    if registered.created:
+        said = "Registered"
     else:
-        said = f"The code is unchanged: this is {name}" if also else f"Nothing changed: this is {name}"
+        said = "The code is unchanged: this is" if also or registered.proved else "Nothing changed: this is"
+    said += f" version {version.number} of {job.name}."
+    if registered.proved:
+        said += f" It was not proved before; its proof says {verdict!r}."
     if job.production != version.number:
         said += f" Version {job.production} stays in production"
-        differs = created and version.proof is not None and version.proof.verdict == "differs"
+        differs = registered.created and verdict == "differs"
         said += ", since the proof found that this one differs from the notebook." if differs else "."
     return f"{said} {also}".rstrip()

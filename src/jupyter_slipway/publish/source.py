@@ -14,6 +14,8 @@ from jupyter_slipway.errors import BadRequest, NotFound, Unprocessable
 from jupyter_slipway.publish.model import CellSource
 
 TEXT = (".py", ".md", ".qmd", ".Rmd")
+BEGINNING = 24
+"""Characters of a cell that tell it from others where it has no name."""
 
 
 class NotebookFile(Struct, frozen=True):
@@ -77,8 +79,10 @@ def choose(notebook: NotebookFile, wanted: str) -> CellSource:
 
     Raises:
         NotFound: no code cell answers to it
-        BadRequest: several cells have this name
+        BadRequest: several cells have this name, or none was named
     """
+    if not wanted:
+        raise BadRequest(f"No cell of {notebook.path.name} was chosen.", hint=_listed(notebook))
     for cell in notebook.cells:
         if cell.id == wanted:
             return cell
@@ -104,11 +108,23 @@ def choose(notebook: NotebookFile, wanted: str) -> CellSource:
             f"{notebook.path.name} has no code cell {wanted!r}: it is a {notebook.other[wanted]} cell.",
             hint="Select a code cell.",
         )
-    names = [cell.name or title or cell.id for cell, title in zip(notebook.cells, notebook.titles, strict=True)]
-    raise NotFound(
-        f"{notebook.path.name} has no cell {wanted!r}.",
-        hint=f"Its code cells are: {', '.join(names[:20])}{f' and {len(names) - 20} more' * (len(names) > 20)}.",
-    )
+    raise NotFound(f"{notebook.path.name} has no cell {wanted!r}.", hint=_listed(notebook))
+
+
+def _listed(notebook: NotebookFile) -> str:
+    names = [
+        f"{index} ({cell.name or title or _beginning(cell.source)})"
+        for index, (cell, title) in enumerate(zip(notebook.cells, notebook.titles, strict=True))
+    ]
+    if not names:
+        return "It has no code cells."
+    return f"Its code cells are: {', '.join(names[:20])}{f' and {len(names) - 20} more' * (len(names) > 20)}."
+
+
+def _beginning(source: str) -> str:
+    """As much of a cell's code as tells it from others."""
+    first = next((line.strip() for line in source.splitlines() if line.strip()), "empty")
+    return first if len(first) <= BEGINNING else f"{first[:BEGINNING]}…"
 
 
 def _parse(path: Path) -> Any:
