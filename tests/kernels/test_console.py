@@ -71,6 +71,8 @@ async def test_kernels_are_listed_shown_and_shut_down(server: Server) -> None:
     code, text = said(server.home, "who", "answer", "--kernel", kernel[:6])
     assert code == 0
     assert "answer was last bound by ada in [1] at " in " ".join(text.split())
+    code, text = said(server.home, "who", "answer")
+    assert (code, text.split(".")[0]) == (2, "No kernel was named")
     # Also from a cell, which keeps the kernel from being asked: it tells what it saw by itself.
     await page.run("%load_ext jupyter_slipway\nseen = [answer]", cell="c2")
     await page.run("(lambda known: known.append(answer))(seen)", cell="c3")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jupyter_slipway.client import Client
     from jupyter_slipway.clusters.model import Cluster
 
+PROCESS = "process-"
+"""How the ids of processes begin that are no kernels."""
 USAGE = (
     "%cluster NAME to use one, %cluster to see it, %cluster --detach to let it go, %cluster --pull SIZE, "
     "%cluster --synchronise."
@@ -145,11 +147,11 @@ def kernel_id() -> str:
         from ipykernel.connect import get_connection_file
         from traitlets.config import MultipleInstanceError
     except ImportError:
-        return f"process-{os.getpid()}"
+        return f"{PROCESS}{os.getpid()}"
     try:
         return Path(get_connection_file()).stem.removeprefix("kernel-")
     except (RuntimeError, MultipleInstanceError):  # plain IPython, which is an application of its own in a terminal
-        return f"process-{os.getpid()}"
+        return f"{PROCESS}{os.getpid()}"
 
 
 def _remember(attachment: dict[str, Any]) -> None:

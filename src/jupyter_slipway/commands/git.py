@@ -38,11 +38,13 @@ def uninstall(folder: Path) -> None:
 @click.argument("mine", type=click.Path(path_type=Path))
 @click.argument("theirs", type=click.Path(path_type=Path))
 @click.argument("name")
-def merge_driver(base: Path, mine: Path, theirs: Path, name: str) -> None:
+@click.argument("mine_label", default="mine")
+@click.argument("theirs_label", default="theirs")
+def merge_driver(base: Path, mine: Path, theirs: Path, name: str, mine_label: str, theirs_label: str) -> None:
     """What git calls: writes into MINE what both sides did; ends with 1 when a conflict is left."""
     from jupyter_slipway.notebooks.driver import merge_files
 
-    if left := merge_files(base, mine, theirs, name):
+    if left := merge_files(base, mine, theirs, name, (mine_label, theirs_label)):
         click.echo(f"{name}: {left} conflict{'s' * (left != 1)} left. Open it in JupyterLab to settle them.", err=True)
         sys.exit(1)
 

@@ -68,10 +68,14 @@ def console(kernel: str, code: str | None) -> None:
 @as_json
 def who(name: str, kernel: str | None, as_json: bool) -> None:
     """Say which execution, cell and person last bound or changed NAME."""
-    from jupyter_slipway.commands.attach import kernel_id
+    from jupyter_slipway.commands.attach import PROCESS, kernel_id
+    from jupyter_slipway.errors import BadRequest
     from jupyter_slipway.kernels.handlers import BindingQuery
     from jupyter_slipway.kernels.model import Binding
 
+    if not kernel and kernel_id().startswith(PROCESS):
+        hint = "Say --kernel with an id or a notebook; `jupyter slipway kernels` lists them."
+        raise BadRequest("No kernel was named.", hint=hint)
     with connect() as client:
         known = _whole(client, kernel) if kernel else kernel_id()
         query = BindingQuery() if kernel else _seen_here(name)
