@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -38,6 +39,22 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def read_whole(path: Path, largest: int) -> bytes:
+    """All of a file. Of a pipe or a device, which may never end, nothing is read.
+
+    Args:
+        largest: bytes that are read
+
+    Raises:
+        OSError: it is no file, or a larger one
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size > largest:
+            raise OSError(errno.EINVAL, "No file, or one that is too large", str(path))
+        return file.read()
 
 
 def sync_directory(folder: Path) -> None:

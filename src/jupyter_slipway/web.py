@@ -152,10 +152,12 @@ class Table:
         return value if isinstance(value, Answer) else Answer(value, endpoint.status)
 
 
-def outage(error: Exception) -> Unavailable:
+def outage(error: Exception) -> SlipwayError:
     """An error of the disk or the database in words of ours, and what its kind lets one do about it."""
     said = str(getattr(error, "orig", None) or error).partition("\n")[0]
     number = getattr(error, "errno", None)
+    if number == errno.ENAMETOOLONG:  # no outage: no file can be called what was said
+        return BadRequest("A name is too long for a file.", hint="Say a shorter one.")
     if number in DENIED or "readonly" in said or "unable to open" in said:
         hint = "Get the right to write there, or let SLIPWAY_HOME name another folder."
     elif number in FULL or "full" in said:

@@ -12,7 +12,9 @@ import msgspec
 
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.events import Events
-from jupyter_slipway.notebooks.compare_handlers import ENDPOINTS, Compare
+from jupyter_slipway.notebooks import compare_handlers, handlers
+from jupyter_slipway.notebooks.compare_handlers import Compare
+from jupyter_slipway.notebooks.handlers import Notebooks
 from jupyter_slipway.web import Asker, Table, encode, problem
 
 Ask = Callable[..., tuple[int, Any]]
@@ -20,7 +22,9 @@ Ask = Callable[..., tuple[int, Any]]
 
 def asking(root: Path, home: Path, user: str = "ada", events: Events | None = None) -> Ask:
     """`ask("POST", "/notebooks/diff", {…})` gives status and answer, as `user` gets them."""
-    table = Table(ENDPOINTS, [Compare(root, home, events or Events())], lambda error: isinstance(error, OSError))
+    services = [service(root, home, events or Events()) for service in (Compare, Notebooks)]
+    rows = (*compare_handlers.ENDPOINTS, *handlers.ENDPOINTS)
+    table = Table(rows, services, lambda error: isinstance(error, OSError))
 
     def ask(method: str, route: str, /, body: Any = None, **query: str) -> tuple[int, Any]:
         async def answered() -> tuple[int, Any]:

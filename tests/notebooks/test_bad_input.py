@@ -149,9 +149,13 @@ NO_NOTEBOOKS = [
     (a_model(cells__0__metadata={"a": nested(700)}), "it is nested too deeply"),
     (a_model(cells__0__outputs=[a_display({"application/json": nested(700)}, {})]), "it is nested too deeply"),
     (a_model(cells__0__outputs=[a_display({}, nested(700))]), "it is nested too deeply"),
-    (a_model(metadata={"jupytext": None}), "metadata.jupytext: None is not of type 'object'"),
-    (a_model(metadata={"jupytext": {"formats": 5}}), "metadata.jupytext.formats: 5 is not of type"),
 ]
+NO_PAIRS = [
+    (None, "metadata.jupytext: None is not of type 'object'"),
+    ({"formats": 5}, "metadata.jupytext.formats: 5 is not of type"),
+    ({"formats": "ipynb,py:nonsense"}, "nonsense is not a valid format name"),
+]
+"""What a notebook's metadata may say of files that it is paired with, and why it cannot be."""
 
 
 @pytest.mark.parametrize("name", ["a.ipynb", "a.py"])
@@ -167,6 +171,38 @@ def test_what_is_sent_as_a_notebook_and_is_none_is_refused(server: Server, name:
     assert refused.value.status_code == 400
     assert refused.value.log_message.startswith(f"{name} cannot be saved as a notebook: {said}")
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(("pair", "said"), NO_PAIRS, ids=[said for _, said in NO_PAIRS])
+def test_a_pair_that_cannot_be_is_refused_in_a_text(server: Server, notebook: Path, pair: Any, said: str) -> None:
+    with pytest.raises(HTTPError, match=said) as refused:
+        server.save("a.py", a_model(metadata={"jupytext": pair}))
+
+    assert (refused.value.status_code, notebook.read_text()) == (400, PERCENT)
+
+
+@pytest.mark.parametrize("pair", [pair for pair, _ in NO_PAIRS] + [{"formats": "py:percent"}], ids=repr)
+def test_an_ipynb_whose_pair_cannot_be_is_opened_and_saved_alone(server: Server, pair: Any) -> None:
+    file = server.root / "a.ipynb"
+    file.write_text(json.dumps(a_model(metadata={"jupytext": pair})))
+    opened = server.open("a.ipynb")
+    opened.cells[0].source = "x = 2"
+
+    server.save("a.ipynb", opened)
+
+    saved = json.loads(file.read_text())
+    assert (saved["metadata"]["jupytext"], saved["cells"][0]["source"]) == (pair, ["x = 2"])
+    assert not list(server.root.glob("*.py"))
+
+
+def test_a_pair_that_cannot_be_read_is_no_reason_to_leave_it(server: Server) -> None:
+    (server.root / "a.ipynb").write_text(json.dumps(a_model(metadata={"jupytext": {"formats": "ipynb,py:percent"}})))
+    (server.root / "a.py").write_text(HEADER + PERCENT)
+
+    with pytest.raises(HTTPError) as refused:
+        server.open("a.ipynb")
+
+    assert refused.value.status_code == 400
 
 
 def test_what_speaks_to_us_in_metadata_and_says_nothing_is_refused_in_a_text(server: Server, notebook: Path) -> None:
@@ -315,18 +351,21 @@ def test_very_many_cells(tmp_path: Path, home: Path) -> None:
     assert len(server.open("a.py").cells) == 20_000
 
 
-def test_a_link_out_of_the_root_is_read_and_not_written(server: Server, tmp_path_factory, home: Path) -> None:
-    outside = tmp_path_factory.mktemp("outside") / "a.py"
-    outside.write_text(PERCENT)
-    (server.root / "a.py").symlink_to(outside)
-    opened = server.open("a.py")
+@pytest.mark.parametrize("name", ["a.py", "light.py", "a.ipynb"])
+def test_a_link_out_of_the_root_is_written_where_it_leads(server: Server, tmp_path_factory, name: str) -> None:
+    outside = tmp_path_factory.mktemp("outside") / name
+    outside.write_text({"a.py": PERCENT, "light.py": "# +\nx = 1\n\n# -\ny = 1\n", "a.ipynb": WHOLE}[name])
+    (server.root / name).symlink_to(outside)
+    opened = server.open(name)
     opened.cells[0].source = "x = 2"
+    show(opened.cells[0], "2\n")
 
-    with pytest.raises(HTTPError) as refused:
-        server.save("a.py", opened)
+    server.save(name, opened)
 
-    assert refused.value.status_code == 403
-    assert outside.read_text() == PERCENT
+    assert (server.root / name).is_symlink()
+    assert "x = 2" in outside.read_text()
+    assert server.open(name).cells[0].source.startswith("x = 2")
+    assert os.listdir(outside.parent) == [name]
 
 
 def test_a_link_within_the_root_stays_a_link(server: Server, notebook: Path) -> None:
@@ -421,8 +460,102 @@ def test_what_lies_in_the_place_of_something_kept_beside_it_is_not_taken_for_the
     head.mkdir()
     opened.cells[0].source = "x = 2"
 
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(HTTPError, match="is in the way") as refused:
         server.save("a.py", opened)
+
+    assert refused.value.status_code == 403
+    assert "x = 2" in notebook.read_text()
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.ipynb", "a.txt"])
+def test_what_is_asked_of_checkpoints_that_are_not_there(server: Server, name: str) -> None:
+    (server.root / name).write_text("")
+
+    for method in ("restore_checkpoint", "delete_checkpoint"):
+        with pytest.raises(HTTPError) as refused:
+            server.ask(method, "checkpoint", name)
+        assert refused.value.status_code == 404
+
+
+NO_PATHS = [5, True, None, ["a"], {"a": 1}]
+
+
+@pytest.mark.parametrize("given", NO_PATHS, ids=repr)
+def test_what_is_no_path_is_refused(server: Server, notebook: Path, given: Any) -> None:
+    attempts = [("update", {"path": given}, "a.py"), ("is_hidden", given), ("copy", given), ("copy", "a.py", given)]
+    for method, *arguments in attempts if given is not None else attempts[:1]:
+        with pytest.raises(HTTPError, match="is no text") as refused:
+            server.ask(method, *arguments)
+        assert refused.value.status_code == 400
+    assert os.listdir(server.root) == ["a.py"]
+
+
+@pytest.mark.parametrize("given", NO_PATHS[:2] + NO_PATHS[3:], ids=repr)
+def test_what_is_no_format_and_no_suffix_is_refused(server: Server, given: Any) -> None:
+    for method, *arguments in (
+        ("save", {"type": "file", "format": given, "content": "x"}, "a.txt"),
+        ("new_untitled", "", "notebook", given),
+    ):
+        with pytest.raises(HTTPError) as refused:
+            server.ask(method, *arguments)
+        assert refused.value.status_code == 400
+    assert os.listdir(server.root) == []
+
+
+def test_a_name_that_no_file_can_have_is_refused(server: Server, notebook: Path) -> None:
+    long = "x" * 300 + ".py"
+    for method, *arguments in (
+        ("is_hidden", long),
+        ("get", long),
+        ("update", {"path": long}, "a.py"),
+        ("copy", "a.py", long),
+        ("delete", long),
+        ("trust_notebook", long),
+        ("delete_checkpoint", "checkpoint", long),
+    ):
+        with pytest.raises(HTTPError) as refused:
+            server.ask(method, *arguments)
+        assert refused.value.status_code in (400, 404), method
+    assert notebook.read_text() == PERCENT
+
+
+def test_what_is_gone_is_not_renamed_to_what_is_there(server: Server, notebook: Path) -> None:
+    with pytest.raises(HTTPError, match=r"There is no gone\.py any more") as refused:
+        server.ask("update", {"path": "a.py"}, "gone.py")
+
+    assert (refused.value.status_code, notebook.read_text()) == (404, PERCENT)
+
+
+def test_a_suffix_that_is_said_to_be_none_is_not_said(server: Server) -> None:
+    assert server.ask("new_untitled", path="", type="notebook", ext=None)["name"] == "Untitled.ipynb"
+
+
+@pytest.mark.parametrize("into", ["folder", "folder/deep", "folder/link"])
+def test_a_folder_is_not_copied_into_itself(server: Server, into: str) -> None:
+    """shutil would go on for ever, and hold up the server."""
+    (server.root / "folder/deep").mkdir(parents=True)
+    (server.root / "folder/link").symlink_to("deep")
+
+    with pytest.raises(HTTPError, match="into itself") as refused:
+        server.ask("copy", "folder", into)
+
+    assert refused.value.status_code == 400
+    assert os.listdir(server.root / "folder/deep") == []
+
+
+def test_a_folder_is_copied_beside_itself(server: Server) -> None:
+    (server.root / "folder/deep").mkdir(parents=True)
+
+    assert server.ask("copy", "folder", "")["path"] == "folder-Copy1"
+    assert os.listdir(server.root / "folder-Copy1") == ["deep"]
+
+
+def test_what_is_no_notebook_is_not_trusted_and_the_root_not_renamed(server: Server) -> None:
+    (server.root / "a.txt").write_text("x")
+    for method, *arguments in (("trust_notebook", ""), ("trust_notebook", "a.txt"), ("update", {"path": "x"}, "")):
+        with pytest.raises(HTTPError) as refused:
+            server.ask(method, *arguments)
+        assert refused.value.status_code in (400, 409)
 
 
 def test_what_has_no_type_is_refused(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -13,13 +14,16 @@ import msgspec
 import nbformat
 import pytest
 
-from jupyter_slipway.errors import BadRequest, Conflict
+from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, Unavailable
+from jupyter_slipway.events import Events
+from jupyter_slipway.notebooks import conversions, upkeep, writing
 from jupyter_slipway.notebooks import convert as converting
-from jupyter_slipway.notebooks import upkeep
 from jupyter_slipway.notebooks.blobs import Blobs
 from jupyter_slipway.notebooks.convert import convert
 from jupyter_slipway.notebooks.documents import Documents
+from jupyter_slipway.notebooks.handlers import FsckRequest, Notebooks
 from jupyter_slipway.notebooks.sightings import state_of
+from jupyter_slipway.web import Asker
 from tests.notebooks.builders import PERCENT, Server, shown
 
 HEADER = (
@@ -130,23 +134,17 @@ def test_one_that_does_not_rest_stays_as_it_is(
         convert(documents, text, "ipynb")
 
     assert text.read_text() == PERCENT + "#\n" * converting.TRIES
-    assert sorted(one.name for one in tmp_path.iterdir()) == [".slipway", "a.py"]
+    assert [one.name for one in tmp_path.iterdir()] == ["a.py"]
 
 
-@pytest.mark.parametrize("is_killed", [False, True])
 def test_where_the_old_one_stays_its_outputs_are_found_after_an_edit(
-    tmp_path: Path, home: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch, is_killed: bool
+    tmp_path: Path, home: Path, documents: Documents
 ) -> None:
     text = tmp_path / "a.py"
     text.write_text(PERCENT)
     server = Server(tmp_path, home)
     server.run("a.py", server.open("a.py"))
-    if is_killed:
-        monkeypatch.setattr(converting.writing, "remove", fail(SystemExit()))
-        with pytest.raises(SystemExit):
-            convert(documents, text, "ipynb")
-    else:
-        convert(documents, text, "ipynb", keep=True)
+    convert(documents, text, "ipynb", keep=True)
 
     text.write_text(PERCENT.replace("x = 1", "x = 3"))
 
@@ -160,15 +158,61 @@ def fail(error: BaseException) -> Any:
     return failing
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
 def test_two_who_convert_one_at_once_have_both_converted_it(
-    tmp_path: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, home: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch, is_gone: bool
 ) -> None:
     text = tmp_path / "a.py"
     text.write_text(PERCENT)
-    before_the_old_one_goes(monkeypatch, text.unlink)
+    others: list[Callable[[], object]] = [
+        text.unlink if is_gone else lambda: convert(Documents(tmp_path, home), text, "ipynb")
+    ]
+    before_the_old_one_goes(monkeypatch, lambda: others and others.pop()())
 
     assert convert(documents, text, "ipynb").target.exists()
-    assert sorted(one.name for one in tmp_path.iterdir()) == [".slipway", "a.ipynb"]
+    assert left(tmp_path) == ["a.ipynb"]
+
+
+def test_one_that_was_converted_there_and_back_meanwhile_is_another(
+    tmp_path: Path, home: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "a.py"
+    text.write_text(PERCENT)
+
+    def there_and_back() -> None:
+        monkeypatch.undo()
+        notebook = convert(Documents(tmp_path, home), text, "ipynb").target
+        convert(Documents(tmp_path, home), notebook, "percent", keep=True)
+
+    before_the_old_one_goes(monkeypatch, there_and_back)
+    # Whoever is converting it back would take the other one away.
+    with pytest.raises(Conflict, match="there already"):
+        convert(documents, text, "ipynb")
+
+    assert left(tmp_path) == ["a.ipynb", "a.py"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o755, 0o444])
+def test_who_may_read_it_and_run_it_stays(tmp_path: Path, documents: Documents, mode: int) -> None:
+    text = tmp_path / "a.py"
+    text.write_text(PERCENT)
+    text.chmod(mode)
+
+    notebook = convert(documents, text, "ipynb").target
+    modes = [notebook.stat().st_mode & 0o777]
+    convert(documents, notebook, "percent")
+
+    assert [*modes, text.stat().st_mode & 0o777] == [mode, mode]
+
+
+def test_where_nothing_may_be_written_it_says_so(
+    tmp_path: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text(PERCENT)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    with pytest.raises(Forbidden, match=rf"a\.py cannot be converted: {tmp_path} may not be written"):
+        convert(documents, tmp_path / "a.py", "ipynb")
 
 
 def test_where_it_cannot_be_remembered_nothing_is_changed(
@@ -177,10 +221,11 @@ def test_where_it_cannot_be_remembered_nothing_is_changed(
     (tmp_path / "a.py").write_text(PERCENT)
     monkeypatch.setattr(Blobs, "put", fail(OSError(errno.ENOSPC, "full")))
 
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(Unavailable, match=r"a\.py is not saved: the disk is full"):
         convert(documents, tmp_path / "a.py", "ipynb")
 
-    assert [one.name for one in tmp_path.glob("a.*")] == ["a.py"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".slipway", "a.py"]
+    assert not conversions.are_left(documents)
 
 
 def test_nothing_is_written_where_a_link_leads_that_has_the_name(tmp_path: Path, home: Path) -> None:
@@ -244,6 +289,215 @@ def test_what_it_was_is_read_from_the_store_only_and_missed_by_a_look_at_it(
 
     assert "a.ipynb was before" in finding.what
     assert "x   =   1" in (tmp_path / "a.py").read_text()
+
+
+@pytest.mark.parametrize("moved", [("a.ipynb", "b.ipynb"), ("a.ipynb", "other/a.ipynb"), ("", "other")])
+def test_what_it_was_is_remembered_under_another_name(tmp_path: Path, home: Path, moved: tuple[str, str]) -> None:
+    folder, other = tmp_path / "one", tmp_path / "other"
+    folder.mkdir()
+    if moved[0]:
+        other.mkdir()
+    server = Server(tmp_path, home)
+    (folder / "a.py").write_text(TEXTS["hand.py"])
+    convert(server.manager.documents, folder / "a.py", "ipynb")
+    old, new = f"one/{moved[0]}".strip("/"), moved[1] if "other" in moved[1] else f"one/{moved[1]}"
+    server.ask("rename", old, new)
+    notebook = tmp_path / new
+    notebook = notebook / "a.ipynb" if notebook.is_dir() else notebook
+
+    text = convert(server.manager.documents, notebook, "percent").target
+
+    assert text.read_text() == TEXTS["hand.py"]
+
+
+OF_THE_NOTEBOOK: dict[str, Any] = {
+    "kernelspec": {"name": "python3", "display_name": "Python", "language": "python"},
+    "language_info": {"name": "python", "version": "3.11"},
+    "colab": {"provenance": []},
+    "title": "Prices",
+}
+
+
+@pytest.mark.parametrize("form", ["percent", "markdown"])
+@pytest.mark.parametrize("filter", ["", "title,-all", "all", "-all"])
+@pytest.mark.parametrize("is_edited", [True, False])
+def test_what_a_text_does_not_hold_of_the_notebook_itself_comes_back(
+    tmp_path: Path, documents: Documents, form: Any, filter: str, is_edited: bool
+) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")], metadata=OF_THE_NOTEBOOK)
+    if filter:
+        notebook.metadata["jupytext"] = {"notebook_metadata_filter": filter}
+    if not is_edited:  # and there is nothing else to be kept
+        notebook.nbformat_minor = 4
+        del notebook.cells[0]["id"]
+    nbformat.write(notebook, tmp_path / "a.ipynb", version=nbformat.NO_CONVERT)
+
+    text = convert(documents, tmp_path / "a.ipynb", form).target
+    if is_edited:
+        text.write_text(text.read_text().replace("x = 1", "x = 2"))
+    convert(documents, text, "ipynb")
+
+    found = json.loads((tmp_path / "a.ipynb").read_text())["metadata"]
+    found.pop("jupytext", None)
+    assert found == OF_THE_NOTEBOOK
+
+
+class Killed(BaseException):
+    pass
+
+
+CHANGES = ("mkdir", "link", "rename", "replace", "unlink", "rmdir", "fsync")
+"""What of `os` changes a folder, or ends a file's writing."""
+
+
+def is_killed(patch: pytest.MonkeyPatch, documents: Documents, file: Path, changes: int) -> bool:
+    """Convert to the other form, unless that takes more changes on disk: then nothing is done after so many."""
+    made = 0
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def act(*given: Any, **more: Any) -> Any:
+            nonlocal made
+            made += 1
+            if made > changes:
+                raise Killed
+            return change(*given, **more)
+
+        return act
+
+    with patch.context() as within:
+        for name in CHANGES:
+            within.setattr(os, name, counted(getattr(os, name)))
+        try:
+            convert(documents, file, "ipynb" if file.suffix == ".py" else "percent")
+        except Killed:
+            return True
+    return False
+
+
+def convert_until(step: str, documents: Documents, file: Path) -> None:
+    """Convert an .ipynb or a text, and be killed before this is done to notebooks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conversions, "finish_left", lambda _: None)
+        patch.setattr(conversions, "_take_back", fail(Killed()))
+        patch.setattr(writing, step, fail(Killed()))
+        with pytest.raises(Killed):
+            convert(documents, file, "ipynb" if file.suffix == ".py" else "percent")
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir() if one.name != ".slipway")
+
+
+@pytest.mark.parametrize("with_links", [True, False])
+@pytest.mark.parametrize("name", ["a.py", "a.ipynb"])
+def test_whatever_was_done_when_it_is_killed_one_notebook_is_left(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, name: str, with_links: bool
+) -> None:
+    (tmp_path / "a.py").write_text(TEXTS["hand.py"])
+    server = Server(tmp_path, home)
+    server.run("a.py", server.open("a.py"))
+    documents = server.manager.documents
+    if not with_links:
+        monkeypatch.setattr(os, "link", fail(PermissionError(errno.EPERM, "no links")))
+    found, changes = ["a.py"], 0
+    while True:
+        if found != [name]:
+            convert(documents, tmp_path / found[0], "ipynb" if name == "a.ipynb" else "percent")
+        if not is_killed(monkeypatch, Documents(tmp_path, home), tmp_path / name, changes):
+            break
+        changes += 1
+
+        found = [one["name"] for one in server.ask("get", "", type="directory")["content"]]
+
+        assert left(tmp_path) == found
+        assert len(found) == 1
+        assert not conversions.are_left(documents)
+        assert shown(server.open(found[0])) == ["x   =   1\n\n gave 1\n", "", "print( x ) gave 1\n"]
+    assert changes > 20
+    if name == "a.ipynb":
+        assert (tmp_path / "a.py").read_text() == TEXTS["hand.py"]
+
+
+LOOKS: dict[str, Callable[[Path, Path], object]] = {
+    "who starts a server": Server,
+    "who lists the folder": lambda root, home: Server(root, home).ask("get", "", type="directory"),
+    "who converts another": lambda root, home: convert(Documents(root, home), root / "b.py", "ipynb"),
+    "who asks whether all is whole": lambda root, home: asyncio.run(
+        Notebooks(root, home, Events()).check_store(Asker("ada"), FsckRequest())
+    ),
+}
+
+
+@pytest.mark.parametrize("who", LOOKS)
+def test_what_a_kill_left_is_finished_by(tmp_path: Path, home: Path, documents: Documents, who: str) -> None:
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(PERCENT)
+    convert_until("remove", documents, tmp_path / "a.py")
+    assert left(tmp_path)[-3:] == ["a.ipynb", "a.py", "b.py"]
+
+    LOOKS[who](tmp_path, home)
+
+    assert [one for one in left(tmp_path) if not one.startswith("b")] == ["a.ipynb"]
+
+
+def test_where_somebody_changed_one_of_the_two_since_both_are_kept(tmp_path: Path, documents: Documents) -> None:
+    for name in "abcd":
+        (tmp_path / f"{name}.py").write_text(PERCENT)
+        convert_until("remove", documents, tmp_path / f"{name}.py")
+    (tmp_path / "a.py").write_text("# %%\nmore\n")
+    (tmp_path / "b.ipynb").write_text("{}")
+    (tmp_path / "c.py").unlink()
+    (tmp_path / "d.py").unlink()
+    os.mkfifo(tmp_path / "d.py")
+
+    conversions.finish_left(documents)
+
+    assert left(tmp_path) == ["a.ipynb", "a.py", "b.ipynb", "b.py", "c.ipynb", "d.ipynb", "d.py"]
+    assert not conversions.are_left(documents)
+
+
+def test_what_is_under_way_or_elsewhere_is_left_alone_and_what_is_no_note_stops_nobody(
+    tmp_path: Path, home: Path
+) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    for folder in (root, other):
+        folder.mkdir()
+        (folder / "a.py").write_text(PERCENT)
+    documents, elsewhere = Documents(root, home), Documents(other, home)
+    convert_until("remove", elsewhere, other / "a.py")
+    notes = home / conversions.FOLDER
+    (notes / "torn").write_bytes(b'{"name": "tor')
+    (notes / "folder").mkdir()
+    seen: list[list[str]] = []
+
+    def look() -> None:
+        conversions.finish_left(documents)
+        seen.append(left(root))
+
+    with pytest.MonkeyPatch.context() as patch:
+        before_the_old_one_goes(patch, look)
+        convert(documents, root / "a.py", "ipynb")
+
+    assert [name[:2] for name in seen[0]] == [".~", "a."]
+    assert left(root) == ["a.ipynb"]
+    assert left(other)[-2:] == ["a.ipynb", "a.py"]
+    (notes / "folder").rmdir()
+    conversions.finish_left(elsewhere)
+    assert (left(other), left(notes)) == (["a.ipynb"], [])
+
+
+def test_what_fails_in_its_last_step_is_taken_back(
+    tmp_path: Path, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text(PERCENT)
+    monkeypatch.setattr(Documents, "succeed", fail(OSError(errno.EROFS, "read-only")))
+
+    with pytest.raises(Forbidden, match="may not be written"):
+        convert(documents, tmp_path / "a.py", "ipynb")
+
+    monkeypatch.undo()
+    conversions.finish_left(documents)
+    assert left(tmp_path) == ["a.py"]
 
 
 NO_NOTEBOOKS: list[tuple[dict[str, Any], str]] = [

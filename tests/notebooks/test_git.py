@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from jupyter_slipway.cli import main
 from jupyter_slipway.errors import Forbidden, NotFound
 from jupyter_slipway.notebooks import exchange, snapshots
 from jupyter_slipway.notebooks.git import Person, Repository
+from jupyter_slipway.notebooks.marks import sides
 from tests.notebooks.asking import asking
-from tests.notebooks.samples import Folder, percent
+from tests.notebooks.samples import Folder, code, notebook, percent, write
 
 ADA = Person("Ada", "ada@example.org")
 
@@ -288,3 +294,18 @@ def test_a_repository_of_another_owner_is_not_opened(folder: Folder) -> None:
     if stat.S_ISDIR(folder.top.stat().st_mode):
         with pytest.raises(Forbidden, match="cannot be opened"):
             Repository.of(folder.top / "a.py")
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [((), ("mine", "theirs")), (("%X", "%Y"), ("mine", "theirs")), (("HEAD", "a branch"), ("HEAD", "a branch"))],
+    ids=["nothing", "a git that does not know", "a git that does"],
+)
+def test_the_marks_that_the_driver_leaves_name_what_git_names(tmp_path: Path, told: Sequence[str], named: Any) -> None:
+    files = [write(tmp_path / one, notebook(code(f"x = {one!r}", "a"))) for one in ("base", "mine", "theirs")]
+
+    done = CliRunner().invoke(main, ["git", "merge-driver", *map(str, files), "a.ipynb", *told])
+
+    (cell,) = json.loads((tmp_path / "mine").read_text())["cells"]
+    left = sides("".join(cell["source"]))
+    assert (done.exit_code, left and (left.mine_label, left.theirs_label)) == (1, named)

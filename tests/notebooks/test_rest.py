@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from jupyter_slipway.cli import main
+from tests.notebooks.asking import asking
 from tests.notebooks.builders import PERCENT, Server, image, show, shown
 
 
@@ -79,11 +80,13 @@ def test_what_would_come_back_otherwise_is_not_converted(folder: Path) -> None:
     assert sorted(path.name for path in folder.glob("b.*")) == ["b.ipynb"]
 
 
-def test_a_nul_byte_is_named_where_the_format_cannot_hold_it(folder: Path) -> None:
-    (folder / "b.py").write_text("# %%\nx = '\0'\n")
+def test_a_nul_byte_is_held_by_every_format(folder: Path) -> None:
+    (folder / "b.py").write_text(content := "# %%\nx = '\0'\n")
 
-    assert "NUL byte" in call("convert", "b.py", "--to", "myst", code=2)["hint"]
-    assert sorted(path.name for path in folder.glob("b.*")) == ["b.py"]
+    call("convert", "b.py", "--to", "myst")
+    assert "x = '\0'" in (folder / "b.md").read_text()
+    call("convert", "b.md", "--to", "percent")
+    assert (folder / "b.py").read_text() == content
 
 
 @pytest.mark.parametrize(
@@ -141,3 +144,15 @@ def test_a_notebook_in_another_place_finds_its_outputs_from_the_command_line(fol
     server.run("deep/c.py", server.open("deep/c.py"))
 
     assert call("store", "show", "deep")["notebooks"] == 1
+
+
+@pytest.mark.parametrize(("name", "status"), [("x" * 300 + ".py", 400), ("a.ipynb/x.py", 404)])
+def test_a_path_that_no_file_can_have_is_no_outage(folder: Path, home: Path, name: str, status: int) -> None:
+    notebooks = asking(folder, home)
+
+    for ask in (
+        lambda: notebooks("GET", "/notebooks/history", path=name),
+        lambda: notebooks("POST", "/notebooks/follow-text", {"path": name, "base": "", "mine": ""}),
+        lambda: notebooks("POST", "/notebooks/follow", {"notebook": name, "base": [], "mine": []}),
+    ):
+        assert ask()[0] == status

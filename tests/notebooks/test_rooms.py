@@ -707,7 +707,7 @@ async def test_what_is_typed_in_the_text_of_one_that_is_converted_goes_along(
 
 @in_loop
 async def test_what_nobody_else_was_told_of_when_a_text_is_converted_is_kept_beside_it(
-    tmp_path: Path, home: Path
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.py").write_text(PERCENT)
     shared = Shared(tmp_path, home)
@@ -718,11 +718,21 @@ async def test_what_nobody_else_was_told_of_when_a_text_is_converted_is_kept_bes
         (tmp_path / "a.ipynb").write_text(made := ipynb("x = 1"))
         (tmp_path / "a.py").unlink()
         follow("a.ipynb")
-    # What a page had sent before it heard of that arrives.
+    # What a page had sent before it heard of that arrives, some of it while the disk is looked at.
     words.write(0, "late")
+    look = openfile.Disk.state
+    more = iter(["more"])
 
-    kept = tmp_path / "a.typed.ipynb"
-    await until(lambda: kept.exists() and kept.read_text() == f"late{made}")
+    async def state(disk: openfile.Disk) -> Any:
+        words.write(0, next(more, ""))
+        return await look(disk)
+
+    monkeypatch.setattr(openfile.Disk, "state", state)
+
+    def aside() -> list[str]:
+        return sorted(one.read_text() for one in tmp_path.glob("a.typed[2-9].py"))
+
+    await until(lambda: aside() == ["late", "more"], aside)
     assert (tmp_path / "a.typed.py").read_text() == PERCENT.replace("x = 1", "x = 10")
     assert any("is in a.typed.py" in one.get("msg", "") for one in shared.events.said)
     assert words.text == (tmp_path / "a.ipynb").read_text() == made

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import nbformat
 import pytest
+from tornado.web import HTTPError
 
 from jupyter_slipway.notebooks import layout, upkeep
 from jupyter_slipway.notebooks.documents import Documents
@@ -254,3 +255,114 @@ def test_a_look_at_everything_finds_what_is_not_whole(server: Server, store: Sto
     assert not path.exists()
     saved(server, edits=3)
     assert upkeep.examine(store).findings == []
+
+
+def endless(file: Path) -> None:
+    """In its place, a pipe into which nobody writes."""
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["blobs", "outputs", "heads", "locks"])
+def test_a_pipe_in_the_place_of_what_is_kept_holds_nobody_up(server: Server, store: Store, kind: str) -> None:
+    saved(server, edits=1)
+    (found,) = (path for path in (store.folder / kind).rglob("*") if path.is_file())
+    endless(found)
+
+    opened = server.open("a.py")
+    opened.cells[0].source = "y = 1"
+    opened.cells[0].outputs = [nbformat.from_dict(image(5000, seed=7))]
+    server.save("a.py", opened)
+
+    upkeep.usage(store)
+    upkeep.examine(store)
+    upkeep.collect(store, grace=NONE)
+    assert server.open("a.py").cells[0].source == "y = 1"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["a.py", "a.md", "a.ipynb", "a.txt"])
+@pytest.mark.parametrize("leads", ["pipe", "/dev/zero"])
+def test_what_is_no_file_is_neither_read_nor_replaced(server: Server, name: str, leads: str) -> None:
+    file = server.root / name
+    if leads == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(leads)
+    model = {"type": "notebook", "format": "json", "content": nbformat.v4.new_notebook()}
+    if name == "a.txt":
+        model = {"type": "file", "format": "text", "content": "x"}
+
+    for method, *arguments in (
+        ("save", model, name),
+        ("save", {"type": "file", "format": "text", "content": "x", "chunk": 1}, name),
+        ("get", name),
+        ("trust_notebook", name),
+        ("create_checkpoint", name),
+        ("restore_checkpoint", "checkpoint", name),
+    ):
+        with pytest.raises(HTTPError) as refused:
+            server.ask(method, *arguments)
+        assert refused.value.status_code in (400, 404), method
+    server.ask("get", name, content=False, require_hash=True, type=model["type"])
+    assert not file.is_file()
+
+
+@pytest.mark.parametrize("place", [".slipway", ".slipway/outputs", ".slipway/blobs", ".slipway/heads"])
+@pytest.mark.parametrize("becomes", ["a file", "a link to nowhere", "a link"])
+def test_what_lies_where_outputs_are_to_be_kept_is_said(
+    server: Server, store: Store, tmp_path_factory: pytest.TempPathFactory, place: str, becomes: str
+) -> None:
+    (server.root / "a.py").write_text(PERCENT)
+    opened = server.open("a.py")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    if place != ".slipway":
+        layout.prepare(store.folder)
+    if becomes == "a file":
+        (server.root / place).write_text("mine")
+    elif becomes == "a link" and place == ".slipway":
+        (server.root / place).symlink_to(elsewhere)
+    else:
+        (server.root / place).symlink_to("nowhere")
+    opened.cells[0].source = "x = 2"
+    opened.cells[0].outputs = [nbformat.from_dict(image(5000))]
+
+    with pytest.raises(HTTPError, match=r"The code of a\.py is saved; its outputs are not: .* is in the way") as refused:
+        server.save("a.py", opened)
+
+    assert refused.value.status_code == 403
+    assert "x = 2" in (server.root / "a.py").read_text()
+    assert os.listdir(elsewhere) == []
+
+
+@pytest.mark.parametrize("kind", ["blobs", "outputs"])
+def test_nothing_behind_a_link_is_thrown_away(server: Server, store: Store, kind: str) -> None:
+    """Such as git's own objects, which lie as what is kept does."""
+    saved(server, edits=1)
+    objects = server.root / "objects"
+    (objects / "ab").mkdir(parents=True)
+    (objects / "ab" / ("c" * 62)).write_text("git's")
+    (store.folder / kind / "ab").symlink_to(objects / "ab")
+    layout.collected_path(store.folder).symlink_to(server.root / "mine")
+    (server.root / "mine").write_text("mine")
+
+    upkeep.examine(store)
+    upkeep.collect(store, now=2e9, grace=NONE, versions=0)
+
+    assert os.listdir(objects / "ab") == ["c" * 62]
+    assert (server.root / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["blobs", "outputs"])
+def test_a_folder_that_is_a_link_is_not_looked_after(server: Server, store: Store, kind: str) -> None:
+    objects = server.root / "objects"
+    (objects / "ab").mkdir(parents=True)
+    (objects / "ab" / ("c" * 62)).write_text("git's")
+    layout.prepare(store.folder)
+    (store.folder / kind).symlink_to(objects)
+
+    upkeep.examine(store)
+    upkeep.collect(store, now=2e9, grace=NONE, versions=0)
+
+    assert os.listdir(objects / "ab") == ["c" * 62]

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from jupyter_slipway.errors import BadRequest
-from jupyter_slipway.notebooks import text
+from jupyter_slipway.notebooks import standins, text
 from tests.notebooks.builders import PERCENT
 
 SOURCES = [
@@ -152,14 +152,14 @@ def test_what_somebody_wrote_at_a_marker_stays_when_a_notebook_is_saved_that_was
     )
 
 
-@pytest.mark.parametrize("odd", list(text.SPLITTING))
+@pytest.mark.parametrize("odd", list(standins.SPLITTING))
 def test_what_only_python_takes_for_a_line_end_stays(odd: str) -> None:
     read = text.parse(f"# %%\nx = 'a{odd}b'\n", "a.py")
 
     assert told(read) == [("code", f"x = 'a{odd}b'")]
 
 
-@pytest.mark.parametrize("odd", list(text.SPLITTING))
+@pytest.mark.parametrize("odd", list(standins.SPLITTING))
 @pytest.mark.parametrize(("suffix", "form"), [(".py", "percent"), (".md", "markdown"), (".md", "myst")])
 def test_what_only_python_takes_for_a_line_end_is_written_as_it_is(odd: str, suffix: str, form: str) -> None:
     sources = [("code", f"x = 'a{odd}b'"), ("markdown", f"one{odd}line")]
@@ -179,9 +179,87 @@ def test_a_title_of_several_lines_begins_no_other_cell() -> None:
     assert told(text.parse(written, "a.py")) == [("code", "x = 1")]
 
 
-@pytest.mark.parametrize("metadata", [{"title": 5}, {"tags": [{"a": [{}]}]}])
-def test_what_no_text_can_say_is_refused(metadata: dict[str, Any]) -> None:
-    cell = {"cell_type": "code", "source": "x = 1", "metadata": metadata, "id": "a"}
+@pytest.mark.parametrize("odd", ["\0", "\x0c", "\x1b", "\x7f", "\x9b", "\uffff"], ids=ascii)
+@pytest.mark.parametrize(("suffix", "form"), [(".py", "percent"), (".md", "markdown"), (".md", "myst")])
+def test_a_control_character_in_a_cell_is_no_fault_of_the_header(odd: str, suffix: str, form: str) -> None:
+    """Such as what colours a terminal."""
+    cells = [{"cell_type": "code", "source": f"x = '{odd}'", "metadata": {}, "id": "a"}]
+    said = {"text_representation": {"extension": suffix, "format_name": form}}
+
+    written = text.render({"metadata": {"jupytext": said}, "cells": cells}, suffix, form)
+
+    assert text.format_of(written, suffix) == form
+    assert told(text.parse(written, f"a{suffix}")) == [("code", f"x = '{odd}'")]
+
+
+def test_a_private_character_beside_an_odd_line_end_stays() -> None:
+    source = f"x = '{standins.SPLITTING}'  # {''.join(map(chr, [*range(0xF8F0, 0xF8F8), *standins.PRIVATE[:3]]))}"
+    cell = {"cell_type": "code", "source": source, "metadata": {"a": "\U000f0000\u2028"}, "id": "a"}
+
+    written = text.render({"metadata": {}, "cells": [cell]}, ".py", "percent")
+
+    read = text.parse(written, "a.py").cells[0]
+    assert (source in written, read.source, read.metadata) == (True, source, cell["metadata"])
+
+
+ODD_TITLES = [5, True, [1], {"a": 1}, "", " x ", "[markdown]", "a=1", "{a", "%", "one\n# %%\ny = 2", "a\u2028b"]
+
+
+@pytest.mark.parametrize("filtered", [None, "title,-all"])
+@pytest.mark.parametrize("type", ["code", "markdown", "raw"])
+@pytest.mark.parametrize("title", [*ODD_TITLES, "Plot [cm]"], ids=repr)
+@pytest.mark.parametrize(("suffix", "form"), [(".py", "percent"), (".md", "markdown")])
+def test_whatever_a_title_is_it_is_kept(suffix: str, form: str, title: Any, type: str, filtered: str | None) -> None:
+    """Code says the names that may stand in for it."""
+    metadata = {"jupytext": {"cell_metadata_filter": filtered}} if filtered else {}
+    cell = {"cell_type": type, "source": "x = 'title-0-,title-1-'", "metadata": {"a": 1, "title": title}, "id": "a"}
+
+    written = text.render({"metadata": metadata, "cells": [cell]}, suffix, form)
+
+    (read,) = text.parse(written, f"a{suffix}").cells
+    shown = {"title": title} | ({} if filtered else {"a": 1})
+    assert (read.cell_type, read.source, read.metadata) == (type, cell["source"], shown)
+    assert filtered is None or f"cell_metadata_filter: {filtered}\n" in written
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "value"),
+    [
+        ("title: 2024", "title", 2024),
+        ("authors: Ada", "authors", "Ada"),
+        ("kernelspec: {name: python3}", "kernelspec", {"name": "python3"}),
+        ("date: 2024-01-31", "date", "2024-01-31"),
+        ("limit: .nan", "limit", "nan"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.py", "a.md"])
+def test_a_header_may_say_what_nbformat_would_not_have_it_say(name: str, said: str, key: str, value: Any) -> None:
+    if name == "a.py":
+        content = f"# ---\n# jupyter:\n#   {said}\n# ---\n\n# %%\nx = 1\n"
+    else:
+        form = "jupytext: {text_representation: {extension: .md, format_name: myst}}"
+        content = f"---\n{said}\n{form}\nby: {{title: x}}\n---\n\n```{{code-cell}}\nx = 1\n```\n"
+
+    read = text.parse(content, name)
+
+    assert (read.metadata[key], told(read)) == (value, [("code", "x = 1")])
+    assert read.metadata.get("by", {"title": "x"}) == {"title": "x"}
+    assert "hidden" not in repr(read.metadata)
+    read.cells[0].source = "x = 2"
+    before = text.Before(content, text.parse(content, name))
+    before.notebook.cells[0].id = read.cells[0].id
+    written = text.render(read, name[1:], "percent" if name == "a.py" else "myst", None, before)
+    assert written == content.replace("x = 1", "x = 2")
+
+
+@pytest.mark.parametrize("said", ["kernelspec: python3", "1: 2", "title: 5\n#   kernelspec: 5"])
+def test_a_header_that_means_nothing_is_refused(said: str) -> None:
+    with pytest.raises(BadRequest, match="its header cannot be read"):
+        text.parse(f"# ---\n# jupyter:\n#   {said}\n# ---\n\n# %%\nx = 1\n", "a.py")
+
+
+def test_what_no_text_can_say_is_refused() -> None:
+    cell = {"cell_type": "code", "source": "x = 1", "metadata": {"tags": [{"a": [{}]}]}, "id": "a"}
 
     with pytest.raises(BadRequest, match="cannot be written as text"):
         text.render({"metadata": {}, "cells": [cell]}, ".py", "percent")

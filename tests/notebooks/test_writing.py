@@ -108,3 +108,55 @@ def test_another_writer_does_not_take_what_is_about_to_be_put_back(tmp_path: Pat
     assert file.read_text() == "changed"
     assert os.path.exists(others[0].name)
     others[0].close()
+
+
+def test_what_is_to_go_stays_when_it_is_another_by_now(tmp_path: Path) -> None:
+    file, aside = tmp_path / "a.py", tmp_path / ".~a.py"
+    file.write_text("old")
+    was = writing.fingerprint(file)
+    file.write_text("new")
+
+    assert not writing.remove(file, was, aside)
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("a.py", "new")]
+    assert writing.remove(file, writing.fingerprint(file), aside)
+    assert writing.remove(file, was, aside)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_of_what_a_kill_left_aside_nothing_goes_that_was_written_since(tmp_path: Path) -> None:
+    file, aside = tmp_path / "a.py", tmp_path / ".~a.py"
+    file.write_text("older")
+    was = writing.fingerprint(file)
+    aside.write_text("newer")
+    assert not writing.drop(aside, file, was)
+    assert (aside.read_text(), file.read_text()) == ("newer", "older")
+
+    file.unlink()
+    os.link(aside, file)
+    assert not writing.drop(aside, file, was)
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("a.py", "newer")]
+
+
+def test_a_name_that_is_taken_is_not_given_to_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        draft, name = tmp_path / f"draft{number}", tmp_path / f"name{number}"
+        draft.write_text("draft")
+        name.write_text("there")
+        writing.put(draft, name)
+        assert (draft.read_text(), name.read_text()) == ("draft", "there")
+        name.unlink()
+        writing.put(draft, name)
+        assert (draft.exists(), name.read_text()) == (False, "draft")
+        monkeypatch.setattr(os, "link", without_links)
+
+
+def without_links(*_: object, **__: object) -> None:
+    raise PermissionError
+
+
+def test_what_is_no_file_has_no_fingerprint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+
+    assert [writing.fingerprint(tmp_path / name) for name in ("pipe", "folder", "link", "none")] == [""] * 4

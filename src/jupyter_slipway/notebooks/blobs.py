@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_slipway.files import sync_directory, write_whole
-from jupyter_slipway.notebooks.layout import blob_path
+from jupyter_slipway.files import read_whole, sync_directory, write_whole
+from jupyter_slipway.notebooks.layout import blob_path, kept_in
 
+LARGEST = 512 * 2**20
+"""Bytes of one payload, or of a record: a foreign one may be of any size."""
 FRESH = 3600.0
 """Seconds; an older blob that is put again is touched, so that `upkeep` sees that it is wanted."""
 
@@ -48,17 +50,14 @@ class Blobs:
     def get(self, digest: str) -> bytes | None:
         """None when it is not here, or is not what its name says."""
         try:
-            content = blob_path(self._store, digest).read_bytes()
+            content = read_whole(blob_path(self._store, digest), LARGEST)
         except OSError:
             return None
         return content if digest_of(content) == digest else None
 
     def all(self) -> Iterator[tuple[str, Path]]:
         """Digest and path of each."""
-        for folder in sorted((self._store / "blobs").glob("[0-9a-f][0-9a-f]")):
-            for path in sorted(folder.iterdir()):
-                if not path.name.startswith("."):
-                    yield folder.name + path.name, path
+        yield from kept_in(self._store / "blobs")
 
 
 def digest_of(content: bytes) -> str:

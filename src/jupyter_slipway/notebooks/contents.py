@@ -29,14 +29,15 @@ from jupytext.config import (
 )
 from jupytext.formats import NOTEBOOK_EXTENSIONS
 from jupytext.kernels import set_kernelspec_from_language
+from jupytext.paired_paths import find_base_path_and_format, paired_paths
 from tornado.web import HTTPError
 
-from jupyter_slipway.errors import SlipwayError
-from jupyter_slipway.notebooks import unreadable, writing
+from jupyter_slipway.errors import BadRequest, SlipwayError
+from jupyter_slipway.notebooks import conversions, unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
 from jupyter_slipway.notebooks.documents import Documents, Saved, name_afresh, refusing
 from jupyter_slipway.notebooks.merge import merge_notebooks
-from jupyter_slipway.notebooks.refusals import refusal, speaking, without_room
+from jupyter_slipway.notebooks.refusals import answering, refusal, speaking, without_room
 from jupyter_slipway.notebooks.sightings import Sightings, State, state_of
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, joined, refuse_too_many
 
@@ -45,8 +46,14 @@ DEFAULT = {".md": "markdown", ".markdown": "markdown", ".Rmd": "rmarkdown"}
 """The format of a text whose notebook names none, by its suffix; percent for all others."""
 CONFIGURING = (*JUPYTEXT_CONFIG_FILES, PYPROJECT_FILE)
 """What jupytext reads its configuration from, in a notebook's folder, those above, and the person's."""
+ASKED = (
+    *("is_hidden", "file_exists", "dir_exists", "new_untitled", "update", "copy", "delete"),
+    *("restore_checkpoint", "list_checkpoints", "delete_checkpoint"),
+)
+"""Methods that requests reach as they are, besides `get` and `save`."""
 Configured = tuple[list[str], dict[str, State | None]]
 """The folders that are looked through, and what lies there, with its state."""
+ALONE = "%s is opened alone: its metadata names, for jupytext, a pair of files that cannot be."
 OUTPUTS = "outputs"
 """What a page that follows a file is told besides its hash: another word, when other outputs lie beside one text."""
 
@@ -60,7 +67,10 @@ def text_notebooks(base: Any, home: Path) -> Any:
         build = build_async_jupytext_contents_manager_class
         base = (build if asynchronous else build_sync_jupytext_contents_manager_class)(base)
     around = AsyncTextNotebooks if asynchronous else TextNotebooks
-    return type(around.__name__, (around, base), {"home": home})
+    made = type(around.__name__, (around, base), {"home": home})
+    for name in ASKED:
+        setattr(made, name, answering(getattr(made, name)))
+    return made
 
 
 if TYPE_CHECKING:
@@ -85,6 +95,7 @@ class KeepsOutputs(Manager):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.documents = Documents(Path(self.root_dir).absolute(), self.home, merged)
+        conversions.finish_left(self.documents)
         self.sightings = Sightings()
         self.configured = ([], {})
         # Its database may be used in no other thread than the one it was opened in, and texts are opened in others.
@@ -224,9 +235,38 @@ class KeepsOutputs(Manager):
         cells = [marked(_joined(cell), mark_of(cell) if says else None) for cell in notebook["cells"]]
         return {**model, "content": bare({**notebook, "cells": cells})}
 
+    def refuse_no_file(self, path: str) -> None:
+        """
+        Raises:
+            BadRequest: what is to be saved there would go into a pipe or a device, or in its place
+        """
+        place = self._get_os_path(path)
+        if os.path.exists(place) and not os.path.isfile(place) and not os.path.isdir(place):
+            raise BadRequest(f"{path} is a pipe or a device, no file.", hint="Save it under another name.")
+
+    def refuse_into_itself(self, folder: str, into: str | None) -> None:
+        """
+        Raises:
+            HTTPError: a copy of the folder would be copied with it, without an end
+        """
+        old, new = (Path(self._get_os_path(path.strip("/"))).resolve() for path in (folder, into or ""))
+        if into is not None and old.is_dir() and new.is_relative_to(old):
+            raise HTTPError(400, f"The folder {folder or '/'} cannot be copied into itself. Copy it beside itself.")
+
     def after_save(self, path: str) -> None:
         file = Path(self._get_os_path(path))
         self.sightings.find_whole(file, self.sightings.see(file))
+
+    def text_to_trust(self, path: str, config: Any) -> Path | None:
+        """Where it lies; None for a notebook that is left to jupytext.
+
+        Raises:
+            BadRequest: it is no notebook
+        """
+        place = self._get_os_path(path)
+        if os.path.isdir(place) or Path(place).suffix not in self.all_nb_extensions(config):
+            raise BadRequest(f"{path or '/'} is no notebook.", hint="Only what a notebook shows can be trusted.")
+        return None if path in self.paired_notebooks else self.text_file(path, config)
 
     def trust_text(self, file: Path, config: Any) -> None:
         """Sign what is kept for a text notebook as trusted."""
@@ -246,6 +286,8 @@ class KeepsOutputs(Manager):
         """Checkpoints are made and restored like any other file: whole."""
 
         def copy() -> None:
+            if not os.path.isfile(src) or (os.path.exists(dest) and not os.path.isfile(dest)):
+                raise HTTPError(404, f"There is no file {Path(src).name} to take it from, or none to put it in.")
             with self.perm_to_403(dest), open(src, "rb") as old, writing.replacing(Path(dest)) as new:
                 shutil.copyfileobj(old, new)
 
@@ -257,6 +299,8 @@ class AsyncTextNotebooks(KeepsOutputs):
         self, path: str, content: bool = True, type: str | None = None, format: str | None = None, **more: Any
     ) -> Any:
         path = path.strip("/")
+        if conversions.are_left(self.documents):
+            await asyncio.to_thread(conversions.finish_left, self.documents)
         get = partial(super().get, path, format=format, **more)
         with speaking(path, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
@@ -271,19 +315,35 @@ class AsyncTextNotebooks(KeepsOutputs):
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
             state = self.before_open(path)
             with self.saying_why(path):
-                return self.left_to_jupytext(await get(content=content, type=type), path, state)
+                try:
+                    model = await get(content=content, type=type)
+                except Exception:  # others' code, of a file that may hold anything
+                    if not path.endswith(".ipynb"):
+                        raise
+                    model = await get(content=content, type=type, load_alternative_format=False)
+                    if not is_alone(model["content"], path, config):
+                        raise
+                    self.log.warning(ALONE, path)
+                return self.left_to_jupytext(model, path, state)
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
         with speaking(path, saving=model):
+            self.refuse_no_file(path)
             if model.get("type") != "notebook" or not model.get("content"):
                 return await super().save(model, path)
             config = await self.get_config(path)
             if done := await asyncio.to_thread(self.save_text, model, path, config):
                 return self.saved_text(await super().get(path, content=False), path, done)
-            saved = await super().save(await asyncio.to_thread(self.before_save, model, path), path)
+            ready = await asyncio.to_thread(self.before_save, model, path)
+            manager: Any = self.super if is_alone(ready["content"], path, config) else super()
+            saved = await manager.save(ready, path)
             self.after_save(path)
             return saved
+
+    async def copy(self, from_path: str, to_path: str | None = None) -> Any:
+        self.refuse_into_itself(from_path, to_path)
+        return await super().copy(from_path, to_path)
 
     async def create_checkpoint(self, path: str) -> Any:
         with without_room(path):
@@ -292,7 +352,7 @@ class AsyncTextNotebooks(KeepsOutputs):
     async def trust_notebook(self, path: str) -> None:
         with speaking(path, reading=True):
             config = await self.get_config(path)
-            if (file := self.text_file(path, config)) and path not in self.paired_notebooks:
+            if file := self.text_to_trust(path, config):
                 await asyncio.to_thread(self.trust_text, file, config)
             else:
                 await super().trust_notebook(path)
@@ -335,6 +395,7 @@ class TextNotebooks(KeepsOutputs):
         self, path: str, content: bool = True, type: str | None = None, format: str | None = None, **more: Any
     ) -> Any:
         path = path.strip("/")
+        conversions.finish_left(self.documents)
         get = partial(super().get, path, format=format, **more)
         with speaking(path, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
@@ -348,18 +409,35 @@ class TextNotebooks(KeepsOutputs):
                     return model | {"type": "notebook", "content": notebook, "format": "json", "mimetype": None}
             state = self.before_open(path)
             with self.saying_why(path):
-                return self.left_to_jupytext(get(content=content, type=type), path, state)
+                try:
+                    model = get(content=content, type=type)
+                except Exception:  # others' code, of a file that may hold anything
+                    if not path.endswith(".ipynb"):
+                        raise
+                    model = get(content=content, type=type, load_alternative_format=False)
+                    if not is_alone(model["content"], path, config):
+                        raise
+                    self.log.warning(ALONE, path)
+                return self.left_to_jupytext(model, path, state)
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
         with speaking(path, saving=model):
+            self.refuse_no_file(path)
             if model.get("type") != "notebook" or not model.get("content"):
                 return super().save(model, path)
-            if done := self.save_text(model, path, self.get_config(path)):
+            config = self.get_config(path)
+            if done := self.save_text(model, path, config):
                 return self.saved_text(super().get(path, content=False), path, done)
-            saved = super().save(self.before_save(model, path), path)
+            ready = self.before_save(model, path)
+            manager: Any = self.super if is_alone(ready["content"], path, config) else super()
+            saved = manager.save(ready, path)
             self.after_save(path)
             return saved
+
+    def copy(self, from_path: str, to_path: str | None = None) -> Any:
+        self.refuse_into_itself(from_path, to_path)
+        return super().copy(from_path, to_path)
 
     def create_checkpoint(self, path: str) -> Any:
         with without_room(path):
@@ -368,7 +446,7 @@ class TextNotebooks(KeepsOutputs):
     def trust_notebook(self, path: str) -> None:
         with speaking(path, reading=True):
             config = self.get_config(path)
-            if (file := self.text_file(path, config)) and path not in self.paired_notebooks:
+            if file := self.text_to_trust(path, config):
                 self.trust_text(file, config)
             else:
                 super().trust_notebook(path)
@@ -443,6 +521,18 @@ def _joined(cell: dict[str, Any]) -> dict[str, Any]:
 def is_paired(notebook: Notebook, path: str, config: Any) -> bool:
     """Whether jupytext writes it to several files."""
     return len(notebook_formats(notebook, config, path)) > 1
+
+
+def is_alone(notebook: Notebook, path: str, config: Any) -> bool:
+    """Whether it is an .ipynb whose metadata names a pair of files that cannot be: one file, as without jupytext."""
+    if not path.endswith(".ipynb"):
+        return False
+    try:
+        formats = notebook_formats(notebook, config, path)
+        paired_paths(path, find_base_path_and_format(path, formats)[1], formats)
+    except Exception:  # jupytext meets what is wrong there in many ways
+        return True
+    return False
 
 
 def format_for(notebook: Notebook, file: Path) -> str:

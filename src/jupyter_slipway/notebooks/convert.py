@@ -1,13 +1,13 @@
 """An .ipynb becoming a text notebook with its outputs beside it, and back. Nothing it holds is lost on the way.
 
-The new file is written and read again before the old one goes; the list of versions goes on under the new name.
+The new file is written aside and read again before it takes the old one's place: see `conversions`. The list of
+versions goes on under the new name.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import secrets
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -15,12 +15,12 @@ import nbformat
 from jupytext.languages import _SCRIPT_EXTENSIONS, default_language_from_metadata_and_ext
 from msgspec import Struct
 
-from jupyter_slipway.errors import BadRequest, Conflict, NotFound, Unprocessable
-from jupyter_slipway.notebooks import faults, text, unreadable, writing
+from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, Unprocessable
+from jupyter_slipway.notebooks import conversions, faults, text, unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
-from jupyter_slipway.notebooks.documents import Documents
-from jupyter_slipway.notebooks.sightings import state_of
-from jupyter_slipway.notebooks.store import WITH_IDS, Former
+from jupyter_slipway.notebooks.conversions import Conversion
+from jupyter_slipway.notebooks.documents import Documents, refusing
+from jupyter_slipway.notebooks.store import WITH_IDS
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, cell_key, joined
 
 Format = Literal["percent", "myst", "markdown", "ipynb"]
@@ -60,11 +60,15 @@ def convert(documents: Documents, source: Path, form: Format, *, keep: bool = Fa
         NotFound: there is no such notebook
         BadRequest: it cannot be read, or has no cells
         Conflict: there is a file of the new name; or the old one does not rest
+        Forbidden: its folder may not be written
+        Unavailable: the disk is full
         Unprocessable: it would not come back as it is; nothing was changed
     """
+    conversions.finish_left(documents)
     for _ in range(TRIES):
-        if made := _convert(documents, source, form, keep=keep):
-            return made
+        with refusing(source):
+            if made := _convert(documents, source, form, keep=keep):
+                return made
     raise Conflict(f"{source.name} changes faster than it can be converted.", hint="Try again in a moment.")
 
 
@@ -72,7 +76,7 @@ def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) ->
     """None when it changed meanwhile; then all is as it was."""
     if not source.is_file():
         raise NotFound(f"There is no notebook {source.name}.", hint="Give the path of an .ipynb or a text notebook.")
-    state = state_of(source)
+    was = writing.fingerprint(source)
     notebook, trusted = _read(documents, source)
     with faults.said(source.name, notebook):
         target = source.with_suffix(_suffix(notebook, form))
@@ -81,37 +85,27 @@ def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) ->
         if form != "ipynb" and not notebook["cells"]:
             # Not every text can say that there is none.
             raise BadRequest(f"{source.name} has no cells.", hint="Add one, or make a new text notebook.")
-        if os.path.lexists(target):  # also a link that leads nowhere: what is written would go there
+        if os.path.lexists(target):  # also a link that leads nowhere
             raise Conflict(f"{target.name} is there already.", hint="Rename or delete one of the two.")
-        was, before = documents.former(source, target), _former(source, notebook)
-        with _whole(target):
+        if not os.access(source.parent, os.W_OK):
+            raise Forbidden(
+                f"{source.name} cannot be converted: {source.parent} may not be written.",
+                hint="Copy it to a folder of yours, or let its owner give you the right to write.",
+            )
+        former = documents.former(source, target)
+
+        def make(draft: Path) -> None:
             if form == "ipynb":
-                _write_ipynb(target, notebook, was.minor)
+                _write_ipynb(draft, notebook, former.minor)
             else:
-                _write_text(documents, target, notebook, form, trusted, was.text)
-            _check(documents, source, target, notebook)
-            documents.succeed(target, source, before, in_its_place=not keep)
-    if not keep:
-        if not writing.remove(source, state):
-            # Another server, or an editor, has saved it: what it wrote is to be in the new one too.
-            target.unlink(missing_ok=True)
-            documents.succeed(source, target, was, in_its_place=True)
-            documents.forget(target)
+                _write_text(documents, draft, target, notebook, form, trusted, former.text)
+            _check(documents, source, draft, notebook)
+
+        one = Conversion(secrets.token_hex(8), str(source), str(target), keep, was, notebook["nbformat_minor"])
+        if not conversions.carry_out(documents, one, make):
             return None
-        documents.forget(source)
     outputs = sum(len(cell.get("outputs", ())) for cell in notebook["cells"])
     return Converted(source, target, len(notebook["cells"]), outputs)
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[None]:
-    """Nothing of it is left when the block fails."""
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):
-            target.unlink()
-        raise
 
 
 def _read(documents: Documents, file: Path) -> tuple[Notebook, bool]:
@@ -148,17 +142,12 @@ def _suffix(notebook: Notebook, form: Format) -> str:
     return suffix
 
 
-def _former(source: Path, notebook: Notebook) -> Former:
-    if source.suffix == ".ipynb":
-        return Former(minor=notebook["nbformat_minor"])
-    return Former(source.read_bytes())
-
-
 def _write_text(
-    documents: Documents, target: Path, notebook: Notebook, form: str, trusted: bool, former: bytes
+    documents: Documents, draft: Path, target: Path, notebook: Notebook, form: str, trusted: bool, former: bytes
 ) -> None:
     """
     Args:
+        target: what the draft becomes
         former: the text that it was before: what did not change since keeps its bytes
     """
     notebook["metadata"].pop(OURS, None)
@@ -166,18 +155,18 @@ def _write_text(
     options.pop("formats", None)  # what it was paired with before
     options["text_representation"] = {"extension": target.suffix, "format_name": form}
     if former:
-        writing.write(target, former)
-        was = documents.open(target)
+        writing.write(draft, former)
+        was = documents.open(draft)
         said = was.notebook["metadata"].get("jupytext", {}) if was else {}
         if said.get("text_representation", {}).get("format_name") == form:
             options |= {key: said[key] for key in TEXT_ONLY if key in said}
         else:
-            target.unlink()
+            draft.unlink()
     notebook["metadata"]["jupytext"] = options
-    documents.save(target, notebook, form, trusted=trusted)
+    documents.save(draft, notebook, form, trusted=trusted, becomes=target)
 
 
-def _write_ipynb(target: Path, notebook: Notebook, minor: int) -> None:
+def _write_ipynb(draft: Path, notebook: Notebook, minor: int) -> None:
     metadata = {key: value for key, value in notebook["metadata"].items() if key != OURS}
     options = {key: value for key, value in metadata.pop("jupytext", {}).items() if key not in TEXT_ONLY}
     if options:
@@ -186,38 +175,36 @@ def _write_ipynb(target: Path, notebook: Notebook, minor: int) -> None:
     if minor < WITH_IDS:
         cells = [{key: value for key, value in cell.items() if key != "id"} for cell in cells]
     whole = nbformat.from_dict({**notebook, "nbformat_minor": minor, "metadata": metadata, "cells": cells})
-    writing.write(target, (nbformat.writes(whole, version=nbformat.NO_CONVERT) + "\n").encode())
+    writing.write(draft, (nbformat.writes(whole, version=nbformat.NO_CONVERT) + "\n").encode())
 
 
 TEXT_ONLY = ("text_representation", "main_language", "notebook_metadata_filter", "cell_metadata_filter")
 """What jupytext notes of a text."""
 
 
-def _check(documents: Documents, source: Path, target: Path, notebook: Notebook) -> None:
+def _check(documents: Documents, source: Path, draft: Path, notebook: Notebook) -> None:
     """
     Raises:
         Unprocessable: the new file is not what the old one is
     """
-    again, _ = _read(documents, target)
+    again, _ = _read(documents, draft)
     for one, other in zip(notebook["cells"], again["cells"], strict=True):
         if cell_key(one) != cell_key(other) or _results(one) != _results(other):
             raise Unprocessable(
-                f"{source.name} would not come back from {target.name} as it is: cell {one.get('id')!r} differs.",
+                f"{source.name} would not come back from {draft.name} as it is: cell {one.get('id')!r} differs.",
                 hint="Nothing was changed.",
             )
-    if target.suffix != ".ipynb":
+    if draft.suffix != ".ipynb":
         # On another machine there is only the text.
-        alone = text.parse(text.decode(target.read_bytes(), target.name).text, target.name)
+        alone = text.parse(text.decode(draft.read_bytes(), draft.name).text, draft.name)
         was, now = (
             [(cell["cell_type"], joined(cell["source"]).strip()) for cell in one["cells"]] for one in (again, alone)
         )
         if was != now:
             place = next((n for n, (one, other) in enumerate(zip(was, now, strict=False)) if one != other), len(now))
-            nul = any("\0" in content for _, content in was[place : place + 1])
-            why = "Markdown holds no NUL byte" if nul else "A line of it looks like the beginning of a cell"
             raise Unprocessable(
-                f"Cell {place + 1} of {source.name} would be another one, read from {target.name} alone.",
-                hint=f"Nothing was changed. {why}: choose another format.",
+                f"Cell {place + 1} of {source.name} would be another one, read from {draft.name} alone.",
+                hint="Nothing was changed. A line of it looks like the beginning of a cell: choose another format.",
             )
 
 

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 import threading
 import time
 from collections import OrderedDict
@@ -18,21 +19,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+import msgspec
+
 from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
-from jupyter_slipway.files import is_full
+from jupyter_slipway.files import is_full, read_whole
 from jupyter_slipway.notebooks import age, layout, text, writing
 from jupyter_slipway.notebooks.age import digest
 from jupyter_slipway.notebooks.conflicts import open_conflicted
 from jupyter_slipway.notebooks.identity import CellText, How, Match, trace
 from jupyter_slipway.notebooks.manifests import Record
 from jupyter_slipway.notebooks.marks import has_marks, sides
-from jupyter_slipway.notebooks.paths import refuse_link_out
 from jupyter_slipway.notebooks.sightings import State
 from jupyter_slipway.notebooks.store import Former, Store, Version, key_of
 from jupyter_slipway.notebooks.text import OURS, Before, Decoded, Notebook, Past, joined
 
 LARGEST = 64 * 2**20
 """Bytes of text; a larger file is no notebook that anyone reads."""
+IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
+"""What is said where something else lies in the place of what is to be kept."""
 REMEMBERED = 64
 """Files whose last version is kept in memory."""
 Merge = Callable[[Notebook, Notebook, Notebook], Notebook | None]
@@ -104,7 +108,7 @@ class Documents:
     """The text notebooks below a root. May be called from several threads."""
 
     def __init__(self, root: Path, home: Path, merge: Merge | None = None) -> None:
-        self._root, self._home, self._merge = root, home, merge
+        self.root, self.home, self._merge = root, home, merge
         self._stores: dict[Path, Store] = {}
         self._known: OrderedDict[Path, Known] = OrderedDict()
         self._reported: OrderedDict[Path, str] = OrderedDict()
@@ -131,11 +135,21 @@ class Documents:
         return Opened(notebook, trusted or not any(cell.get("outputs") for cell in notebook["cells"]), known.id)
 
     def save(
-        self, file: Path, notebook: Notebook, format_name: str, *, trusted: bool = False, config: Any = None
+        self,
+        file: Path,
+        notebook: Notebook,
+        format_name: str,
+        *,
+        trusted: bool = False,
+        config: Any = None,
+        becomes: Path | None = None,
     ) -> Saved:
         """Save a notebook: its text if its inputs changed, its outputs beside it.
 
         What changed on disk since whoever saves has seen it is merged in.
+
+        Args:
+            becomes: where the file will be, if it is a draft
 
         Raises:
             Conflict: both changed the same place; nothing is written
@@ -146,8 +160,7 @@ class Documents:
         self.used_at = time.monotonic()
         token = Token.of(notebook)
         told = _settle(notebook)
-        store, path = self.store(file)
-        refuse_link_out(file, self._root)
+        store, path = self.store(becomes or file)
         with refusing(file), store.lock(path):
             disk = self._on_disk(file, store, path, config, may_be_absent=True)
             mine, merged = notebook, False
@@ -163,17 +176,27 @@ class Documents:
             decoded = text.decode(content, file.name)
             torn = is_torn(decoded.text, file)
             pieces = _pieces(decoded.text, torn, file, len(mine["cells"]))
-            kept, refused = self._keep(store, path, id, mine, trusted, pieces, was, told)
+            if becomes is None and is_plain(mine) and not store.head(path).versions:
+                kept, refused = None, None
+            else:
+                kept, refused = self._keep(store, path, id, mine, trusted, pieces, was, told)
             if content != before:
                 writing.write(file, content)
             if kept:
-                store.note(path, id, "" if merged else token.said)
+                try:
+                    store.note(path, id, "" if merged else token.said)
+                except IN_THE_WAY as error:
+                    refused = error
             known = Known(id, content, decoded, _inputs(mine, kept), kept, format_name, torn=torn)
             stamp = self._remember(file, known, store)
             if refused:
+                is_denied = isinstance(refused, PermissionError)
                 raise Forbidden(
-                    f"The code of {file.name} is saved; its outputs are not: {refused.filename} may not be written.",
-                    hint=f"Let whoever owns it give you the right to write in {store.folder}.",
+                    f"The code of {file.name} is saved; its outputs are not: {refused.filename2 or refused.filename} "
+                    f"{'may not be written' if is_denied else 'is in the way'}.",
+                    hint=f"Let whoever owns it give you the right to write in {store.folder}."
+                    if is_denied
+                    else "Move it away, then save again.",
                 ) from refused
         return Saved(id, content != before, merged, stamp)
 
@@ -185,7 +208,7 @@ class Documents:
         """
         known = self._known.get(file)
         try:
-            content = file.read_bytes() if file.stat().st_size <= LARGEST else b""
+            content = read_whole(file, LARGEST)
         except OSError:
             return None
         id = known.id if known and known.content == content else layout.text_id(content)
@@ -243,10 +266,10 @@ class Documents:
 
     def store(self, file: Path) -> tuple[Store, str]:
         """Where the outputs of a file are kept, and what the file is called there."""
-        folder = layout.store_of(file, self._root)
+        folder = layout.store_of(file, self.root)
         with self._guard:
             if folder not in self._stores:
-                self._stores[folder] = Store(folder, key_of(self._home))
+                self._stores[folder] = Store(folder, key_of(self.home))
             return self._stores[folder], Path(os.path.relpath(file, folder.parent)).as_posix()
 
     def _on_disk(
@@ -382,13 +405,11 @@ class Documents:
         pieces: tuple[str, list[str]] | None,
         before: Version | None,
         told: Mapping[str, str],
-    ) -> tuple[Version | None, PermissionError | None]:
-        """Keep what the text does not hold, unless that is nothing; or why it could not be."""
-        if is_plain(notebook) and not store.head(path).versions:
-            return None, None
+    ) -> tuple[Version | None, OSError | None]:
+        """Keep what the text does not hold; or why it could not be."""
         try:
             return store.save(id, path, notebook, trusted=trusted, pieces=pieces, before=before, told=told), None
-        except PermissionError as error:
+        except (PermissionError, *IN_THE_WAY) as error:
             return None, error
 
     def _remember(self, file: Path, known: Known, store: Store) -> tuple[int, ...] | None:
@@ -416,14 +437,17 @@ def read(file: Path, largest: int = LARGEST) -> bytes:
         Forbidden: it may not be read
     """
     try:
-        size = file.stat().st_size
+        found = file.stat()
+        size = found.st_size
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            raise BadRequest(f"{file.name} is a pipe or a device, no file.", hint="Save it under another name.")
         if size > largest:
             raise BadRequest(
                 f"{file.name} has {size / 2**20:,.0f} MB of text: too much for a notebook.",
                 hint=f"Up to {largest // 2**20} MB are opened. Read it in a terminal, or split it. It was not touched.",
             )
         return file.read_bytes()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFound(f"There is no {file.name} any more.", hint="Save it under another name.") from error
     except IsADirectoryError as error:
         raise BadRequest(f"{file.name} is a folder.", hint="Save it under another name.") from error
@@ -453,6 +477,18 @@ def give_back(notebook: Notebook, past: Version | None, store: Store) -> None:
         if match:
             _give_cell(cell, old[match.old], made[match.old] if made else "", match, store)
     name_cells(notebook["cells"])
+    if past and past.ours:
+        _give_metadata(notebook["metadata"], store.packer.unpack(msgspec.structs.replace(past.record, cells=[])))
+
+
+def _give_metadata(metadata: dict[str, Any], past: Notebook) -> None:
+    """To a text what it does not hold; but of which language it is, its kernel says."""
+    was = past["metadata"]
+    kept = text.beside(was)
+    if "kernelspec" in metadata and metadata["kernelspec"] != was.get("kernelspec"):
+        kept.pop("language_info", None)
+    for key, value in kept.items():
+        metadata.setdefault(key, value)
 
 
 def _give_cell(cell: dict[str, Any], packed: Mapping[str, Any], made: str, match: Match, store: Store) -> None:
@@ -511,8 +547,8 @@ def fresh_ids(cells: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def is_plain(notebook: Notebook) -> bool:
-    """Whether the text says all there is: no outputs, no ids but those that come from it."""
-    if "widgets" in notebook["metadata"]:
+    """Whether the text says all there is, but for its kernel: no outputs, no ids but those that come from it."""
+    if text.beside(notebook["metadata"]).keys() - {"kernelspec", "language_info"}:
         return False
     for cell in notebook["cells"]:
         if cell.get("outputs") or cell.get("execution_count") is not None or cell.get("attachments"):

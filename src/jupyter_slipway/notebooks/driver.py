@@ -20,20 +20,24 @@ from jupyter_slipway.notebooks.merge import merge_notebooks
 LABELS = ("mine", "theirs")
 
 
-def merge_files(base: Path, mine: Path, theirs: Path, name: str) -> int:
+def merge_files(base: Path, mine: Path, theirs: Path, name: str, labels: Sequence[str] = LABELS) -> int:
     """Write into `mine` what both sides did; gives how many cells are left in conflict.
 
     A file that is no notebook is merged as text, by git itself: its marks are better than one side lost.
 
     Args:
         name: the notebook's path, for messages and to know its format
+        labels: how the marks of a conflict call the sides; what git did not fill in, as before 2.44, says nothing
     """
+    labels = [
+        usual if label.startswith("%") else label.strip() or usual for label, usual in zip(labels, LABELS, strict=True)
+    ]
     try:
         sides = [read_notebook(name, path.read_bytes()) for path in (base, mine, theirs)]
     except SlipwayError:
-        return _as_text(base, mine, theirs)
+        return _as_text(base, mine, theirs, labels)
     merged = merge_notebooks(*sides)
-    atomic_write(mine, to_json(with_marks(merged, *LABELS)))
+    atomic_write(mine, to_json(with_marks(merged, *labels)))
     return len(merged.conflicts)
 
 
@@ -44,9 +48,9 @@ def to_json(notebook: dict[str, Any]) -> bytes:
     return f"{text}\n".encode("utf-8", "surrogatepass")
 
 
-def _as_text(base: Path, mine: Path, theirs: Path) -> int:
-    labels = ["-L", LABELS[0], "-L", "base", "-L", LABELS[1]]
-    done = subprocess.run(["git", "merge-file", *labels, "--", str(mine), str(base), str(theirs)], check=False)
+def _as_text(base: Path, mine: Path, theirs: Path, labels: Sequence[str]) -> int:
+    named = ["-L", labels[0], "-L", "base", "-L", labels[1]]
+    done = subprocess.run(["git", "merge-file", *named, "--", str(mine), str(base), str(theirs)], check=False)
     return abs(done.returncode)
 
 

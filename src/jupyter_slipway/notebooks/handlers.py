@@ -222,8 +222,11 @@ class Notebooks:
         return Documents(self._root, self._home)
 
     def _store(self, path: str) -> Store:
-        file = self._file(path)
-        return self._documents().store(file / "any" if file.is_dir() else file)[0]
+        from jupyter_slipway.notebooks import conversions
+
+        file, documents = self._file(path), self._documents()
+        conversions.finish_left(documents)
+        return documents.store(file / "any" if file.is_dir() else file)[0]
 
     def _file(self, path: str) -> Path:
         return file_below(self._root, path, hidden=self._hidden)

@@ -30,7 +30,7 @@ def settings() -> dict[str, str]:
     """What git's config of the repository gets."""
     return {
         "merge.slipway.name": "Slipway: notebooks by cell",
-        "merge.slipway.driver": command("git", "merge-driver") + " %O %A %B %P",
+        "merge.slipway.driver": command("git", "merge-driver") + " %O %A %B %P %X %Y",
         "diff.slipway.command": command("diff"),
     }
 

@@ -10,8 +10,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_slipway.files import atomic_write, private_directory
@@ -35,10 +37,29 @@ def store_of(notebook: Path, root: Path) -> Path:
 
 
 def prepare(store: Path) -> None:
-    """Make the folder, which keeps itself out of git."""
+    """Make the folder, which keeps itself out of git.
+
+    Raises:
+        FileExistsError: in its place lies a file, or a link to a folder that was not made so
+    """
     if not (store / ".gitignore").exists():
+        if store.is_symlink():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(store))
         private_directory(store)
         atomic_write(store / ".gitignore", IGNORE)
+
+
+def kept_in(folder: Path) -> Iterator[tuple[str, Path]]:
+    """What lies in its folders of two digits, and where. Nothing behind a link: that may lead to whatever is not ours,
+    such as git's own objects, which lie just like this.
+    """
+    if folder.is_symlink():
+        return
+    for part in sorted(folder.glob("[0-9a-f][0-9a-f]")):
+        if part.is_dir() and not part.is_symlink():
+            for path in sorted(part.iterdir()):
+                if not path.name.startswith(".") and (path.is_symlink() or not path.is_dir()):
+                    yield part.name + path.name, path
 
 
 def blob_path(store: Path, digest: str) -> Path:

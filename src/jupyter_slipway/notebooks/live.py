@@ -130,6 +130,11 @@ def put_text(ytext: Any, text: str) -> None:
             ytext.insert(low, new)
 
 
+def inserted(old: str, new: str) -> str:
+    """What of `new` is not in `old`, if it stands in one place."""
+    return _trimmed(old, 0, len(old), new)[2]
+
+
 def _trimmed(old: str, start: int, end: int, new: str) -> tuple[int, int, str]:
     """The same change without what both begin and end with: a cursor within a word stays within it."""
     shortest = min(end - start, len(new))

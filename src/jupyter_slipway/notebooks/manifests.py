@@ -18,14 +18,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from jupyter_slipway.notebooks.blobs import Blobs, digest_of
+from jupyter_slipway.notebooks.blobs import LARGEST, Blobs, digest_of
 from jupyter_slipway.notebooks.text import OURS, joined
 
 MAGIC = b"slipway-outputs 1 "
 INLINE = 1024
 """Characters; shorter payloads stand in the record itself."""
-LARGEST = 512 * 2**20
-"""Bytes of a record once unpacked; a foreign one may claim any size."""
 REMEMBERED = 4096
 """Payloads whose digest is known by the digest of their base64 text: decoding costs four times as much."""
 DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -18,7 +18,7 @@ from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import SlipwayError, Unavailable
-from jupyter_slipway.notebooks import text, writing
+from jupyter_slipway.notebooks import live, text, writing
 from jupyter_slipway.notebooks.bases import Content
 from jupyter_slipway.notebooks.contents import TEXTS, KeepsOutputs, format_for, is_paired
 from jupyter_slipway.notebooks.documents import Stamps
@@ -185,6 +185,8 @@ class OpenFile:
         """Where it was when it was last read."""
         self._aside_until = 0.0
         """Until when what comes into a text may be meant for the one that it replaced."""
+        self._replaced = disk.file
+        """That one's file."""
         self.is_closed = False
 
     # ── who is here ─────────────────────────────────────────────────────────────────────────────────────────
@@ -336,6 +338,9 @@ class OpenFile:
         state = await self.disk.state()
         # One that was only given another suffix is what it was.
         texts = [view for view in self.views if isinstance(view, TextView) and view.seen != state]
+        for view in texts:
+            # First: a page that hears of it stops typing there before another text stands in its place.
+            view.document.path = self.disk.path
         read = {view: await self._read(view, state) for view in texts}
         # Between this and the last line nobody types.
         self.exchange()
@@ -344,16 +349,24 @@ class OpenFile:
         typed = [view.replace(text, state) for view, text in read.items() if text is not None]
         if typed:
             self._aside_until = asyncio.get_running_loop().time() + ON_ITS_WAY
+            self._replaced = old
         if not is_told:
             await self._keep_beside(old, typed)
 
     async def _set_aside(self) -> None:
         """What was on its way into a text when an .ipynb took its place: there it would be no JSON any more."""
-        file = self.disk.file
-        if file.suffix == ".ipynb" and asyncio.get_running_loop().time() < self._aside_until:
-            texts = [view for view in self.views if isinstance(view, TextView)]
-            typed = [view.replace(view.bases.newest or "", view.seen) for view in texts if view.refused is None]
-            await self._keep_beside(file, typed)
+        typed = []
+        for view in self._late():
+            known = view.bases.newest or ""
+            typed.append(live.inserted(known, view.replace(known, view.seen) or ""))
+        await self._keep_beside(self._replaced, typed)
+
+    def _late(self) -> list[TextView]:
+        """Texts into which something came that was meant for the one before."""
+        if self.disk.file.suffix != ".ipynb" or asyncio.get_running_loop().time() >= self._aside_until:
+            return []
+        texts = [view for view in self.views if isinstance(view, TextView) and view.refused is None]
+        return [view for view in texts if view.content() != view.bases.newest]
 
     async def _keep_beside(self, old: Path, typed: Sequence[str | None]) -> None:
         """Write what was typed in a text that is replaced to a file of its own, and say so."""
@@ -455,7 +468,9 @@ class OpenFile:
         return made
 
     async def _put(self) -> bool:
-        """Whether all that was typed is on disk now; False when the disk moved meanwhile."""
+        """Whether all that was typed is on disk now; False when the disk moved meanwhile, or it belongs elsewhere."""
+        if self._late():
+            return False
         in_step = self._twins is not None and self._twins.in_step
         # All at one moment; first the text, to which the notebook then adds what a text does not hold.
         ordered = sorted(self.views, key=lambda one: one.is_notebook)

@@ -1,7 +1,8 @@
 """Which file a page means by a path: the one that Jupyter opens under that path below its root.
 
 A folder that is a link is followed, and what is hidden, such as `.git` and `.env`, is not there: both as in Jupyter. A
-file that is itself a link out of the root is read, and neither written as a text notebook nor looked up in git.
+file that is itself a link out of the root is read and written where it is, too; what looks at more than the file, such
+as git, or puts another in its place, refuses it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,6 @@ def refuse_link_out(file: Path, root: Path) -> None:
     """
     if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
         raise Forbidden(
-            f"{file.name} is a link to {file.resolve()}, outside of this server's folder: it is not written.",
-            hint="Save a copy under another name, or open the file where it is.",
+            f"{file.name} is a link to {file.resolve()}, outside of this server's folder: only read and saved.",
+            hint="Make a copy under another name, or open the file where it is.",
         )

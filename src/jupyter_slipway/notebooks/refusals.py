@@ -6,8 +6,11 @@ Used by `contents` around all that it does; below it others' code answers 500 to
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping
+import inspect
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,8 @@ def speaking(path: str, *, reading: bool = False, saving: Mapping[str, Any] | No
     Args:
         saving: the model that is to be saved
     """
+    if saving:
+        _refuse_no_text(*(saving[key] for key in ("type", "format") if saving.get(key) is not None))
     try:
         yield
     except SlipwayError as error:
@@ -45,6 +50,31 @@ def speaking(path: str, *, reading: bool = False, saving: Mapping[str, Any] | No
         if meant := _meant(error, path, reading, saving):
             raise meant from error
         raise
+
+
+def answering(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A manager's method that a request reaches as it is, with anything in the place of paths and types."""
+
+    @contextmanager
+    def asked(arguments: tuple[Any, ...], more: Mapping[str, Any]) -> Iterator[None]:
+        given = [one for one in (*arguments, *more.values()) if one is not None]
+        texts = [one["path"] if isinstance(one, Mapping) and "path" in one else one for one in given]
+        _refuse_no_text(*texts)
+        with speaking(max(texts, key=len, default="")):
+            yield
+
+    def said(more: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: one for name, one in more.items() if one is not None}
+
+    async def answer_later(self: Any, *arguments: Any, **more: Any) -> Any:
+        with asked(arguments, more):
+            return await method(self, *arguments, **said(more))
+
+    def answer(self: Any, *arguments: Any, **more: Any) -> Any:
+        with asked(arguments, more):
+            return method(self, *arguments, **said(more))
+
+    return wraps(method)(answer_later if inspect.iscoroutinefunction(method) else answer)
 
 
 @contextmanager
@@ -58,6 +88,16 @@ def without_room(path: str) -> Iterator[None]:
         if is_full(error):
             raise HTTPError(403, f"No checkpoint of {path} is made: the disk is full.") from error
         raise
+
+
+def _refuse_no_text(*given: Any) -> None:
+    """
+    Raises:
+        HTTPError: one of them is no text
+    """
+    for one in given:
+        if not isinstance(one, str):
+            raise HTTPError(400, f"{one!r:.40} is no text, as a path or a type is. Say one such as 'folder/a.py'.")
 
 
 def refusal(error: SlipwayError) -> HTTPError:
@@ -77,6 +117,12 @@ def _meant(error: Exception, path: str, reading: bool, saving: Mapping[str, Any]
             return HTTPError(503, f"{path} {failed}: the disk is full. Make room, then {again} again.")
         if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return HTTPError(403, f"{path} may not be written: {cause.filename or 'its folder'} may not be.")
+        if isinstance(cause, shutil.Error):  # what it says of a folder that is to be moved into itself
+            return HTTPError(400, str(cause))
+        if not saving and isinstance(cause, FileNotFoundError) and _is_of(cause, path):
+            return HTTPError(404, f"There is no {path} any more.")
+        if not saving and isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG:
+            return HTTPError(400, f"{path:.40}… is too long a name for a file. Choose a shorter one.")
         if saving and isinstance(cause, OSError) and cause.errno in NOWHERE and _is_of(cause, path):
             status, why = NOWHERE[cause.errno]
             return HTTPError(status, f"{path or '/'} is not saved: {why}")

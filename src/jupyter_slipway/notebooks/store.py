@@ -12,16 +12,16 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from jupyter_slipway.files import atomic_write, private_directory
+from jupyter_slipway.files import atomic_write, private_directory, read_whole
 from jupyter_slipway.notebooks import layout
 from jupyter_slipway.notebooks.age import sources
-from jupyter_slipway.notebooks.blobs import Blobs, digest_of
+from jupyter_slipway.notebooks.blobs import LARGEST, Blobs, digest_of
 from jupyter_slipway.notebooks.manifests import DIGEST, Packer, Record, seal, unseal
 
 KEY = "outputs.key"
@@ -29,6 +29,8 @@ RING = 64
 """Versions of a path that are remembered."""
 APPENDED = 16
 """Of these are noted at the end of the list before it is written anew: a new file takes twenty times as long."""
+LARGEST_HEAD = 2**20
+"""Bytes of a list of versions: a foreign one may be of any size."""
 WITH_IDS = 5
 """nbformat's first minor version whose cells have ids."""
 
@@ -119,7 +121,7 @@ class Store:
     def load(self, text_id: str) -> Version | None:
         """What was stored with this text; None when nothing was, or it cannot be read."""
         try:
-            stored = layout.manifest_path(self.folder, text_id).read_bytes()
+            stored = read_whole(layout.manifest_path(self.folder, text_id), LARGEST)
         except OSError:
             return None
         opened = unseal(stored, text_id, self._key)
@@ -186,9 +188,9 @@ class Store:
         self._write_head(Head(new, (*before.versions, *own)[-RING:], old, since, text, former.minor))
 
     def former(self, path: str, old: str) -> Former:
-        """What `path` was when it was `old`, as far as that is known."""
+        """What `path` was when it had the suffix of `old`, as far as that is known; under whatever name."""
         head = self.head(path)
-        if head.was != old:
+        if PurePosixPath(head.was).suffix != PurePosixPath(old).suffix:
             return Former()
         # A list of versions is not sealed: what it calls a digest may be any path.
         text = self.blobs.get(head.text) if DIGEST.fullmatch(head.text) else None
@@ -202,7 +204,7 @@ class Store:
     def heads(self) -> Iterator[Head]:
         for stored in sorted((self.folder / "heads").glob("*.json")):
             with suppress(OSError):
-                if head := _head_in(stored.read_bytes().split(b"\n")):
+                if head := _head_in(read_whole(stored, LARGEST_HEAD).split(b"\n")):
                     yield head
 
     @contextmanager
@@ -214,13 +216,13 @@ class Store:
             with suppress(OSError):
                 lock = layout.lock_path(self.folder, path)
                 lock.parent.mkdir(exist_ok=True)
-                fcntl.flock(held.enter_context(open(lock, "ab")), fcntl.LOCK_EX)
+                fcntl.flock(held.enter_context(open(lock, "ab", opener=_open_itself)), fcntl.LOCK_EX)
             yield
 
     def _lines(self, path: str) -> list[bytes]:
         """What is stored of a path: all that was known, then each version that was noted since."""
         try:
-            return layout.head_path(self.folder, path).read_bytes().split(b"\n")
+            return read_whole(layout.head_path(self.folder, path), LARGEST_HEAD).split(b"\n")
         except OSError:
             return [b""]
 
@@ -234,7 +236,7 @@ class Store:
 
 
 def _open_itself(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 def _head_in(lines: list[bytes]) -> Head | None:

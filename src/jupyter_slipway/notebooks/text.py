@@ -18,10 +18,11 @@ import jupytext
 from jupytext.config import JupytextConfiguration, preferred_format
 from jupytext.formats import guess_format, read_format_from_metadata, read_metadata
 from jupytext.languages import _SCRIPT_EXTENSIONS
-from jupytext.metadata_filter import update_metadata_filters
+from jupytext.metadata_filter import filter_metadata, update_metadata_filters
 from nbformat import NotebookNode
 
 from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.notebooks.standins import FILTER, hide, hide_odd, nodes, read_anyhow
 
 FORMATS = ("percent", "hydrogen", "markdown", "myst")
 """Those whose cells are marked, so that a text says where each begins. Not light: it comes back with other cells."""
@@ -42,16 +43,10 @@ RUN = 400
 """Cells that are parsed at once: jupytext's time grows with the square of a text's length."""
 SIGHT = 8
 """Cells that are parsed after those, since what follows a cell decides how many blank lines after it are usual."""
-# jupytext splits at all that Python calls a line end, and joins by "\n": these would be lost.
-SPLITTING = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
-STAND_INS = str.maketrans({ord(one): 0xF8F0 + place for place, one in enumerate(SPLITTING)})
-BACK = str.maketrans({0xF8F0 + place: ord(one) for place, one in enumerate(SPLITTING)})
 LIGHT = re.compile(r"^(#|//|--|;;|%) \+( |$)", re.MULTILINE)
 """What begins a cell in the light format."""
 BARE = re.compile(r"[^\w\[]*(?:\[(?:markdown|md|raw)\])?\s*")
 """A marker line that says nothing of its cell but the type."""
-SHOWN = "cell_metadata_filter"
-"""jupytext's option of which cell metadata stand in a text."""
 VERSION = re.compile(r"^.*\bjupytext_version: .*\n", re.MULTILINE)
 
 FRONT = re.compile(r"---\n.*?\n---\n", re.DOTALL)
@@ -123,6 +118,8 @@ def format_of(text: str, suffix: str, config: JupytextConfiguration | None = Non
     Raises:
         yaml.YAMLError, ValueError: the header cannot be read
     """
+    there, _ = hide_odd(text) or (str, None)
+    text = there(text)
     wanted = preferred_format(suffix, config.preferred_jupytext_formats_read) if config else {}
     name = read_format_from_metadata(text, suffix) or wanted.get("format_name")
     if not name:
@@ -143,16 +140,18 @@ def parse(text: str, name: str, config: JupytextConfiguration | None = None, pas
         # Before they are parsed: 10⁵ take a minute.
         refuse_too_many(len(cut(text, suffix).cells), name)
     try:
-        safe = text.translate(STAND_INS) if any(one in text for one in SPLITTING) else text
+        there, back = hide_odd(text) or (str, None)
+        safe = there(text)
         format_name = format_of(safe, suffix, config)
         if format_name is None:
             raise ValueError("it is in a format without cell markers")
         notebook = _read(safe, suffix, format_name, config or JupytextConfiguration(), past)
     except Exception as error:  # jupytext's parsers raise many kinds; each means that this is no notebook
         raise _unreadable(text, name, error) from error
-    if safe is not text:
+    if back:
+        notebook.metadata = nodes(notebook.metadata, back)
         for cell in notebook.cells:
-            cell.source = cell.source.translate(BACK)
+            cell.source, cell.metadata = back(cell.source), nodes(cell.metadata, back)
     return notebook
 
 
@@ -205,6 +204,14 @@ def same_header(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     if "kernelspec" not in old:
         new.pop("kernelspec", None)
     return old == new
+
+
+def beside(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a notebook's text does not hold of its metadata, whoever writes it."""
+    options = metadata.get("jupytext", {})
+    written = filter_metadata(dict(metadata), options.get("notebook_metadata_filter"), ",".join(STANDING))
+    kept = metadata.keys() - written.keys() | metadata.keys() & ELSEWHERE
+    return {key: metadata[key] for key in kept - {OURS, "jupytext"}}
 
 
 def cell_key(cell: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -266,10 +273,17 @@ def _marker(suffix: str, *, within: bool = False) -> re.Pattern[str]:
 def _read(text: str, suffix: str, format_name: str, config: JupytextConfiguration, past: Past | None) -> Notebook:
     fmt = {"extension": suffix, "format_name": format_name}
 
-    def read(part: str) -> Notebook:
-        return jupytext.reads(part, fmt=dict(fmt), config=config)
-
     pieces = cut(text, suffix) if format_name in PERCENT else Pieces("", ())
+    front = FRONT.match(text)
+    header = pieces.header if format_name in PERCENT else front[0] if front else ""
+
+    def read(part: str) -> Notebook:
+        notebook = read_anyhow(lambda all: jupytext.reads(all, fmt=dict(fmt), config=config), part, header)
+        notebook.metadata = nodes(notebook.metadata)
+        for cell in notebook.cells:
+            cell.metadata = nodes(cell.metadata)
+        return notebook
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if (past and past.header == fingerprint(pieces.header)) or len(pieces.cells) > RUN:
@@ -291,7 +305,7 @@ def _read_parts(
     cells: list[Any] = []
     for start, end in _parts([fingerprint(piece) in known for piece in pieces.cells]):
         if fingerprint(pieces.cells[start]) in known:
-            cells += [_nodes(known[fingerprint(piece)]) for piece in pieces.cells[start:end]]
+            cells += [nodes(known[fingerprint(piece)]) for piece in pieces.cells[start:end]]
             continue
         seen = pieces.cells[start : end + SIGHT]
         parsed = read(pieces.header + "".join(seen)).cells[len(before) :]
@@ -315,7 +329,7 @@ def _at_markers(lines: tuple[str, ...], suffix: str, format_name: str) -> dict[s
         return {}
     fmt = {"extension": suffix, "format_name": format_name}
     options = jupytext.reads("\n".join([*lines, ""]), fmt=fmt).metadata.get("jupytext", {})
-    return {key: options[key] for key in (SHOWN, "cell_metadata_json") if key in options}
+    return {key: options[key] for key in (FILTER, "cell_metadata_json") if key in options}
 
 
 def _admit(metadata: Any, others: Mapping[str, Any]) -> None:
@@ -325,12 +339,12 @@ def _admit(metadata: Any, others: Mapping[str, Any]) -> None:
         metadata: the notebook's; changed
     """
     options = metadata.get("jupytext", {})
-    if SHOWN in options:
-        shown = str(others.get(SHOWN, "")).split(",")
+    if FILTER in options:
+        shown = str(others.get(FILTER, "")).split(",")
         update_metadata_filters(metadata, True, [key for key in shown if key and not key.startswith("-")])
         if options.get("notebook_metadata_filter") == "-all":
             # jupytext lists what it found in an order by chance: it is compared.
-            options[SHOWN] = ",".join(sorted(options[SHOWN].split(","), key=lambda key: (key.startswith("-"), key)))
+            options[FILTER] = ",".join(sorted(options[FILTER].split(","), key=lambda key: (key.startswith("-"), key)))
     if others.get("cell_metadata_json"):
         metadata.setdefault("jupytext", {}).setdefault("cell_metadata_json", True)
 
@@ -372,9 +386,7 @@ def _write(
             return parts
     fmt = {"extension": suffix, "format_name": format_name}
     bare = _bare(notebook, cells)
-    odd = [cell for cell in bare.cells if any(one in cell.source for one in SPLITTING)]
-    for cell in odd:
-        cell.source = cell.source.translate(STAND_INS)
+    shown = hide(bare)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -384,8 +396,7 @@ def _write(
                 f"This notebook cannot be written as text: {str(error) or type(error).__name__}.",
                 hint="Keep it as .ipynb, or take out of its metadata what is named.",
             ) from error
-    if odd:
-        written = written.translate(BACK)
+    written = shown(written)
     front = _front(written, suffix, format_name)
     written = VERSION.sub("", front) + written[len(front) :]
     return written if written.endswith("\n") else written + "\n"
@@ -422,24 +433,16 @@ def _bare(notebook: Notebook, cells: Sequence[Mapping[str, Any]]) -> NotebookNod
     """What of a notebook can stand in a text."""
     metadata = {key: value for key, value in notebook["metadata"].items() if key not in ELSEWHERE}
     return NotebookNode(
-        nbformat=4, nbformat_minor=5, metadata=_nodes(metadata), cells=[_bare_cell(cell) for cell in cells]
+        nbformat=4, nbformat_minor=5, metadata=nodes(metadata), cells=[_bare_cell(cell) for cell in cells]
     )
 
 
 def _bare_cell(cell: Mapping[str, Any]) -> NotebookNode:
     metadata = {key: value for key, value in cell.get("metadata", {}).items() if key not in PASSING}
-    if isinstance(title := metadata.get("title"), str):  # jupytext writes it into the marker's line as it is
-        metadata["title"] = " ".join(title.splitlines())
-    bare = NotebookNode(cell_type=cell["cell_type"], source=joined(cell["source"]), metadata=_nodes(metadata))
+    bare = NotebookNode(cell_type=cell["cell_type"], source=joined(cell["source"]), metadata=nodes(metadata))
     if cell["cell_type"] == "code":
         bare.update(outputs=[], execution_count=None)
     return bare
-
-
-def _nodes(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return NotebookNode({key: _nodes(one) for key, one in value.items()})
-    return [_nodes(one) for one in value] if isinstance(value, list) else value
 
 
 def _render_touched(

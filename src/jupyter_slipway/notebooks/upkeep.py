@@ -17,11 +17,11 @@ import msgspec
 
 from jupyter_slipway import git
 from jupyter_slipway.errors import Unavailable
+from jupyter_slipway.files import atomic_write, read_whole
 from jupyter_slipway.notebooks import layout
-from jupyter_slipway.notebooks.blobs import digest_of
 from jupyter_slipway.notebooks.manifests import digests
 from jupyter_slipway.notebooks.model import Finding, Freed, Health, Usage
-from jupyter_slipway.notebooks.store import Store
+from jupyter_slipway.notebooks.store import LARGEST_HEAD, Store
 
 VERSIONS = 20
 """Of each path, kept whether or not they were committed."""
@@ -40,9 +40,8 @@ def usage(store: Store) -> Usage:
     counts = (sum(1 for _ in store.heads()), len(versions), len(blobs), size)
     stamp = layout.collected_path(store.folder)
     try:
-        return Usage(
-            str(store.folder), *counts, stamp.stat().st_mtime, msgspec.json.decode(stamp.read_bytes(), type=Freed)
-        )
+        freed = msgspec.json.decode(read_whole(stamp, LARGEST_HEAD), type=Freed)
+        return Usage(str(store.folder), *counts, stamp.stat().st_mtime, freed)
     except (OSError, msgspec.MsgspecError):
         return Usage(str(store.folder), *counts)
 
@@ -78,7 +77,8 @@ def collect(
             path.unlink(missing_ok=True)
     made = Freed(len(gone), len(dropped), freed, kept, kept_size, note)
     if not dry_run and store.folder.is_dir():
-        layout.collected_path(store.folder).write_bytes(msgspec.json.encode(made))
+        # Not through a link, which may lead anywhere.
+        atomic_write(layout.collected_path(store.folder), msgspec.json.encode(made))
     return made
 
 
@@ -91,9 +91,8 @@ def examine(store: Store) -> Health:
     here: set[str] = set()
     read = versions = 0
     for digest, path in list(store.blobs.all()):
-        content = path.read_bytes()
-        read += len(content)
-        if digest_of(content) == digest:
+        read += _size(path)
+        if store.blobs.get(digest) is not None:
             here.add(digest)
             continue
         findings.append(Finding("its bytes are not what its name says: moved to 'lost'", digest))
@@ -149,10 +148,7 @@ def reachable(repository: Path) -> set[str]:
 
 def _versions(store: Store) -> Iterator[tuple[str, Path]]:
     """Text id and path of each."""
-    for folder in sorted((store.folder / "outputs").glob("[0-9a-f][0-9a-f]")):
-        for path in sorted(folder.iterdir()):
-            if not path.name.startswith("."):
-                yield folder.name + path.name, path
+    yield from layout.kept_in(store.folder / "outputs")
 
 
 def _size(path: Path) -> int:

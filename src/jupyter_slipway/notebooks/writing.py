@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -189,21 +190,59 @@ def write_beside(path: Path, content: bytes) -> Path:
             number += 1
 
 
-def remove(path: Path, state: State | None) -> bool:
-    """Remove a file in this state, unless somebody did; False, and it stays, when it is in another."""
+def put(path: Path, name: Path) -> None:
+    """Give a file another name, unless there is one of that name."""
     try:
-        aside = path.rename(path.with_name(f".~{secrets.token_hex(8)}"))
-    except FileNotFoundError:
+        os.link(path, name)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        if not os.path.lexists(name):
+            path.rename(name)
+    else:
+        path.unlink()
+
+
+def remove(path: Path, was: str, aside: Path) -> bool:
+    """Remove a file, unless somebody did; False, and it stays, when it is another than it was.
+
+    Args:
+        was: its fingerprint
+        aside: beside it, what it is called while that is looked at; after a kill, `drop` goes on from there
+    """
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+    return drop(aside, path, was)
+
+
+def drop(aside: Path, path: Path, was: str) -> bool:
+    """Remove what was put aside; False, and it is `path` again, when it is another than that was."""
+    if not os.path.lexists(aside):
         return True
-    if state_of(aside) == state:
+    if fingerprint(aside) == was:
         aside.unlink()
         return True
     try:
         os.link(aside, path, follow_symlinks=False)
     except FileExistsError:  # and once more, meanwhile: that is the newest
-        aside.unlink()
+        if fingerprint(aside) == fingerprint(path):
+            aside.unlink()
     except OSError:  # a file system without hard links
         os.replace(aside, path)
     else:
         aside.unlink()
     return False
+
+
+def fingerprint(path: Path) -> str:
+    """Which file it is, when it was written and what it holds: the same under another name. '' when it is no file."""
+    try:
+        # Of a pipe that somebody put there nothing may ever come.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            found = os.fstat(file.fileno())
+            if stat.S_ISREG(found.st_mode):
+                held = hashlib.file_digest(file, "sha256").hexdigest()
+                return f"{found.st_ino} {found.st_mtime_ns} {held}"
+    except OSError:
+        pass
+    return ""
