@@ -20,6 +20,7 @@ import { addKernels } from './kernels/plugin';
 import { noteAsOpened } from './notebooks/asOpened';
 import { addComparing } from './notebooks/compare-plugin';
 import { addTextNotebooks } from './notebooks/plugin';
+import { takeNoKernelForAnEdit } from './notebooks/toldByKernel';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
 import { addPanel } from './panel/plugin';
@@ -80,7 +81,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
       import('./notebooks/foreignOutputs').then(to => to.tellOfForeignOutputs(context, notebooks))
     );
     whenFirst(notebooks, watchNotebooks);
-    notebooks.widgetAdded.connect((_, panel) => noteAsOpened(panel.context));
+    notebooks.widgetAdded.connect((_, panel) => {
+      noteAsOpened(panel.context);
+      takeNoKernelForAnEdit(panel.context);
+    });
     whenFirst(notebooks, first =>
       import('./notebooks/following').then(({ follow }) => follow(app, context, notebooks, first))
     );

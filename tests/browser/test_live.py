@@ -20,6 +20,7 @@ NOTEBOOK = """path => void window.jupyterapp.commands.execute('docmanager:open',
   path, factory: 'Notebook', kernel: { name: 'python3' }
 })"""
 EDITOR = "path => void window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Editor' })"
+MODEL = "window.jupyterapp.shell.currentWidget?.context.model"
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +133,12 @@ def test_without_shared_documents_a_page_merges_instead_of_asking(browser, apart
     ada = opened(browser, apart, "ada", file)
     expect(cell(ada, 2)).to_have_text("third = 3")
     cell(ada, 0).click()
+    ada.page.wait_for_function(f"{MODEL}?.getMetadata('language_info')?.version")
+    # What its kernel said is nobody's edit.
+    assert ada.page.evaluate(f"{MODEL}.dirty") is False
     ada.page.keyboard.press("End")
     ada.page.keyboard.type("0  # typed")
+    assert ada.page.evaluate(f"{MODEL}.dirty") is True
 
     file.write_text(TEXT.replace("third = 3", "third = 33\nfourth = 4"))
 

@@ -8,6 +8,7 @@ import type { FollowedText as Answer } from '../api';
 import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { FollowedFile } from './followedFile';
+import { giveWayToNotebook } from './goneText';
 import { unmarkWritten } from './readOnly';
 import { tellOfRooms } from './rooms';
 import { saveUnasked } from './saving';
@@ -40,6 +41,7 @@ export async function followText(
   unmarkWritten(app, file);
   if (file.model.collaborative) {
     saveUnasked(file);
+    giveWayToNotebook(app, context, file);
   } else {
     new FollowedText(context, file, app.serviceManager.contents).watch();
   }
