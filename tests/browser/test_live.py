@@ -87,6 +87,14 @@ def test_typing_goes_on_while_the_disk_changes(browser, together: LabServer) -> 
     bob.page.keyboard.press("End")
     bob.page.keyboard.type("  # from the text")
     expect(cell(ada, 2)).to_contain_text("# from the text")
+    # Converted, it is a notebook for Bob, too, and he is in the same word.
+    ada.page.evaluate("() => void window.jupyterapp.commands.execute('slipway:convert-notebook')")
+    expect(bob.page.get_by_role("alert").filter(has_text="live.py is live.ipynb now.")).to_be_visible()
+    bob.page.keyboard.type(" and on")
+    expect(cell(ada, 2)).to_contain_text("# from the text and on")
+    assert bob.page.locator(".jp-FileEditor").count() == 0
+    made = together.root / "live.ipynb"
+    ada.until_on_disk(lambda: "# from the text and on" in made.read_text())
     assert bob.page.locator(".jp-Dialog").count() == 0
     ada.close()
     bob.close()

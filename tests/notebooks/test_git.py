@@ -309,3 +309,54 @@ def test_the_marks_that_the_driver_leaves_name_what_git_names(tmp_path: Path, to
     (cell,) = json.loads((tmp_path / "mine").read_text())["cells"]
     left = sides("".join(cell["source"]))
     assert (done.exit_code, left and (left.mine_label, left.theirs_label)) == (1, named)
+
+
+ASKED = [
+    ("GET", "/notebooks/history", {"path": "a.py"}),
+    ("GET", "/notebooks/references", {"path": "a.py"}),
+    ("POST", "/notebooks/diff", {"path": "a.py", "base": "HEAD~1", "other": ""}),
+    ("POST", "/notebooks/snapshots", {"path": "a.py"}),
+    ("POST", "/notebooks/commits", {"path": "a.py", "message": "m"}),
+]
+
+
+def answers(folder: Folder, home: Path) -> set[tuple[int, str]]:
+    """Status of each refusal, and what to do about it."""
+    ask = asking(folder.top, home)
+    told = [
+        ask(method, route, **said) if method == "GET" else ask(method, route, said) for method, route, said in ASKED
+    ]
+    return {(status, said["hint"]) for status, said in told if status >= 400}
+
+
+@pytest.mark.parametrize("broken", ["index", "HEAD"])
+def test_what_is_broken_of_git_itself_is_said(folder: Folder, home: Path, broken: str) -> None:
+    folder.commit("a.py", percent("x = 1"))
+    folder.commit("a.py", percent("x = 2"))
+    (folder.top / ".git" / broken).write_bytes(b"\xff\xfe")
+
+    told = answers(folder, home)
+    assert (503, "'git status' and 'git fsck' say what is wrong.") in told
+    # Of a revision that a broken HEAD does not lead to.
+    assert {status for status, _ in told} <= {404, 503}
+
+
+def test_what_a_partial_clone_has_left_out_is_said(folder: Folder, home: Path) -> None:
+    folder.commit("a.py", percent("x = 1"))
+    folder.commit("a.py", percent("x = 2"))
+    for before in ("HEAD", "HEAD~1"):
+        id = folder.git("rev-parse", f"{before}:a.py")
+        (folder.top / ".git/objects" / id[:2] / id[2:]).unlink()
+
+    (refused,) = answers(folder, home)
+    assert refused[0] == 503
+    assert "git show" in refused[1]
+
+
+def test_a_branch_whose_name_is_not_utf_8_is_not_listed(folder: Folder, home: Path) -> None:
+    commit = folder.commit("a.py", percent("x = 1"))
+    Path(os.fsdecode(os.fsencode(folder.top) + b"/.git/refs/heads/\xff")).write_text(f"{commit}\n")
+
+    status, told = asking(folder.top, home)("GET", "/notebooks/references", path="a.py")
+
+    assert (status, told["branches"]) == (200, ["main"])

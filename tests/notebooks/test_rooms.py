@@ -706,6 +706,24 @@ async def test_what_is_typed_in_the_text_of_one_that_is_converted_goes_along(
 
 
 @in_loop
+async def test_the_text_of_an_ipynb_has_what_is_typed_in_its_notebook_without_a_conflict(
+    tmp_path: Path, home: Path
+) -> None:
+    file = tmp_path / "a.ipynb"
+    file.write_text(ipynb("x = 1"))
+    shared = Shared(tmp_path, home)
+    page, words = await shared.notebook("a.ipynb"), await shared.text("a.ipynb")
+
+    # It is saved in the middle of a word: then the version without the word is closer to the next one.
+    for typed in ("  # one", " w", "ord a", "nother an", "d more"):
+        page.type(0, -1, typed)
+        await until(lambda: page.sources[0] in file.read_text(), file.read_text)
+        await until(lambda: words.text == file.read_text(), lambda: words.text)
+
+    assert json.loads(words.text)["cells"][0]["source"] == ["x = 1  # one word another and more"]
+
+
+@in_loop
 async def test_what_nobody_else_was_told_of_when_a_text_is_converted_is_kept_beside_it(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

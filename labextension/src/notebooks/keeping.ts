@@ -140,7 +140,8 @@ export class Keeping {
     if (!shown) {
       this.chips.set(panel, chip);
       panel.disposed.connect(() => this.chips.delete(panel));
-      panel.toolbar.insertBefore('slipway-cluster', CHIP, chip);
+      // What stands further to the end is hidden where the window is narrow.
+      panel.toolbar.insertBefore('cellType', CHIP, chip);
     }
   }
 

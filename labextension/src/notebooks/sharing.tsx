@@ -114,7 +114,9 @@ function Colleagues({ path, seen }: { path: string; seen: readonly Seen[] }): JS
               {both > 0 && (
                 <strong>
                   {' · '}
-                  {trans._n('%1 of them you changed, too', '%1 of them you changed, too', both)}
+                  {theirs.length === 1
+                    ? trans.__('you changed it, too')
+                    : trans.__('%1 of them you changed, too', both)}
                 </strong>
               )}
             </span>

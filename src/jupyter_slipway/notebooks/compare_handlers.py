@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from jupyter_slipway.errors import BadRequest, Forbidden, NotFound, Unavailable, Unprocessable
+from jupyter_slipway.errors import BadRequest, Forbidden, NotFound, SlipwayError, Unavailable, Unprocessable
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.notebooks import radar, snapshots, writing
 from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import Cell, diff_notebooks
-from jupyter_slipway.notebooks.git import FileRevision, Repository
+from jupyter_slipway.notebooks.git import FileRevision, Repository, is_of_git
 from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.history import Blame, CellChange, CellHistory, cell_changes
 from jupyter_slipway.notebooks.marks import sides
@@ -446,7 +446,7 @@ def _without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
 async def _in_time(work: Callable[[], T]) -> T:
     """
     Raises:
-        Unavailable: it takes longer than `LIMIT`
+        Unavailable: it takes longer than `LIMIT`, or the repository is broken
         Unprocessable: it goes deeper than Python can follow
     """
     try:
@@ -457,6 +457,14 @@ async def _in_time(work: Callable[[], T]) -> T:
         ) from error
     except RecursionError as error:
         raise Unprocessable("Something in this notebook is nested too deeply.", hint="Clear its outputs.") from error
+    except SlipwayError:
+        raise
+    except Exception as error:  # what is broken of a repository, libgit2 meets in the middle of anything
+        if is_of_git(error):
+            raise Unavailable(
+                f"git's own files cannot be used: {error}.", hint="'git status' and 'git fsck' say what is wrong."
+            ) from error
+        raise
 
 
 ENDPOINTS = (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from jupyter_slipway.errors import Conflict, Forbidden, NotFound
+from jupyter_slipway.errors import Conflict, Forbidden, NotFound, Unavailable
 
 if TYPE_CHECKING:
     import pygit2
@@ -163,8 +163,17 @@ class Repository:
         )
 
     def blob(self, id: str) -> bytes:
-        """A file's content by the id git knows it by."""
-        return bytes(self._git[id].data)  # type: ignore[attr-defined]
+        """A file's content by the id git knows it by.
+
+        Raises:
+            Unavailable: it is known, and not here
+        """
+        try:
+            return bytes(self._git[id].data)  # type: ignore[attr-defined]
+        except KeyError as error:
+            raise Unavailable(
+                f"git has left out of this clone what {id[:8]} is.", hint=f"Let git fetch it: git show {id[:8]}."
+            ) from error
 
     def commit(self, revision: str) -> pygit2.Commit:
         """The commit that `revision` names.
@@ -248,11 +257,13 @@ class Repository:
             return None
 
     def references(self, prefix: str) -> dict[str, str]:
-        """The refs below a prefix, by name, and their commits."""
+        """The refs below a prefix, by name, and their commits; but those whose names are not UTF-8: nobody can ask for
+        them.
+        """
         return {
             reference.name: str(reference.target)
             for reference in self._git.references.iterator()
-            if reference.name.startswith(prefix)
+            if reference.name.startswith(prefix) and reference.name == reference.name.encode(errors="replace").decode()
         }
 
     def set_reference(self, name: str, commit: str | None) -> None:
@@ -319,6 +330,12 @@ class Repository:
             if not found.parents:
                 return
             found = found.parents[0]
+
+
+def is_of_git(error: Exception) -> bool:
+    import pygit2
+
+    return isinstance(error, pygit2.GitError)
 
 
 def _entry(commit: pygit2.Commit, name: str) -> str | None:

@@ -42,11 +42,16 @@ def prepare(store: Path) -> None:
     Raises:
         FileExistsError: in its place lies a file, or a link to a folder that was not made so
     """
-    if not (store / ".gitignore").exists():
+    if not is_ours(store):
         if store.is_symlink():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(store))
         private_directory(store)
         atomic_write(store / ".gitignore", IGNORE)
+
+
+def is_ours(store: Path) -> bool:
+    """Whether it was made by `prepare`."""
+    return (store / ".gitignore").exists()
 
 
 def kept_in(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -408,7 +408,11 @@ class OpenFile:
                 view.seen, view.dirty, view.waits = None, False, view.dirty
             return
         found = {view: theirs for view in behind if (theirs := await self._read(view, state)) is not None}
-        based = {view: await self._base(view, theirs) for view, theirs in found.items()}
+        # What another view of it has put there was begun with what this one knows.
+        is_own = any(one.seen == state for one in self.views if one not in behind)
+        based = {
+            view: view.bases.newest if is_own else await self._base(view, theirs) for view, theirs in found.items()
+        }
         if await self.disk.state() != state:
             return
         if any(one.is_notebook for one in found):

@@ -215,7 +215,8 @@ class Store:
             # networks: then it is as good as it gets.
             with suppress(OSError):
                 lock = layout.lock_path(self.folder, path)
-                lock.parent.mkdir(exist_ok=True)
+                if layout.is_ours(self.folder):
+                    lock.parent.mkdir(exist_ok=True)
                 fcntl.flock(held.enter_context(open(lock, "ab", opener=_open_itself)), fcntl.LOCK_EX)
             yield
 
