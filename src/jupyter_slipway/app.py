@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 API = "jupyter_slipway.api"
 WATCH = 1000
 """Milliseconds between two looks at the runs that are under way."""
+REVIVE_AFTER = 30.0
+"""Seconds after which a runner that has died again is started again."""
 ATTACH = 3.0
 """Seconds to wait for a kernel that is told of its cluster; a busy one hears of it later."""
 LONG = 3600.0
@@ -318,6 +321,7 @@ class SlipwayApp(ExtensionApp):
         self.settings["websocket_max_message_size"] = LARGEST + (64 << 20)
         self._watch = PeriodicCallback(self._look, WATCH)
         self._away = False
+        self._revived_at = -REVIVE_AFTER
         """The database did not answer when it was last looked at."""
         from jupyter_slipway.notebooks.tidying import LOOK, Tidying
 
@@ -423,7 +427,11 @@ class SlipwayApp(ExtensionApp):
     def _look(self) -> None:
         """The runner is another process: what it did to runs is seen in the database."""
         from jupyter_slipway.api import is_outage
+        from jupyter_slipway.runs.background import died
 
+        if time.monotonic() - self._revived_at > REVIVE_AFTER and died(self._chosen.home):
+            self._revived_at = time.monotonic()
+            self._start_runner()
         try:
             live, revisions = self.slipway.engine.live(), self.slipway.clusters.revisions()
         except Exception as error:

@@ -43,6 +43,7 @@ from jupyter_slipway.clusters.handlers import (
 from jupyter_slipway.clusters.model import Cluster, ClusterState, Figures
 from jupyter_slipway.clusters.packages import PackageComparison
 from jupyter_slipway.clusters.profiles import Profile
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import BadRequest, SlipwayError, Unavailable
 from jupyter_slipway.jobs.compare import Comparison
 from jupyter_slipway.jobs.handlers import (
@@ -59,6 +60,7 @@ from jupyter_slipway.publish.handlers import Published, PublishRequest
 from jupyter_slipway.publish.model import Plan
 from jupyter_slipway.publish.plan import PlanRequest
 from jupyter_slipway.publish.proofs import ProofProgress
+from jupyter_slipway.runs.background import died
 from jupyter_slipway.runs.engine import RunPage
 from jupyter_slipway.runs.handlers import LogPage, LogQuery, OutputList, RunQuery
 from jupyter_slipway.runs.model import ENDED, Run, RunState
@@ -78,6 +80,14 @@ class Transport(Protocol):
         """
         ...
 
+    def revive(self) -> None:
+        """Start a runner when the one before it died: who waits for a run would wait for ever.
+
+        Raises:
+            Unavailable: it does not start
+        """
+        ...
+
     def close(self) -> None: ...
 
 
@@ -94,12 +104,17 @@ class InProcess:
         def start_runner() -> None:
             start(settings)
 
+        self._home, self._start_runner = settings.home, start_runner
         self._slipway = Slipway(settings, root=root, start_runner=start_runner)
 
     def request(self, endpoint: Endpoint, path: str, query: Mapping[str, str], body: bytes) -> Any:
         found, params = self._slipway.table.find(endpoint.method, path)
         answering = self._slipway.table.answer(found, Asker(local_user()), params, query, body)
         return self._wait(answering).value
+
+    def revive(self) -> None:
+        if died(self._home):
+            self._start_runner()
 
     def close(self) -> None:
         self._wait(self._slipway.close())
@@ -141,6 +156,9 @@ class Http:
                 f"No server answers at {self._url}: {why}.", hint="Start it, or unset SLIPWAY_URL."
             ) from error
 
+    def revive(self) -> None:
+        """The server does it."""
+
     def close(self) -> None:
         pass
 
@@ -151,7 +169,7 @@ def _decoded(content: bytes, endpoint: Endpoint, url: str) -> Any:
         Unavailable: it is nothing that this endpoint answers, but such as a login page
     """
     try:
-        return msgspec.json.decode(content, type=endpoint.returns)
+        return from_json(content, endpoint.returns)
     except msgspec.DecodeError as error:
         raise Unavailable(
             f"What answers at {url} is no Jupyter server with this release of Slipway.",
@@ -264,6 +282,7 @@ class Client:
         """The log in chunks until the run has ended."""
         offset = 0
         while True:
+            self.revive()
             chunk = self.log(run, offset)
             offset = chunk.offset
             yield chunk
@@ -344,9 +363,14 @@ class Client:
                 return found
             time.sleep(POLL)
 
+    def revive(self) -> None:
+        """To be called while one waits for a run: see `Transport.revive`."""
+        self._transport.revive()
+
     def wait(self, run: str, progress: Callable[[Run], None] = lambda run: None) -> Run:
         """The run, once it has ended."""
         while True:
+            self.revive()
             found = self.get_run(run)
             progress(found)
             if found.state in ENDED:

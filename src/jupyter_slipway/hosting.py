@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.files import private_directory
 
@@ -69,7 +70,7 @@ def process_start(pid: int) -> str:
 def read(directory: Path) -> Record | None:
     """The record in `directory`; None when there is none, or it cannot be read."""
     try:
-        return msgspec.json.decode((directory / RECORD).read_bytes(), type=Record)
+        return from_json((directory / RECORD).read_bytes(), Record)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_builtins, from_json
 from jupyter_slipway.errors import BadRequest, NotFound, SlipwayError, Unavailable, Unprocessable
 
 PREFIX = "slipway/api"
@@ -253,7 +254,7 @@ def _whole(name: str, text: str) -> int:
 
 def _decode(body: bytes, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(body or b"null", type=kind)
+        return from_json(body or b"null", kind)
     except msgspec.ValidationError as error:
         raise Unprocessable(f"The request cannot be used: {error}.") from error
     except (msgspec.DecodeError, RecursionError) as error:
@@ -262,6 +263,6 @@ def _decode(body: bytes, kind: Any) -> Any:
 
 def _convert(query: Mapping[str, str], kind: Any) -> Any:
     try:
-        return msgspec.convert(dict(query), kind, strict=False)
+        return from_builtins(dict(query), kind, strict=False)
     except msgspec.ValidationError as error:
         raise Unprocessable(f"The query cannot be used: {error}.") from error

@@ -41,6 +41,7 @@ class RunWidget(ipywidgets.VBox):
         offset = 0
         with self._client:
             while True:
+                self._client.revive()
                 self.run = self._client.get_run(self.run.id)
                 while (page := self._client.log(self.run.id, offset)).text:
                     offset, self._text = page.offset, (self._text + page.text)[-TAIL:]

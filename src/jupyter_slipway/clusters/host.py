@@ -28,6 +28,7 @@ import msgspec
 from jupyter_slipway import hosting
 from jupyter_slipway.clusters.hosts import ENDED, LAUNCH, WORKERS_LOG, Answer, Ended, Launch
 from jupyter_slipway.clusters.logs import bound
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import NotFound, SlipwayError, Unavailable
 from jupyter_slipway.files import atomic_write, private_directory
 
@@ -189,7 +190,7 @@ class Host:
 
     async def _answer(self, line: bytes) -> Answer:
         try:
-            request = msgspec.json.decode(line, type=dict[str, Any])
+            request = from_json(line, dict[str, Any])
             if not secrets.compare_digest(str(request.pop("token", "")), self._token):
                 return Answer(self._nonce, error="This is not the token of this host.", kind="unavailable")
             self._asked_at = time.monotonic()
@@ -255,7 +256,7 @@ def main() -> None:
     os.umask(0o077)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
     directory = Path(sys.argv[1])
-    launch = msgspec.json.decode((directory / LAUNCH).read_bytes(), type=Launch)
+    launch = from_json((directory / LAUNCH).read_bytes(), Launch)
     if not asyncio.run(Host(directory, launch).run()):
         sys.exit(1)
 

@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from jupyter_slipway import hosting
 from jupyter_slipway.clusters.model import Workers
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import NotFound, SlipwayError, Unavailable, Unprocessable
 from jupyter_slipway.files import atomic_write, private_directory
 
@@ -126,7 +127,7 @@ def without_cluster(environ: Mapping[str, str]) -> dict[str, str]:
 
 def ended(directory: Path) -> Ended | None:
     with suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode((directory / ENDED).read_bytes(), type=Ended)
+        return from_json((directory / ENDED).read_bytes(), Ended)
     return None
 
 
@@ -140,7 +141,7 @@ async def ask(record: hosting.Record, op: str, *, within: float | None = None, *
     try:
         async with asyncio.timeout(within or ANSWER_WITHIN):
             content = await _exchange(record, msgspec.json.encode({"token": record.token, "op": op, **arguments}))
-        answer = msgspec.json.decode(content, type=Answer)
+        answer = from_json(content, Answer)
     except (OSError, TimeoutError, EOFError, msgspec.MsgspecError) as error:
         raise Silent(
             f"The cluster's host (process {record.pid}) does not answer: {_why(error)}.",

@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 
 from jupyter_slipway.clusters import synchronise
 from jupyter_slipway.clusters.synchronise import Synchronisation
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Unavailable
 
 ASK_WITHIN = 60.0
@@ -59,7 +60,7 @@ def installed_in(python: str) -> dict[str, str]:
     code = f"{inspect.getsource(installed)}\nimport json\nprint(json.dumps(installed()))"
     try:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=ASK_WITHIN)
-        return msgspec.json.decode(done.stdout, type=dict[str, str])
+        return from_json(done.stdout, dict[str, str])
     except (OSError, subprocess.TimeoutExpired, msgspec.MsgspecError) as error:
         said = str(error) if isinstance(error, OSError | subprocess.TimeoutExpired) else done.stderr[-300:]
         raise Unavailable(f"{python} does not tell its packages: {said}", hint="Is it a Python?") from error

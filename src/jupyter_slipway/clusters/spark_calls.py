@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_slipway.clusters.spark_address import Address
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Forbidden, SlipwayError, Unavailable, Unprocessable
 
 SERVICE = "/spark.connect.SparkConnectService"
@@ -77,7 +78,7 @@ async def ask(question: Question) -> Reply:
     if process.returncode:
         lines = errors.decode(errors="replace").strip().splitlines() or ["nothing"]
         raise Unavailable(f"Spark could not be asked: {lines[-1]}", hint="pip install 'jupyter-slipway[spark]'")
-    reply = msgspec.json.decode(said, type=Reply)
+    reply = from_json(said, Reply)
     if reply.refused:
         raise REFUSALS[reply.kind](reply.refused, hint=reply.hint)
     return reply
@@ -223,7 +224,7 @@ def _read_size(content: bytes, at: int) -> tuple[int, int]:
 def main() -> None:
     # gRPC's own lines would stand before the one that matters.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    question = from_json(sys.stdin.buffer.read(), Question)
     sys.stdout.buffer.write(msgspec.json.encode(reply(question)))
 
 

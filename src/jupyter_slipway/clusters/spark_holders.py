@@ -16,6 +16,7 @@ from msgspec import Struct
 from jupyter_slipway.clusters import spark_calls
 from jupyter_slipway.clusters.model import Progress
 from jupyter_slipway.clusters.spark_address import Address
+from jupyter_slipway.decoding import from_json
 
 FOLDER = "holders"
 
@@ -64,7 +65,7 @@ def notes(directory: Path) -> dict[str, Note]:
     found = {}
     for path in (directory / FOLDER).glob("*.progress"):
         with suppress(OSError, msgspec.MsgspecError):
-            note = msgspec.json.decode(path.read_bytes(), type=Note)
+            note = from_json(path.read_bytes(), Note)
             if not note.ended and _lives(note.pid):
                 found[path.stem] = note
     return found

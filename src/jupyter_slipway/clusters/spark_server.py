@@ -42,6 +42,7 @@ from jupyter_slipway import hosting
 from jupyter_slipway.clusters import spark_java
 from jupyter_slipway.clusters.logs import bound
 from jupyter_slipway.clusters.spark_ui import Pages
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.files import atomic_write, private_directory
 
@@ -130,7 +131,7 @@ class Server(Struct, frozen=True):
 
 def read_server(directory: Path) -> Server | None:
     with suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode((directory / SERVER).read_bytes(), type=Server)
+        return from_json((directory / SERVER).read_bytes(), Server)
     return None
 
 
@@ -149,7 +150,7 @@ def is_held(directory: Path) -> bool:
 class Host:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.launch = msgspec.json.decode((directory / LAUNCH).read_bytes(), type=Launch)
+        self.launch = from_json((directory / LAUNCH).read_bytes(), Launch)
         self.server = Server("starting", waiting="Java starts", progress=0.05, boot=hosting.boot_id())
         self.asked_to_end = threading.Event()
 

@@ -20,6 +20,7 @@ from jupyter_slipway.clusters.model import Cluster, Lease
 from jupyter_slipway.db import Database
 from jupyter_slipway.db.tables import cluster as clusters
 from jupyter_slipway.db.tables import lease as leases
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Conflict, NotFound
 
 
@@ -149,8 +150,8 @@ def _values(cluster: Cluster) -> dict[str, Any]:
 
 
 def _row(found: RowMapping) -> Row:
-    cluster = msgspec.json.decode(found["data"], type=Cluster)
-    return Row(cluster, msgspec.json.decode(found["ref"], type=dict[str, Any]), found["rev"], found["counted_at"])
+    cluster = from_json(found["data"], Cluster)
+    return Row(cluster, from_json(found["ref"], dict[str, Any]), found["rev"], found["counted_at"])
 
 
 def _lease(found: RowMapping) -> Lease:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, func, select
 
 from jupyter_slipway.db import Database, tables
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Conflict, NotFound
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.jobs.model import DIGEST_FORMAT, Job, Version, digest, job_name
@@ -195,7 +196,7 @@ class Registry:
                 row.number,
                 row.digest,
                 self._parameters[row.digest],
-                msgspec.json.decode(row.policy, type=Policy),
+                from_json(row.policy, Policy),
             )
             for row in rows
         }
@@ -208,7 +209,7 @@ class Registry:
         if unknown:
             query = select(version_table.c.digest, version_table.c.data).where(version_table.c.digest.in_(unknown))
             for row in connection.execute(query):
-                self._parameters[row.digest] = msgspec.json.decode(row.data, type=_Parametrised).parameters
+                self._parameters[row.digest] = from_json(row.data, _Parametrised).parameters
 
     def roll_back(self, name: str, number: int) -> Job:
         """Make version `number` the one that runs when none is named.
@@ -263,7 +264,7 @@ class _Parametrised(Struct):
 
 
 def _job(row: Row[Any]) -> Job:
-    source = msgspec.json.decode(row.data, type=Source) if row.data else Source()
+    source = from_json(row.data, Source) if row.data else Source()
     return Job(
         name=row.name,
         owner=row.owner,
@@ -275,7 +276,7 @@ def _job(row: Row[Any]) -> Job:
         notebook=source.notebook,
         cell=source.cell,
         fingerprint=source.fingerprint,
-        policy=msgspec.json.decode(row.policy, type=Policy),
+        policy=from_json(row.policy, Policy),
     )
 
 
@@ -298,4 +299,4 @@ def _proved(connection: Connection, version: Version, draft: Version) -> Registe
 
 
 def _version(data: str) -> Version:
-    return msgspec.json.decode(data, type=Version)
+    return from_json(data, Version)

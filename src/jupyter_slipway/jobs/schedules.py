@@ -25,6 +25,7 @@ from sqlalchemy.exc import OperationalError
 
 from jupyter_slipway.db import Database
 from jupyter_slipway.db.tables import schedule as table
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import NotFound, Unprocessable
 from jupyter_slipway.ids import new_id
 from jupyter_slipway.jobs.model import CatchUp, Schedule
@@ -261,7 +262,7 @@ def _plain(row: RowMapping) -> Schedule:
         enabled=bool(row["enabled"]),
         catch_up=row["catch_up"],
         next_due=None if row["next_due"] is None else datetime.fromtimestamp(row["next_due"], zone),
-        parameters=msgspec.json.decode(row["parameters"]),
+        parameters=from_json(row["parameters"]),
         missed=row["missed"],
         cap=row["cap"],
     )

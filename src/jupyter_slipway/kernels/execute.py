@@ -15,6 +15,7 @@ from jupyter_server.base.handlers import APIHandler
 from msgspec import Struct
 from tornado import web
 
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, SlipwayError
 from jupyter_slipway.kernels import rights
 from jupyter_slipway.kernels.documents import Documents
@@ -69,7 +70,7 @@ class _Handler(APIHandler):
             BadRequest: the body is not one
         """
         try:
-            return msgspec.json.decode(self.request.body or b"null", type=kind)
+            return from_json(self.request.body or b"null", kind)
         except msgspec.MsgspecError as error:
             raise BadRequest(f"The request cannot be used: {error}.") from error
 

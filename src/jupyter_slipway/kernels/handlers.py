@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import msgspec
 from msgspec import Struct
 
 from jupyter_slipway.db import Database, tables
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Conflict, Forbidden, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.events import Changed, Events
 from jupyter_slipway.kernels import hosts, rights
@@ -421,7 +421,7 @@ def _numbered(said: Message) -> NumberedMessage:
         number=said.number,
         header=said.header,
         parent_header=said.parent,
-        metadata=msgspec.json.decode(said.part(2) or b"{}"),
+        metadata=from_json(said.part(2) or b"{}"),
         content=said.content,
         buffers=tuple(base64.b64encode(one).decode() for one in said.parts[4:]),
         channel=said.channel,

@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKerne
 
 from jupyter_slipway import hosting
 from jupyter_slipway.clusters.hosts import LAUNCH, Launch
+from jupyter_slipway.decoding import from_json
 
 BEGINS = "slipway-on-"
 GPU = ".gpu"
@@ -84,7 +85,7 @@ def near(home: Path) -> Iterator[str]:
         if record is None or "address" not in record.about or not hosting.alive(record):
             continue
         with suppress(FileNotFoundError, msgspec.MsgspecError):
-            launch = msgspec.json.decode((directory / LAUNCH).read_bytes(), type=Launch)
+            launch = from_json((directory / LAUNCH).read_bytes(), Launch)
             yield BEGINS + directory.name
             if launch.kwargs.get("resources", {}).get("GPU"):
                 yield BEGINS + directory.name + GPU

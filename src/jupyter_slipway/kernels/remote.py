@@ -27,6 +27,7 @@ from tornado import web
 from jupyter_slipway import hosting
 from jupyter_slipway.clusters import beside
 from jupyter_slipway.clusters import hosts as cluster_hosts
+from jupyter_slipway.decoding import from_builtins
 from jupyter_slipway.errors import Conflict, SlipwayError, Unavailable
 from jupyter_slipway.files import atomic_write, private_directory
 from jupyter_slipway.hosting import Record
@@ -330,7 +331,7 @@ def _written_down(directory: Path, config: Config, cluster: str, placed: Mapping
 
 def _record(directory: Path, about: Mapping[str, Any], placed: Mapping[str, Any]) -> Record:
     """Written into the directory. No process of this machine is meant, whatever its number there."""
-    theirs = msgspec.convert(placed["record"], Record)
+    theirs = from_builtins(placed["record"], Record)
     tls = {kind: str(directory / "tls" / f"{kind}.pem") for kind in ("ca", "cert", "key")}
     record = structs.replace(
         theirs, pid=0, started="", boot=hosting.boot_id(), tls=tls, about=dict(about) | theirs.about

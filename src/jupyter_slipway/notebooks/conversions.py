@@ -19,6 +19,7 @@ from typing import IO
 import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Conflict, SlipwayError
 from jupyter_slipway.files import private_directory, sync_directory
 from jupyter_slipway.notebooks import writing
@@ -210,7 +211,7 @@ def _noted(noted: IO[bytes]) -> Conversion | None:
     """The last that was noted whole."""
     for line in reversed(noted.read().split(b"\n")):
         with suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(line, type=Conversion)
+            return from_json(line, Conversion)
     return None
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_builtins, from_json
 from jupyter_slipway.notebooks.blobs import LARGEST, Blobs, digest_of
 from jupyter_slipway.notebooks.text import OURS, joined
 
@@ -203,7 +204,7 @@ class Packer:
             return None
         kind = packed.get("as")
         if kind == "json":
-            return msgspec.json.decode(content)
+            return from_json(content)
         if kind == "text":
             return content.decode("utf-8", "surrogatepass")
         return binascii.b2a_base64(content, newline=kind == "base64\n").decode()
@@ -225,7 +226,7 @@ def unseal(stored: bytes, text_id: str, key: bytes) -> tuple[Record, bool] | Non
         content = unpacker.decompress(body, LARGEST)
         if not unpacker.eof:
             return None
-        record = msgspec.json.decode(content, type=Record)
+        record = from_json(content, Record)
     except (zlib.error, msgspec.MsgspecError):
         return None
     ours = hmac.compare_digest(head[len(MAGIC) :], _signature(body, text_id, key))
@@ -236,7 +237,7 @@ def _is_sound(record: Record) -> bool:
     """Whether it says of cells what `Packer` does: it is somebody else's, and may say anything."""
     try:
         for cell in record.cells:
-            msgspec.convert(cell, _Code if cell.get("cell_type") == "code" else _Text)
+            from_builtins(cell, _Code if cell.get("cell_type") == "code" else _Text)
     except msgspec.ValidationError:
         return False
     marks = [cell["metadata"].get(OURS, {}) for cell in record.cells]

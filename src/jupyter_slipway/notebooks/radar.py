@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import SlipwayError
 from jupyter_slipway.files import atomic_write
 from jupyter_slipway.notebooks import exchange, snapshots
@@ -79,7 +80,7 @@ class Choices:
 
     def _all(self) -> dict[str, dict[str, Choice]]:
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, dict[str, Choice]])
+            return from_json(self._file.read_bytes(), dict[str, dict[str, Choice]])
         except FileNotFoundError:
             return {}
 

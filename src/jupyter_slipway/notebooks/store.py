@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.files import atomic_write, private_directory, read_whole
 from jupyter_slipway.notebooks import layout
 from jupyter_slipway.notebooks.age import sources
@@ -243,13 +244,13 @@ def _open_itself(path: str, flags: int) -> int:
 def _head_in(lines: list[bytes]) -> Head | None:
     """None when it cannot be read. A line that a full disk or a power cut left in part is none."""
     try:
-        head = msgspec.json.decode(lines[0], type=Head)
+        head = from_json(lines[0], Head)
     except msgspec.MsgspecError:
         return None
     noted: list[Seen] = []
     for line in lines[1:]:
         with suppress(msgspec.MsgspecError):
-            noted.append(msgspec.json.decode(line, type=Seen))
+            noted.append(from_json(line, Seen))
     return msgspec.structs.replace(head, versions=(*head.versions, *noted)[-RING:])
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from jupyter_slipway import git
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Unavailable
 from jupyter_slipway.files import atomic_write, read_whole
 from jupyter_slipway.notebooks import layout
@@ -40,7 +41,7 @@ def usage(store: Store) -> Usage:
     counts = (sum(1 for _ in store.heads()), len(versions), len(blobs), size)
     stamp = layout.collected_path(store.folder)
     try:
-        freed = msgspec.json.decode(read_whole(stamp, LARGEST_HEAD), type=Freed)
+        freed = from_json(read_whole(stamp, LARGEST_HEAD), Freed)
         return Usage(str(store.folder), *counts, stamp.stat().st_mtime, freed)
     except (OSError, msgspec.MsgspecError):
         return Usage(str(store.folder), *counts)

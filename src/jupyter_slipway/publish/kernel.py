@@ -18,9 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_builtins, from_json
 from jupyter_slipway.errors import NotFound, Unavailable, Unprocessable
 from jupyter_slipway.publish import probe
 from jupyter_slipway.publish.inside.look import look as look_inside
@@ -83,13 +83,13 @@ async def look(
     """
     where = (cell.id, cell.source) if cell else ("", "")
     text = await _evaluate(client, _expression("", f"inside.look.look_as_text({list(names)!r}, *{where!r})"), timeout)
-    return msgspec.json.decode(text, type=Snapshot)
+    return from_json(text, Snapshot)
 
 
 def local_snapshot(shell: Any, names: Sequence[str], *, cell: CellSource | None = None) -> Snapshot:
     """`look` from inside: `shell` is the observed IPython shell of this process."""
     where = (cell.id, cell.source) if cell else ("", "")
-    return msgspec.convert(look_inside(list(names), *where, shell=shell), Snapshot)
+    return from_builtins(look_inside(list(names), *where, shell=shell), Snapshot)
 
 
 async def run_up_to(

@@ -18,6 +18,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_json
+
 GUARD = str(Path(__file__).with_name("guard.py"))
 BOOTSTRAP = str(Path(__file__).with_name("bootstrap.py"))
 ENTRY = (
@@ -99,7 +101,7 @@ def look(directory: Path) -> tuple[Look, Exit | None]:
 
 def _exit(directory: Path) -> Exit | None:
     try:
-        return msgspec.json.decode((directory / "exit.json").read_bytes(), type=Exit)
+        return from_json((directory / "exit.json").read_bytes(), Exit)
     except FileNotFoundError:
         return None
 

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Unavailable
 
 LOCK = "runner.lock"
@@ -71,6 +71,11 @@ def status(home: Path, counts: dict[str, int] | None = None) -> RunnerStatus:
         running,
         about.get("release", ""),
     )
+
+
+def died(home: Path) -> bool:
+    """Whether the runner of this home ended without having been told to: what it carried waits for another one."""
+    return (home / ABOUT).exists() and not _locked(home)
 
 
 def start(
@@ -177,7 +182,7 @@ def _about(home: Path) -> tuple[dict[str, Any] | None, float]:
     """runner.json and when it was last touched: at each beat."""
     path = home / ABOUT
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any]), path.stat().st_mtime
+        return from_json(path.read_bytes(), dict[str, Any]), path.stat().st_mtime
     except FileNotFoundError:
         return None, 0.0
 

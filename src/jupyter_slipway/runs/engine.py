@@ -19,6 +19,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, insert, select, tuple_, update
 
 from jupyter_slipway.db import Database, tables
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import BadRequest, Conflict, NotFound
 from jupyter_slipway.ids import new_id
 from jupyter_slipway.runs import attempt, wake
@@ -538,7 +539,7 @@ def _text(value: Any) -> str:
 
 
 def _read(text: str | None, kind: Any) -> Any:
-    return None if text is None else msgspec.json.decode(text, type=kind)
+    return None if text is None else from_json(text, kind)
 
 
 def _plain(run_id: str) -> bool:

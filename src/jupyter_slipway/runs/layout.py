@@ -15,8 +15,7 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import msgspec
-
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Unprocessable
 from jupyter_slipway.publish.model import LineMapping
 from jupyter_slipway.runs.attempt import ENTRY, Launch, write, write_json
@@ -95,7 +94,7 @@ def lines(directory: Path) -> dict[int, LineMapping]:
         content = (directory / "lines.json").read_bytes()
     except FileNotFoundError:
         return {}
-    return {one.line: one for one in msgspec.json.decode(content, type=tuple[LineMapping, ...])}
+    return {one.line: one for one in from_json(content, tuple[LineMapping, ...])}
 
 
 def _inside(name: str) -> PurePosixPath:

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import BadRequest, NotFound
 
 
@@ -76,6 +76,6 @@ def artifact(directory: Path, name: str) -> Path:
 
 def _json(path: Path) -> Any:
     try:
-        return msgspec.json.decode(path.read_bytes())
+        return from_json(path.read_bytes())
     except FileNotFoundError:
         return None

@@ -31,7 +31,7 @@ from jupyter_slipway.errors import Conflict, SlipwayError
 from jupyter_slipway.ids import new_id
 from jupyter_slipway.runs import attempt, logs, verdict
 from jupyter_slipway.runs.attempt import Look, Nest
-from jupyter_slipway.runs.background import RunnerStatus, start, status, stop
+from jupyter_slipway.runs.background import ABOUT, RunnerStatus, start, status, stop
 from jupyter_slipway.runs.engine import Claim, Ending, Engine
 from jupyter_slipway.runs.layout import lay_out
 from jupyter_slipway.runs.model import Run, RunError, RunState
@@ -157,6 +157,7 @@ class Runner:
             if not self.live:
                 with suppress(OperationalError):  # another runner will see that this one is dead
                     self.engine.forget(self.id)
+            (self.home / ABOUT).unlink(missing_ok=True)
         # Whoever submitted while the lock was held counted on this runner: look once more.
         return not self.stopping.is_set() and any(self.engine.counts().values())
 
@@ -174,7 +175,7 @@ class Runner:
     def _announce(self) -> None:
         self._busy_at = time.monotonic()
         attempt.write_json(
-            self.home / "runner.json",
+            self.home / ABOUT,
             {
                 "id": self.id,
                 "pid": os.getpid(),
@@ -348,7 +349,7 @@ class Runner:
             self.stop()
             return
         beats = self.engine.beat(self.id, self.host, os.getpid())
-        (self.home / "runner.json").touch()
+        (self.home / ABOUT).touch()
         for other, heard in beats.items():
             if other == self.id:
                 continue

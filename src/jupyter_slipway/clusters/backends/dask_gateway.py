@@ -26,6 +26,7 @@ from jupyter_slipway.clusters.gateway import Gateway, Report
 from jupyter_slipway.clusters.hosts import Launch
 from jupyter_slipway.clusters.model import Attachment, ClusterState, Status, Workers
 from jupyter_slipway.clusters.secret_files import read_secret
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Conflict, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.files import atomic_write, private_directory
 
@@ -168,7 +169,7 @@ def _book(name: str, options: Mapping[str, Any], directory: Path) -> None:
 
 def _booked(directory: Path) -> Booked | None:
     try:
-        return msgspec.json.decode((directory / BOOKED).read_bytes(), type=Booked)
+        return from_json((directory / BOOKED).read_bytes(), Booked)
     except FileNotFoundError:
         return None
 

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from jupyter_slipway import hosting
 from jupyter_slipway.clusters import hosts
 from jupyter_slipway.clusters.backends.base import Ref
@@ -17,6 +15,7 @@ from jupyter_slipway.clusters.dask_attachment import VARIABLES, attachment
 from jupyter_slipway.clusters.hosts import LAUNCH, Launch
 from jupyter_slipway.clusters.logs import read_log
 from jupyter_slipway.clusters.model import Attachment, ClusterState, Figures, Progress, Status, Workers
+from jupyter_slipway.decoding import from_builtins, from_json
 from jupyter_slipway.errors import Conflict, NotFound, SlipwayError, Unavailable
 
 LOGS = {"host": hosting.LOG, "workers": hosts.WORKERS_LOG}
@@ -84,10 +83,10 @@ class HeldDask:
         return attachment(launch.name, holder, _known(ref)["address"], paths)
 
     async def figures(self, ref: Ref) -> Figures:
-        return msgspec.convert(await self._ask(ref, "figures"), Figures)
+        return from_builtins(await self._ask(ref, "figures"), Figures)
 
     async def progress(self, ref: Ref, holder: str, cell: str = "") -> Progress | None:
-        return msgspec.convert(await self._ask(ref, "progress", holder=holder, cell=cell), Progress | None)
+        return from_builtins(await self._ask(ref, "progress", holder=holder, cell=cell), Progress | None)
 
     async def cancel(self, ref: Ref, holder: str, cell: str = "", person: str = "") -> str:
         running = await self._ask(ref, "cancel", holder=holder, cell=cell, person=person)
@@ -104,7 +103,7 @@ class HeldDask:
         return tuple(LOGS)
 
     async def packages(self, ref: Ref) -> dict[str, dict[str, str]]:
-        return msgspec.convert(await self._ask(ref, "packages"), dict[str, dict[str, str]])
+        return from_builtins(await self._ask(ref, "packages"), dict[str, dict[str, str]])
 
     async def install(self, ref: Ref, requirements: Sequence[str]) -> None:
         await self._ask(ref, "install", requirements=list(requirements), within=INSTALL_WITHIN)
@@ -137,7 +136,7 @@ class HostedDask(HeldDask, ABC):
 
 
 def _launch(ref: Ref) -> Launch:
-    return msgspec.json.decode(Path(ref["directory"], LAUNCH).read_bytes(), type=Launch)
+    return from_json(Path(ref["directory"], LAUNCH).read_bytes(), Launch)
 
 
 def _known(ref: Ref) -> dict[str, Any]:

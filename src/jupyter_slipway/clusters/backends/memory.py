@@ -12,6 +12,7 @@ from jupyter_slipway.clusters import sizes
 from jupyter_slipway.clusters.backends.base import Ref
 from jupyter_slipway.clusters.model import Attachment, ClusterState, Figures, Progress, Status, Workers
 from jupyter_slipway.clusters.packages import installed
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import NotFound, Unavailable, Unprocessable
 from jupyter_slipway.files import atomic_write, private_directory
 
@@ -112,7 +113,7 @@ class Memory:
 
 def _read(ref: Ref) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(Path(ref["directory"], STATE).read_bytes(), type=dict[str, Any])
+        return from_json(Path(ref["directory"], STATE).read_bytes(), dict[str, Any])
     except FileNotFoundError:
         return {"state": "stopped", "workers": 0, "cores": 0, "memory": 0, "work": {}, "reason": "it is gone"}
 

@@ -18,6 +18,7 @@ from jupyter_slipway.clusters.backends.base import Ref
 from jupyter_slipway.clusters.model import Attachment, ClusterState, Figures, Progress, Status, Workers
 from jupyter_slipway.clusters.secret_files import read_secret
 from jupyter_slipway.clusters.spark_attachment import attachment
+from jupyter_slipway.decoding import from_builtins, from_json
 from jupyter_slipway.errors import Conflict, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.files import atomic_write, private_directory
 
@@ -166,7 +167,7 @@ class SparkConnect:
         if process.returncode:
             last = (errors.decode(errors="replace").strip().splitlines() or ["nothing"])[-1][:300]
             raise Unavailable(f"The server does not tell its packages: {last}", hint="Its log may say more.")
-        return msgspec.convert(json.loads(said), dict[str, dict[str, str]])
+        return from_builtins(json.loads(said), dict[str, dict[str, str]])
 
     async def install(self, ref: Ref, requirements: Sequence[str]) -> None:
         raise Unprocessable(self.fixed_packages)
@@ -177,7 +178,7 @@ class SparkConnect:
 
 def _read(directory: Path) -> Launch | None:
     try:
-        return msgspec.json.decode((directory / LAUNCH).read_bytes(), type=Launch)
+        return from_json((directory / LAUNCH).read_bytes(), Launch)
     except FileNotFoundError:
         return None
 

@@ -23,6 +23,7 @@ from jupyter_slipway.clusters.spark_address import Address
 from jupyter_slipway.clusters.spark_attachment import attachment
 from jupyter_slipway.clusters.spark_server import Launch, Server
 from jupyter_slipway.clusters.spark_ui import Pages
+from jupyter_slipway.decoding import from_json
 from jupyter_slipway.errors import Conflict, NotFound, Unavailable, Unprocessable
 from jupyter_slipway.files import atomic_write, private_directory
 
@@ -119,13 +120,13 @@ class SparkLocal:
             "SPARK_REMOTE": _address(server).url(user_id=person),
             "SPARK_CONNECT_AUTHENTICATE_TOKEN": record.token,
         }
-        name = msgspec.json.decode((directory / spark_server.LAUNCH).read_bytes(), type=Launch).name
+        name = from_json((directory / spark_server.LAUNCH).read_bytes(), Launch).name
         return attachment(name, holder, str(directory), environ, watched=True)
 
     async def figures(self, ref: Ref) -> Figures:
         directory = Path(ref["directory"])
         _, server = _running(directory)
-        launch = msgspec.json.decode((directory / spark_server.LAUNCH).read_bytes(), type=Launch)
+        launch = from_json((directory / spark_server.LAUNCH).read_bytes(), Launch)
         return await asyncio.to_thread(_figures, server, launch)
 
     async def progress(self, ref: Ref, holder: str, cell: str = "") -> Progress | None:
@@ -148,7 +149,7 @@ class SparkLocal:
 
     async def packages(self, ref: Ref) -> dict[str, dict[str, str]]:
         content = Path(ref["directory"], spark_server.LAUNCH).read_bytes()
-        python = msgspec.json.decode(content, type=Launch).python
+        python = from_json(content, Launch).python
         return {"worker": await asyncio.to_thread(packages.installed_in, python)}
 
     async def install(self, ref: Ref, requirements: Sequence[str]) -> None:
