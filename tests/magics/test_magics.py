@@ -134,6 +134,9 @@ def test_a_run_whose_server_is_gone_says_so_in_its_widget() -> None:
         def __exit__(self, *_: object) -> None:
             pass
 
+        def revive(self) -> None:
+            pass
+
         def get_run(self, run: str) -> Run:
             raise Unavailable("No server answers.", hint="Start it.")
 
