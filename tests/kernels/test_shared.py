@@ -213,7 +213,10 @@ async def test_who_ran_what_is_listed_and_what_it_said_is_read_again(server: Ser
     await bob.reply(asked)
     base = f"slipway/api/kernels/{kernel}"
 
-    newest = server.ask("GET", f"{base}/executions")["items"][0]
+    # That it has ended is noted while its reply is on its way.
+    newest = await soon(
+        lambda: server.ask("GET", f"{base}/executions")["items"][0], lambda one: one["status"] != "running"
+    )
     assert (newest["id"], newest["person"], newest["cell"], newest["status"]) == (asked, "bob", "c2", "ok")
     page = server.ask("GET", f"{base}/frames?execution={asked}")
     assert [one["content"]["text"] for one in page["items"] if one["header"]["msg_type"] == "stream"] == ["two\n"]
