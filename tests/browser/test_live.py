@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from pathlib import Path
 
@@ -194,7 +195,8 @@ def test_without_shared_documents_a_text_editor_merges_instead_of_asking(browser
 def test_without_shared_documents_a_page_goes_on_in_what_somebody_converted_its_file_to(
     browser, apart: LabServer
 ) -> None:
-    file = apart.root / "became.py"
+    name = f"became_{secrets.token_hex(3)}"  # what a first try has converted is there at the second
+    file, made = apart.root / f"{name}.py", apart.root / f"{name}.ipynb"
     file.write_text(TEXT)
     ada = opened(browser, apart, "ada", file)
     reader = opened(browser, apart, "bob", file, EDITOR)
@@ -208,16 +210,15 @@ def test_without_shared_documents_a_page_goes_on_in_what_somebody_converted_its_
     bob.page.evaluate("() => void window.jupyterapp.commands.execute('slipway:convert-notebook')")
 
     for one in (bob, ada):
-        expect(one.page.get_by_role("alert").filter(has_text="became.py is became.ipynb now.")).to_be_visible()
-        expect(one.page.locator(".lm-TabBar-tabLabel", has_text="became.ipynb")).to_be_visible()
-    notice = reader.page.get_by_role("alert").filter(has_text="became.py was converted to became.ipynb.")
-    expect(notice.get_by_role("button", name="Open became.ipynb")).to_be_visible()
+        expect(one.page.get_by_role("alert").filter(has_text=f"{file.name} is {made.name} now.")).to_be_visible()
+        expect(one.page.locator(".lm-TabBar-tabLabel", has_text=made.name)).to_be_visible()
+    notice = reader.page.get_by_role("alert").filter(has_text=f"{file.name} was converted to {made.name}.")
+    expect(notice.get_by_role("button", name=f"Open {made.name}")).to_be_visible()
     ada.page.keyboard.type(" on")
     ada.page.keyboard.press("Control+s")
-    made = apart.root / "became.ipynb"
     ada.until_on_disk(lambda: "first = 10  # typed on" in made.read_text())
     assert not file.exists()
-    assert [one.page.locator(".jp-Dialog").count() for one in (ada, bob, reader)] == [0, 0, 0]
+    assert [one.page.locator(".jp-Dialog").all_inner_texts() for one in (ada, bob, reader)] == [[], [], []]
     assert [one.errors for one in (ada, bob, reader)] == [[], [], []]
     for one in (ada, bob, reader):
         one.close()
