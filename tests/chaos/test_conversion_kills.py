@@ -15,12 +15,12 @@ from pathlib import Path
 
 import nbformat
 
-from jupyter_slipway.notebooks.convert import convert
+from jupyter_slipway.notebooks.convert import Format, convert
 from jupyter_slipway.notebooks.documents import Documents
 from tests.notebooks.builders import Server, image, show
 
 KILLS = int(os.environ.get("SLIPWAY_TEST_KILLS", "8"))
-FORMS = {".ipynb": "percent", ".py": "ipynb"}
+FORMS: dict[str, Format] = {".ipynb": "percent", ".py": "ipynb"}
 # A process that has imported all it needs forks each one that is killed.
 CONVERTERS = multiprocessing.get_context("forkserver")
 CONVERTERS.set_forkserver_preload([__name__])
@@ -31,7 +31,7 @@ def keep_converting(root: Path, home: Path, name: str, said: Connection) -> None
     file = root / name
     said.send(0)
     while True:
-        file = convert(Documents(root, home), file, FORMS[file.suffix]).target  # type: ignore[arg-type]
+        file = convert(Documents(root, home), file, FORMS[file.suffix]).target
 
 
 def convert_until_killed(root: Path, home: Path, name: str, after: float) -> None:

@@ -168,8 +168,10 @@ class Repository:
         Raises:
             Unavailable: it is known, and not here
         """
+        import pygit2
+
         try:
-            return bytes(self._git[id].data)  # type: ignore[attr-defined]
+            return self._git[id].peel(pygit2.Blob).data
         except KeyError as error:
             raise Unavailable(
                 f"git has left out of this clone what {id[:8]} is.", hint=f"Let git fetch it: git show {id[:8]}."
