@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Error, expect
+from playwright.sync_api import Error, Route, expect
 
 from tests.browser.people import LabServer, Person, lab_server
 from tests.waiting import PATIENCE
@@ -35,7 +35,11 @@ def together(tmp_path_factory: pytest.TempPathFactory):
 
 
 def opened(browser, server: LabServer, name: str, file: Path, how: str = NOTEBOOK) -> Person:
-    person = Person(browser, server, name)
+    return opens(Person(browser, server, name), file, how)
+
+
+def opens(person: Person, file: Path, how: str = NOTEBOOK) -> Person:
+    server, name = person.server, person.name
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -222,3 +226,28 @@ def test_without_shared_documents_a_page_goes_on_in_what_somebody_converted_its_
     assert [one.errors for one in (ada, bob, reader)] == [[], [], []]
     for one in (ada, bob, reader):
         one.close()
+
+
+def test_a_page_converts_before_what_follows_its_file_has_come(browser, apart: LabServer) -> None:
+    name = f"early_{secrets.token_hex(3)}"
+    file, made = apart.root / f"{name}.py", apart.root / f"{name}.ipynb"
+    file.write_text(TEXT)
+    ada = Person(browser, apart, "ada")
+    held: list[Route] = []
+    ada.page.route("**/*_notebooks_following_js*", lambda route: held.append(route))
+    opens(ada, file)
+    cell(ada, 0).click()
+    ada.page.keyboard.press("End")
+    ada.page.keyboard.type("0  # typed")
+
+    ada.page.evaluate("() => void window.jupyterapp.commands.execute('slipway:convert-notebook')")
+    ada.page.wait_for_timeout(500)  # what does not wait for it has asked the server by now
+    for one in held:
+        one.continue_()
+
+    expect(ada.page.get_by_role("alert").filter(has_text=f"{file.name} is {made.name} now.")).to_be_visible()
+    expect(ada.page.locator(".jp-NotebookPanel")).to_have_count(1)
+    assert "first = 10  # typed" in made.read_text()
+    assert not file.exists()
+    assert [ada.page.locator(".jp-Dialog").all_inner_texts(), ada.errors] == [[], []]
+    ada.close()

@@ -272,6 +272,33 @@ def test_a_restored_checkpoint_has_its_outputs(server: Server, notebook: Path) -
     assert shown(server.open("a.py")) == ["x = 1 gave 1\n", "", "print(x) gave 1\n"]
 
 
+KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kernel"),
+    [
+        ("a.py", PERCENT, KERNEL),
+        ("a.md", "# Title\n\n```python\nx = 1\n```\n", KERNEL),
+        ("a.hs", PERCENT.replace("#", "--"), None),
+        ("a.py", "# ---\n# jupyter:\n#   kernelspec:\n#     name: mine\n# ---\n\n" + PERCENT, {"name": "mine"}),
+    ],
+)
+def test_a_text_that_names_no_kernel_starts_one_of_its_language(
+    server: Server, name: str, text: str, kernel: dict[str, str] | None
+) -> None:
+    (server.root / name).write_text(text)
+
+    opened = server.open(name)
+
+    assert opened.metadata.get("kernelspec") == kernel
+    opened.cells[-1].source += "  # edited"
+    server.save(name, opened)
+    edited = (server.root / name).read_text()
+    assert edited.count("\n") == text.count("\n")
+    assert edited.startswith(text[:20])
+
+
 def test_a_header_of_another_version_of_jupytext_is_no_change(server: Server) -> None:
     header = (
         "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       extension: .py\n"

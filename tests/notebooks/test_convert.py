@@ -310,6 +310,18 @@ def test_what_it_was_is_remembered_under_another_name(tmp_path: Path, home: Path
     assert text.read_text() == TEXTS["hand.py"]
 
 
+def test_a_text_that_names_no_kernel_opens_as_a_notebook_without_asking_for_one(
+    tmp_path: Path, documents: Documents
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("# %%\nx = 1\n")
+
+    made = convert(documents, file, "ipynb").target
+
+    assert json.loads(made.read_text())["metadata"]["kernelspec"]["name"] == "python3"
+    assert convert(documents, made, "percent").target.read_text() == "# %%\nx = 1\n"
+
+
 OF_THE_NOTEBOOK: dict[str, Any] = {
     "kernelspec": {"name": "python3", "display_name": "Python", "language": "python"},
     "language_info": {"name": "python", "version": "3.11"},

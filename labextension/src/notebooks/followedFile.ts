@@ -18,6 +18,13 @@ import { asOpened } from './asOpened';
 const EVERY = 2_000;
 /** Times that somebody may go on typing while the server merges, before that is left to the next look. */
 const TRIES = 20;
+/** What is at a path where nothing is. */
+const GONE = 'gone';
+
+/** What is looked at of why a request failed. */
+interface Refused {
+  readonly response?: { readonly status: number };
+}
 
 /** What of a document's context has no public name: without it, JupyterLab asks as it always did. */
 interface Inner {
@@ -31,13 +38,6 @@ export interface Merged {
   readonly hash: string;
 }
 
-const followed = new WeakMap<DocumentRegistry.Context, { look(): Promise<void> }>();
-
-/** Has a document take in what is on disk right now; nothing where it is not followed. */
-export async function lookNow(file: DocumentRegistry.Context): Promise<void> {
-  await followed.get(file)?.look();
-}
-
 /** `State`: what of a document is compared; `Answer`: what it becomes. */
 export abstract class FollowedFile<State, Answer extends Merged> {
   constructor(
@@ -45,7 +45,6 @@ export abstract class FollowedFile<State, Answer extends Merged> {
     protected readonly file: DocumentRegistry.Context,
     protected readonly contents: Contents.IManager
   ) {
-    followed.set(file, this);
     this.base = (asOpened(file) as State | undefined) ?? this.state();
     file.saveState.connect((_, state) => {
       if (state === 'completed') {
@@ -90,9 +89,11 @@ export abstract class FollowedFile<State, Answer extends Merged> {
       return;
     }
     const now = await this.onDisk();
-    if (!now) {
+    if (now === GONE) {
       this.finding ??= this.findSuccessor().finally(() => (this.finding = null));
       await this.finding;
+    }
+    if (!now || now === GONE) {
       return;
     }
     this.isGone = false;
@@ -200,7 +201,7 @@ export abstract class FollowedFile<State, Answer extends Merged> {
       } catch (error) {
         const refusal = asApiError(error);
         const now = await this.onDisk();
-        if (now?.hash && now.hash !== this.refused && refusal.status < 500) {
+        if (now !== GONE && now?.hash && now.hash !== this.refused && refusal.status < 500) {
           this.refused = now.hash;
           notice('warning', context.trans.__('%1 What is open here is kept.', refusal.text), context.trans);
         }
@@ -229,16 +230,16 @@ export abstract class FollowedFile<State, Answer extends Merged> {
   /** From here on this page has seen the file as it is on disk, if it is still what was taken over. */
   private async settle(hash: string): Promise<void> {
     const now = await this.onDisk();
-    if (now?.hash === hash && !this.file.isDisposed) {
+    if (now !== GONE && now?.hash === hash && !this.file.isDisposed) {
       (this.file as unknown as Inner)._updateContentsModel?.(now);
     }
   }
 
-  private onDisk(): Promise<Contents.IModel | null> {
-    // Deleted, or not to be reached: saving says so.
+  /** Null when it cannot be known now: saving says why. */
+  private onDisk(): Promise<Contents.IModel | typeof GONE | null> {
     return this.contents
       .get(this.file.path, { content: false, hash: true, type: this.kind })
-      .catch(() => null);
+      .catch((error: unknown) => ((error as Refused).response?.status === 404 ? GONE : null));
   }
 
   /** What was on disk when the page and the disk last agreed. */

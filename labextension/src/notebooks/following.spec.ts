@@ -162,6 +162,20 @@ describe('a page that follows its file', () => {
     }
   );
 
+  it('does not take a server that cannot be reached for a file that is gone', async () => {
+    const { panel, contents, kept } = made('new');
+    const { file, context, successors } = converted(panel.context);
+    const followed = new FollowedPage(context, file as never, contents as never);
+
+    contents.get = () => Promise.reject(new TypeError('Failed to fetch'));
+    await followed.look();
+    expect([successors, file.path]).toEqual([[], 'a.py']);
+
+    contents.get = onlyThe('a.ipynb', { ...kept, content: { metadata: {} } });
+    await followed.look();
+    expect([successors, file.path]).toEqual([['a.py'], 'a.ipynb']);
+  });
+
   it('says of a text that it was converted, and keeps it', async () => {
     Notification.dismiss();
     const { panel, contents, kept } = made('new');
@@ -189,7 +203,7 @@ describe('a page that follows its file', () => {
 
 /** A file that is gone, and what it was converted to. */
 function converted(context: ReturnType<typeof made>['panel']['context']) {
-  const [asked, opened]: [string[], string[]] = [[], []];
+  const [asked, opened, successors]: [string[], string[], string[]] = [[], [], []];
   const file = {
     ...context,
     path: 'a.py',
@@ -205,7 +219,10 @@ function converted(context: ReturnType<typeof made>['panel']['context']) {
     const cells = [{ mine: 0, edits, cell: null, mark: null, was: 'a', now: 'b' }];
     return { cells, base: [], said: {}, hash: 'new', conflicts: 0 };
   };
-  const successor = async (path: string) => ({ path: path === 'a.py' ? 'a.ipynb' : '' });
+  const successor = async (path: string) => {
+    successors.push(path);
+    return { path: path === 'a.py' ? 'a.ipynb' : '' };
+  };
   const trans = {
     __: (said: string, ...words: string[]) => said.replace(/%(\d)/g, (_, at) => words[at - 1])
   };
@@ -214,6 +231,7 @@ function converted(context: ReturnType<typeof made>['panel']['context']) {
     file,
     asked,
     opened,
+    successors,
     context: { api: { compare: { follow, successor } }, trans, commands } as never
   };
 }
@@ -221,7 +239,7 @@ function converted(context: ReturnType<typeof made>['panel']['context']) {
 function onlyThe(path: string, model: object) {
   return async (asked?: string, options?: { content?: boolean }): Promise<object> => {
     if (asked !== path) {
-      throw new Error('404');
+      throw Object.assign(new Error('Not found'), { response: { status: 404 } });
     }
     return { ...model, ...(options?.content ? {} : { content: null }) };
   };

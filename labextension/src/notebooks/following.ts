@@ -15,7 +15,7 @@ import { inputsOf } from './asOpened';
 import { FollowedFile } from './followedFile';
 import { unmarkWritten } from './readOnly';
 import { markReadOnly } from './rights';
-import { tellOfRooms } from './rooms';
+import { tellOfRooms, whyNotSaved } from './rooms';
 import { saveUnasked } from './saving';
 import { takeOver } from './takeOver';
 import { explainUnreadable } from './unreadable';
@@ -43,9 +43,9 @@ export function follow(
     }
     unmarkWritten(app, panel.context);
     if (panel.context.model.collaborative) {
-      saveUnasked(panel.context);
+      saveUnasked(panel.context, () => whyNotSaved(app, context, panel.context.path));
     } else {
-      new FollowedPage(context, panel.context, contents).watch();
+      followedPage(context, panel.context, contents);
     }
   }
   tellOfRooms(app, context);
@@ -55,6 +55,23 @@ export function follow(
   notebooks.widgetAdded.connect((_, panel) => void watch(panel));
   notebooks.forEach(panel => void watch(panel));
   return markReadOnly(context, notebooks, serverSettings);
+}
+
+const pages = new WeakMap<DocumentRegistry.Context, FollowedPage>();
+
+/** What follows a notebook's file for its page, also when that was only about to begin. */
+export function followedPage(
+  context: Context,
+  file: DocumentRegistry.Context,
+  contents: Contents.IManager
+): FollowedPage {
+  let page = pages.get(file);
+  if (!page) {
+    page = new FollowedPage(context, file, contents);
+    pages.set(file, page);
+    page.watch();
+  }
+  return page;
 }
 
 export class FollowedPage extends FollowedFile<CellInputs[], Followed> {

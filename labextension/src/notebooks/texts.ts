@@ -3,12 +3,13 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { type Cell, CodeCell, type ICodeCellModel } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
 
 import { asApiError } from '../api';
 import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { notice } from '../ui/notices';
-import { lookNow } from './followedFile';
+import type { FollowedPage } from './following';
 
 import '../../style/texts.css';
 
@@ -28,23 +29,40 @@ export async function convert(
   if (!panel) {
     return;
   }
-  const notebook = app.serviceManager.contents.localPath(panel.context.path);
+  const { contents } = app.serviceManager;
+  const notebook = contents.localPath(panel.context.path);
   const format = notebook.endsWith('.ipynb') ? 'percent' : 'ipynb';
   try {
+    const page = panel.context.model.collaborative ? null : await followed(context, panel, contents);
     await panel.context.save();
     const made = await comparing(context.api).convert({ notebook, format });
-    if (!panel.context.model.collaborative) {
-      await lookNow(panel.context);
-      if (panel.context.path !== notebook) {
+    if (page) {
+      await page.look();
+      if (contents.localPath(panel.context.path) !== notebook) {
         return;
       }
-      panel.close();
-      await context.commands.execute('docmanager:open', { path: made.notebook, factory: 'Notebook' });
+      const { id, name } = panel.sessionContext.session?.kernel ?? {};
+      if (!panel.context.model.dirty) {
+        panel.close();
+      }
+      const opening = { path: made.notebook, factory: 'Notebook', kernel: id ? { id, name } : undefined };
+      await context.commands.execute('docmanager:open', opening);
     }
     Notification.success(made.message, { autoClose: 6_000 });
   } catch (error) {
     notice('error', asApiError(error).text, context.trans);
   }
+}
+
+/** What lets the page go on in the new file: it comes over the network, as its notebook did. */
+async function followed(
+  context: Context,
+  panel: NotebookPanel,
+  contents: Contents.IManager
+): Promise<FollowedPage> {
+  const { followedPage } = await import('./following');
+  await panel.context.ready;
+  return followedPage(context, panel.context, contents);
 }
 
 /** Mark each cell whose outputs are of an earlier source, until it runs again. */

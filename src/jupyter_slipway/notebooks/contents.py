@@ -28,13 +28,13 @@ from jupytext.config import (
     notebook_formats,
 )
 from jupytext.formats import NOTEBOOK_EXTENSIONS
-from jupytext.kernels import set_kernelspec_from_language
 from jupytext.paired_paths import find_base_path_and_format, paired_paths
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import BadRequest, SlipwayError
 from jupyter_slipway.notebooks import conversions, unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
+from jupyter_slipway.notebooks.default_kernel import name_default_kernel
 from jupyter_slipway.notebooks.documents import Documents, Saved, name_afresh, refusing
 from jupyter_slipway.notebooks.merge import merge_notebooks
 from jupyter_slipway.notebooks.refusals import answering, refusal, speaking, without_room
@@ -141,7 +141,7 @@ class KeepsOutputs(Manager):
             return None
         refuse_too_many(len(opened.notebook["cells"]), file.name)
         notebook = nbformat.from_dict(opened.notebook)
-        set_kernelspec_from_language(notebook)
+        name_default_kernel(notebook.metadata)
         self.notary.mark_cells(notebook, opened.trusted)
         return notebook
 

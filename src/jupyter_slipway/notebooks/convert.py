@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -19,6 +20,7 @@ from jupyter_slipway.errors import BadRequest, Conflict, Forbidden, NotFound, Un
 from jupyter_slipway.notebooks import conversions, faults, text, unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
 from jupyter_slipway.notebooks.conversions import Conversion
+from jupyter_slipway.notebooks.default_kernel import name_default_kernel
 from jupyter_slipway.notebooks.documents import Documents, refusing
 from jupyter_slipway.notebooks.store import WITH_IDS
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, cell_key, joined
@@ -167,7 +169,8 @@ def _write_text(
 
 
 def _write_ipynb(draft: Path, notebook: Notebook, minor: int) -> None:
-    metadata = {key: value for key, value in notebook["metadata"].items() if key != OURS}
+    metadata = {key: value for key, value in deepcopy(notebook["metadata"]).items() if key != OURS}
+    name_default_kernel(metadata)
     options = {key: value for key, value in metadata.pop("jupytext", {}).items() if key not in TEXT_ONLY}
     if options:
         metadata["jupytext"] = options

@@ -560,7 +560,8 @@ def _front(text: str, suffix: str, format_name: str) -> str:
 def _options(metadata: Mapping[str, Any]) -> str:
     """What decides how cells are written."""
     said = {key: value for key, value in metadata.get("jupytext", {}).items() if key != "text_representation"}
-    language = metadata.get("kernelspec", {}).get("language") or said.pop("main_language", None)
+    alone = said.pop("main_language", None)
+    language = metadata.get("kernelspec", {}).get("language") or alone
     return repr((language, sorted(said.items())))
 
 
