@@ -20,6 +20,7 @@ import { addKernels } from './kernels/plugin';
 import { noteAsOpened } from './notebooks/asOpened';
 import { addComparing } from './notebooks/compare-plugin';
 import { addTextNotebooks } from './notebooks/plugin';
+import { keepOwnPath } from './notebooks/ownPath';
 import { takeNoKernelForAnEdit } from './notebooks/toldByKernel';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
@@ -91,6 +92,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app.docRegistry.addWidgetExtension('Editor', {
       createNew: (_, file) => {
         noteAsOpened(file as DocumentRegistry.Context);
+        keepOwnPath(file as DocumentRegistry.Context);
         void import('./notebooks/followedText').then(to =>
           to.followText(app, context, file as DocumentRegistry.Context)
         );

@@ -21,6 +21,7 @@ NOTEBOOK = """path => void window.jupyterapp.commands.execute('docmanager:open',
   path, factory: 'Notebook', kernel: { name: 'python3' }
 })"""
 EDITOR = "path => void window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Editor' })"
+KERNEL = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
 MODEL = "window.jupyterapp.shell.currentWidget?.context.model"
 
 
@@ -203,6 +204,9 @@ def test_without_shared_documents_a_page_goes_on_in_what_somebody_converted_its_
     file, made = apart.root / f"{name}.py", apart.root / f"{name}.ipynb"
     file.write_text(TEXT)
     ada = opened(browser, apart, "ada", file)
+    cell(ada, 0).click()
+    ada.page.wait_for_function(f"{KERNEL}?.status === 'idle'")
+    # JupyterLab lets it share that session, and go where that goes.
     reader = opened(browser, apart, "bob", file, EDITOR)
     expect(reader.page.locator(".jp-FileEditor .cm-content")).to_contain_text("third = 3")
     bob = opened(browser, apart, "vera", file)
@@ -216,8 +220,10 @@ def test_without_shared_documents_a_page_goes_on_in_what_somebody_converted_its_
     for one in (bob, ada):
         expect(one.page.get_by_role("alert").filter(has_text=f"{file.name} is {made.name} now.")).to_be_visible()
         expect(one.page.locator(".lm-TabBar-tabLabel", has_text=made.name)).to_be_visible()
+    reader.page.evaluate("() => window.jupyterapp.serviceManager.sessions.refreshRunning()")
     notice = reader.page.get_by_role("alert").filter(has_text=f"{file.name} was converted to {made.name}.")
     expect(notice.get_by_role("button", name=f"Open {made.name}")).to_be_visible()
+    expect(reader.page.locator(".lm-TabBar-tabLabel", has_text=file.name)).to_be_visible()
     ada.page.keyboard.type(" on")
     ada.page.keyboard.press("Control+s")
     ada.until_on_disk(lambda: "first = 10  # typed on" in made.read_text())
