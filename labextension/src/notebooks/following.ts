@@ -17,6 +17,7 @@ import { unmarkWritten } from './readOnly';
 import { markReadOnly } from './rights';
 import { tellOfRooms, whyNotSaved } from './rooms';
 import { saveUnasked } from './saving';
+import { takeSessionAlong } from './sessionPath';
 import { takeOver } from './takeOver';
 import { explainUnreadable } from './unreadable';
 
@@ -42,6 +43,7 @@ export function follow(
       return;
     }
     unmarkWritten(app, panel.context);
+    takeSessionAlong(panel.context, contents);
     if (panel.context.model.collaborative) {
       saveUnasked(panel.context, () => whyNotSaved(app, context, panel.context.path));
     } else {
