@@ -219,8 +219,10 @@ def test_a_merge_is_settled_cell_by_cell(people, server, merging):
     shown.get_by_role("button", name="Theirs (dev)").click()
     result = shown.locator(".cm-merge-editor .cm-content")
     expect(result).to_contain_text("depth = 8")
-    shown.get_by_role("button", name="Undo").click()
+    shown.get_by_role("button", name="Undo").press("Enter")
     expect(result).not_to_contain_text("depth = 8")
+    # The button is gone; the keyboard goes on at its cell.
+    expect(shown.get_by_role("heading", name="Cell 3")).to_be_focused()
     shown.get_by_role("button", name="Both").click()
     expect(result).to_contain_text("depth = 7")
     shoot(page, "notebook-resolve")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -109,6 +110,131 @@ def test_a_mark_that_says_nothing_is_saved_over(tmp_path: Path, home: Path, said
     file.write_text(PERCENT.replace("x = 1", "x = 3"))
 
     assert shown(server.open("a.py"))[0] == "x = 1 gave 1\n (old)"
+
+
+def ran(page: Page, cell: int) -> None:
+    ycell = page.document.ycells[cell]
+    ycell["metadata"].pop("slipway", None)
+    ycell["outputs"].clear()
+    ycell["outputs"].append({"output_type": "stream", "name": "stdout", "text": f"of {ycell['source']}"})
+
+
+def types(page: Page, cell: int, source: str) -> None:
+    put_text(page.document.ycells[cell]["source"], source)
+
+
+TWO = "# %%\none = 1\n\n# %%\ntwo = 2\n"
+
+
+@pytest.mark.parametrize("is_beside_its_text", [False, True])
+@in_loop
+async def test_what_comes_back_with_a_version_is_of_the_source_that_it_ran_with(
+    tmp_path: Path, home: Path, is_beside_its_text: bool
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(TWO)
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await shared.notebook("a.py")
+    if is_beside_its_text:
+        await shared.text("a.py")
+    ran(page, 0)
+    types(page, 0, "one = 10")
+    await page.room._save_to_disc()
+    typed = file.read_text()
+    ran(page, 0)
+    file.write_text(typed.replace("two = 2", "two = 3"))
+    await page.room._save_to_disc()
+
+    file.write_text(typed)
+    types(page, 1, "two = 3\n# more")
+    await page.room._save_to_disc()
+    assert shown(page.document.get())[0] == "of one = 1"
+    file.write_text(file.read_text().replace("one = 10", "one = 1"))
+    await page.room._save_to_disc()
+
+    assert shown(page.document.get())[0] == "of one = 1"
+
+
+@in_loop
+async def test_what_gives_the_same_again_from_another_source_is_of_that(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(TWO)
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await shared.notebook("a.py")
+    ran(page, 0)
+    types(page, 0, "one = 10")
+    await page.room._save_to_disc()
+    page.document.ycells[0]["outputs"].clear()
+    page.document.ycells[0]["outputs"].append({"output_type": "stream", "name": "stdout", "text": "of one = 1"})
+    types(page, 1, "two = 3")
+    await page.room._save_to_disc()
+    await shared.leave("a.py", "notebook")
+    page = await shared.notebook("a.py")
+
+    for now, is_shown in (("one = 11", "of one = 1 (old)"), ("one = 10", "of one = 1")):
+        # Each a text that was not there before.
+        file.write_text(re.sub("one = .*", now, file.read_text()) + "# more\n")
+        await page.room._save_to_disc()
+        assert shown(page.document.get())[0] == is_shown
+
+
+@in_loop
+async def test_what_is_undone_is_of_the_source_that_it_was_of(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(TWO)
+    shared, elsewhere = (Shared(tmp_path, home, poll=None, delay=None) for _ in range(2))
+    page, other = [await one.notebook("a.py") for one in (shared, elsewhere)]
+    ran(page, 0)
+    types(page, 0, "one = 10")
+    await page.room._save_to_disc()
+    await other.room._save_to_disc()
+    types(other, 1, "two = 3")
+    ran(other, 0)
+    await other.room._save_to_disc()
+    types(page, 1, "two = 4")
+    await page.room._save_to_disc()
+    assert shown(page.document.get())[0] == "of one = 10"
+
+    assert await shared.files.undo_merge("a.py")
+    types(page, 0, "one = 11")
+    await page.room._save_to_disc()
+    file.write_text(file.read_text().replace("one = 11", "one = 1"))
+    await page.room._save_to_disc()
+
+    assert shown(page.document.get())[0] == "of one = 1"
+
+
+@in_loop
+async def test_what_a_cell_gives_while_somebody_types_in_it_is_of_what_it_began_with(
+    tmp_path: Path, home: Path
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(TWO)
+    page = await Shared(tmp_path, home, poll=None, delay=None).notebook("a.py")
+    ycell = page.document.ycells[0]
+    ycell["execution_state"] = "running"
+    types(page, 0, "one = 10")
+    ycell["outputs"].append({"output_type": "stream", "name": "stdout", "text": "of one = 1"})
+    ycell["execution_count"] = 1.0
+    ycell["execution_state"] = "idle"
+    await page.room._save_to_disc()
+
+    for now, is_shown in (("one = 11", "of one = 1 (old)"), ("one = 1", "of one = 1")):
+        file.write_text(re.sub("one = .*", now, file.read_text()))
+        await page.room._save_to_disc()
+        assert shown(page.document.get())[0] == is_shown
+
+
+@in_loop
+async def test_cells_that_have_no_ids_are_followed(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.ipynb"
+    file.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [a_cell("x = 1", "1")]}))
+    page = await Shared(tmp_path, home, poll=None, delay=None).notebook("a.ipynb")
+
+    file.write_text(file.read_text().replace("x = 1", "x = 2"))
+    await page.room._save_to_disc()
+
+    assert page.sources == ["x = 2"]
 
 
 class Cells:

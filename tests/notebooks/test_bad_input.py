@@ -74,6 +74,11 @@ WHOLE = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cel
             "cells.0.metadata: None is not of type",
             "text editor",
         ),
+        (
+            json.dumps(json.loads(WHOLE) | {"cells": [{**json.loads(WHOLE)["cells"][0], "source": 5}]}),
+            "source",
+            "editor",
+        ),
         (WHOLE.replace('"nbformat": 4', '"nbformat": 5'), "not of a notebook: nbformat is 5", "text editor"),
         (WHOLE.replace('"cell_type": "code",', ""), "not of a notebook: cells.0", "text editor"),
         (WHOLE.replace("x = 1", r"x = \ud800"), "cells.0: U+D800 is half of a character", "text editor"),
@@ -88,6 +93,7 @@ WHOLE = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cel
         "mark",
         "deep",
         "null",
+        "number",
         "5",
         "no type",
         "half",
@@ -210,6 +216,70 @@ def test_what_speaks_to_us_in_metadata_and_says_nothing_is_refused_in_a_text(ser
         server.save("a.py", a_model(metadata={"slipway": "x"}))
 
     assert notebook.read_text() == PERCENT
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cells__0__cell_type": {}}, "the cell_type of a cell is no text"),
+        ({"cells__0__attachments": [1]}, r"cells\.0\.attachments: \[1\] are none"),
+        ({"cells__0__attachments": {"a.png": 5}}, r"cells\.0\.attachments: \{'a.png': 5\} are none"),
+        ({"metadata": {"jupytext": {"formats": [5]}}}, r"metadata\.jupytext\.formats\.0: 5 is not of type"),
+    ],
+)
+def test_what_a_text_would_take_and_nobody_could_open_is_refused(
+    server: Server, notebook: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(HTTPError, match=said) as refused:
+        server.save("a.py", a_model(**changes))
+
+    assert (refused.value.status_code, notebook.read_text()) == (400, PERCENT)
+
+
+@pytest.mark.parametrize("outputs", [5, ["a"], {"a": 1}], ids=repr)
+def test_outputs_of_prose_are_none(server: Server, notebook: Path, outputs: Any) -> None:
+    server.save("a.py", a_model(cells__0={**a_model()["cells"][0], "cell_type": "markdown", "outputs": outputs}))
+
+    assert [cell.get("outputs") for cell in server.open("a.py").cells] == [None]
+
+
+@pytest.mark.parametrize("said", ["title: x: y", "!!python/object:os.system x"])
+def test_a_text_that_is_left_to_jupytext_and_cannot_be_read_is_not_saved_over(server: Server, said: str) -> None:
+    file = server.root / "a.Rmd"
+    file.write_text(broken := f"---\njupyter:\n  {said}\n---\n\ntheirs\n")
+
+    for _ in range(2):
+        with pytest.raises(HTTPError, match="It was not touched") as refused:
+            server.save("a.Rmd", a_model())
+        assert (refused.value.status_code, file.read_text()) == (400, broken)
+    file.write_text("theirs\n")
+    server.ask("get", "a.Rmd", type="notebook")
+    server.save("a.Rmd", a_model())
+    assert "x = 1" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.py", "main_language: [a]"),
+        *((name, f"x: {said}") for name in ("a.py", "a.Rmd") for said in ("!!set {a}", ".nan")),
+    ],
+)
+def test_a_header_may_say_what_no_json_does(server: Server, name: str, said: str) -> None:
+    header = f"---\njupyter:\n  {said}\n---\n"
+    comment = "# " if name == "a.py" else ""
+    (server.root / name).write_text("".join(f"{comment}{line}\n" for line in header.splitlines()) + "\n")
+
+    json.dumps(server.open(name), allow_nan=False)
+
+
+def test_what_jupytext_cannot_read_is_no_fault_of_the_server(server: Server) -> None:
+    (server.root / "a.Rmd").write_text("---\njupyter:\n  main_language: [a]\n---\n")
+
+    with pytest.raises(HTTPError, match=r"a\.Rmd cannot be read as a notebook: 'list' object") as refused:
+        server.open("a.Rmd")
+
+    assert refused.value.status_code == 400
 
 
 def test_sources_in_lines_are_saved_in_both_files_of_a_pair(server: Server) -> None:
@@ -517,6 +587,35 @@ def test_a_name_that_no_file_can_have_is_refused(server: Server, notebook: Path)
             server.ask(method, *arguments)
         assert refused.value.status_code in (400, 404), method
     assert notebook.read_text() == PERCENT
+
+
+@pytest.mark.parametrize("path", ["loop.py", "loop.py/a.py", "a.py/b.py"])
+def test_what_leads_nowhere_is_refused_with_why(server: Server, notebook: Path, path: str) -> None:
+    (server.root / "loop.py").symlink_to("loop.py")
+    a_text = {"type": "file", "format": "text", "content": "x"}
+    for method, *arguments in (
+        ("is_hidden", path),
+        ("get", path),
+        ("save", a_text, path),
+        ("save", {"type": "notebook", "format": "json", "content": a_model()}, path),
+        ("update", {"path": path}, "a.py"),
+        ("update", {"path": "b.py"}, path),
+        ("delete", path),
+        ("copy", path, ""),
+        ("create_checkpoint", path),
+        ("trust_notebook", path),
+    ):
+        with pytest.raises(HTTPError) as refused:
+            server.ask(method, *arguments)
+        assert refused.value.status_code in (400, 404), method
+    assert sorted(one for one in os.listdir(server.root) if one.endswith(".py")) == ["a.py", "loop.py"]
+
+
+def test_a_folder_has_no_hash(server: Server) -> None:
+    with pytest.raises(HTTPError, match="is a folder, and has no hash") as refused:
+        server.ask("get", "", require_hash=True)
+
+    assert refused.value.status_code == 400
 
 
 def test_what_is_gone_is_not_renamed_to_what_is_there(server: Server, notebook: Path) -> None:

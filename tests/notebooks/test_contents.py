@@ -275,6 +275,23 @@ def test_a_restored_checkpoint_has_its_outputs(server: Server, notebook: Path) -
 KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"}
 
 
+@pytest.mark.parametrize(("name", "spoken"), [("python3", "python"), ("ir", None)])
+def test_what_its_kernel_speaks_stays_as_long_as_a_text_names_that_kernel(
+    server: Server, notebook: Path, name: str, spoken: str | None
+) -> None:
+    header = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: {}\n#     language: l\n#     name: {}\n# ---\n\n"
+    notebook.write_text(header.format("My Python", "python3") + PERCENT)
+    opened = server.open("a.py")
+    # As JupyterLab does when the kernel is there.
+    opened.metadata["kernelspec"]["display_name"] = "Python 3 (ipykernel)"
+    opened.metadata["language_info"] = {"name": "python"}
+    server.run("a.py", opened)
+
+    notebook.write_text(header.format("My Python", name) + PERCENT.replace("x = 1", "x = 2"))
+
+    assert server.open("a.py").metadata.get("language_info", {}).get("name") == spoken
+
+
 @pytest.mark.parametrize(
     ("name", "text", "kernel"),
     [

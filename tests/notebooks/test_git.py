@@ -18,7 +18,7 @@ from jupyter_slipway.notebooks import exchange, snapshots
 from jupyter_slipway.notebooks.git import Person, Repository
 from jupyter_slipway.notebooks.marks import sides
 from tests.notebooks.asking import asking
-from tests.notebooks.samples import Folder, code, notebook, percent, write
+from tests.notebooks.samples import Folder, code, notebook, percent, sources, write
 
 ADA = Person("Ada", "ada@example.org")
 
@@ -96,6 +96,20 @@ def test_history_goes_through_renames_and_merges(folder: Folder) -> None:
         ("on dev", "a.py", "Ada"),
         ("one", "a.py", "Ada"),
     ]
+
+
+def test_history_goes_through_conversions(folder: Folder) -> None:
+    folder.commit("b.ipynb", json.dumps(notebook(code("x = 1", "x"), code("y = 1", "y"))), "another")
+    for form, message in (("ipynb", "one"), ("py", "as text"), ("ipynb", "back")):
+        for one in folder.top.glob("a.*"):
+            one.unlink()
+        cells = [code("x = 1", "x"), code(f"y = '{message}'", "y")]
+        said = json.dumps(notebook(*cells)) if form == "ipynb" else percent(*sources(cells))
+        folder.commit(f"a.{form}", said, message)
+
+    found = opened(folder, "a.ipynb").history("a.ipynb")
+
+    assert [(one.message, one.path) for one in found] == [("back", "a.ipynb"), ("as text", "a.py"), ("one", "a.ipynb")]
 
 
 def test_a_commit_carries_the_identity_of_who_made_it_and_leaves_the_rest_staged(folder: Folder) -> None:

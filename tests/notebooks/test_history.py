@@ -264,6 +264,19 @@ def test_a_revision_from_before_a_rename_comes_back(folder: Folder, ask: Ask) ->
     assert (folder.top / "b.py").read_text() == percent("x = 1", "y = 1", "z = 1")
 
 
+def test_a_revision_from_before_a_conversion_is_compared_and_restored_in_its_own_form(folder: Folder, ask: Ask) -> None:
+    write(folder.top / "a.ipynb", notebook(code("x = 1", "x"), code("y = 1", "y")))
+    first = folder.commit("other.py", "", "as .ipynb")
+    (folder.top / "a.ipynb").unlink()
+    folder.commit("a.py", percent("x = 1", "y = 2"), "as text")
+
+    status, found = ask("POST", "/notebooks/diff", {"path": "a.py", "base": first, "other": ""})
+    assert (status, sources(found["base"]["cells"])) == (200, ["x = 1", "y = 1"])
+    status, said = ask("POST", "/notebooks/restore", {"path": "a.py", "revision": first})
+    assert (status, said["message"]) == (409, "a.py was a.ipynb then.")
+    assert (folder.top / "a.py").read_text() == percent("x = 1", "y = 2")
+
+
 def test_a_restored_file_keeps_its_mode_and_a_link_stays_one(folder: Folder, ask: Ask) -> None:
     commit = folder.commit("a.py", percent("x = 1"))
     (folder.top / "a.py").write_text(percent("x = 2"))

@@ -21,6 +21,7 @@ from jupyter_slipway.notebooks.handlers import ConvertRequest, Notebooks
 from jupyter_slipway.web import Asker
 from tests.notebooks.builders import PERCENT
 from tests.notebooks.rooms import Shared, in_loop, ipynb, is_kept, until
+from tests.notebooks.samples import Folder
 
 FILES = {"a.py": PERCENT, "a.md": "# Title\n\n```python\nx = 1\n```\n\n```python\nprint(x)\n```\n"}
 
@@ -180,6 +181,29 @@ async def test_a_text_that_cannot_be_read_just_now_holds_nobody_up(tmp_path: Pat
     await until(lambda: notebook.sources == ["y = x = 10", "Title", "print(x)"], lambda: notebook.sources)
     assert words.text == kernel.replace("python3", '"python3"') + PERCENT.replace("x = 1", "y = x = 10")
     await until(lambda: file.read_text() == words.text, file.read_text)
+
+
+@in_loop
+async def test_what_a_kernel_said_of_its_language_stays_when_git_changes_the_text(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "work").mkdir()
+    folder, file = Folder(tmp_path / "work"), tmp_path / "work" / "a.py"
+    header = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: P\n#     language: python\n#     name: python3\n"
+    header += "# ---\n\n"
+    folder.commit("a.py", header + PERCENT.replace("x = 1", "x = 0"))
+    folder.commit("a.py", header + PERCENT)
+    page = await Shared(tmp_path / "work", home).notebook("a.py")
+    page.document._ymeta["metadata"] = {
+        "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"},
+        "jupytext": {"text_representation": {"format_name": "percent", "extension": ".py"}},
+        "language_info": {"name": "python"},
+    }
+    page.type(0, -1, "0")
+    await until(lambda: "x = 10" in file.read_text())
+
+    folder.git("checkout", "-q", "HEAD~1", "--", "a.py")
+
+    await until(lambda: page.sources[0] == "x = 0")
+    assert page.document.get()["metadata"].get("language_info") == {"name": "python"}
 
 
 @in_loop

@@ -202,6 +202,31 @@ def test_a_private_character_beside_an_odd_line_end_stays() -> None:
     assert (source in written, read.source, read.metadata) == (True, source, cell["metadata"])
 
 
+def test_whatever_private_characters_there_are_an_odd_one_beside_them_stays() -> None:
+    source = "x = '\f'  # " + "".join(map(chr, standins.PRIVATE[::50]))
+    cell = {"cell_type": "code", "source": source, "metadata": {}, "id": "a"}
+
+    written = text.render({"metadata": {}, "cells": [cell]}, ".py", "percent")
+
+    assert told(text.parse(written, "a.py")) == [("code", source)]
+    with pytest.raises(BadRequest, match="every character of Unicode's private planes"):
+        text.parse("".join(map(chr, standins.PRIVATE)) + "\f", "a.py")
+
+
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029"], ids=ascii)
+def test_what_ends_a_line_in_yaml_stays_in_what_a_myst_text_says_of_its_cells(odd: str) -> None:
+    said = {"title": f"a{odd}b", "other": {"deep": [f"{odd}c"]}}
+    cells = [{"cell_type": type, "source": "x", "metadata": dict(said), "id": type} for type in ("code", "raw")]
+    options = {"text_representation": {"extension": ".md", "format_name": "myst"}, "notebook_metadata_filter": "all"}
+
+    written = text.render({"metadata": {**said, "jupytext": options}, "cells": cells}, ".md", "myst")
+
+    read = text.parse(written, "a.md")
+    assert [cell.metadata for cell in read.cells] == [said, said]
+    assert {key: read.metadata[key] for key in said} == said
+    assert text.render(read, ".md", "myst") == written
+
+
 ODD_TITLES = [5, True, [1], {"a": 1}, "", " x ", "[markdown]", "a=1", "{a", "%", "one\n# %%\ny = 2", "a\u2028b"]
 
 
@@ -263,6 +288,62 @@ def test_what_no_text_can_say_is_refused() -> None:
 
     with pytest.raises(BadRequest, match="cannot be written as text"):
         text.render({"metadata": {}, "cells": [cell]}, ".py", "percent")
+
+
+KERNEL_LINES = "jupyter:\n  kernelspec:\n    display_name: Mine\n    language: python\n    name: mine\n"
+
+
+def commented(lines: str) -> str:
+    return "".join(f"# {line}\n" for line in lines.splitlines())
+
+
+@pytest.mark.parametrize("other", ["", KERNEL_LINES], ids=["", "kernel"])
+@pytest.mark.parametrize("changed", [(0,), (-1,), (0, -1)])
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("a.py", "\n# %%\nx = 1\n"), ("a.py", "\nx = 1\n"), ("a.md", "\n# Hello\n\n```python\nx = 1\n```\n")],
+    ids=["marked", "bare", "markdown"],
+)
+def test_a_heading_that_is_a_cell_stands_in_the_header_as_it_is_edited(
+    name: str, body: str, changed: tuple[int, ...], other: str
+) -> None:
+    header = f"---\ntitle: Mine\n{other}---\n"
+    content = (commented(header) if name == "a.py" else header) + body
+    before = named(text.parse(content, name))
+    assert before.cells[0].source == "---\ntitle: Mine\n---"
+    now = copy.deepcopy(before)
+    for place in changed:
+        now.cells[place].source = now.cells[place].source.replace("Mine", "Ours").replace("x = 1", "x = 2")
+
+    form = "percent" if name == "a.py" else "markdown"
+    written = text.render(now, name[1:], form, None, text.Before(content, before))
+
+    assert told(text.parse(written, name)) == told(now)
+    assert ("name: mine" in written) == bool(other)
+    now.cells.pop(0)
+    assert "title" not in text.render(now, name[1:], form, None, text.Before(content, before))
+
+
+@pytest.mark.parametrize(
+    "first", ["# a comment\n", "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n# a comment\n", "y = 1\n"]
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_cell_before_the_first_marker_is_written_once(first: str, place: int) -> None:
+    content = f"{first}\n# %%\nx = 1\n"
+    before = named(text.parse(content, "a.py"))
+    now = copy.deepcopy(before)
+    now.cells[place].source += "  # more"
+
+    written = text.render(now, ".py", "percent", None, text.Before(content, before))
+
+    assert told(text.parse(written, "a.py")) == told(now)
+    assert written.startswith("#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n") == first.startswith("#!")
+
+
+def named(notebook: Any) -> Any:
+    for place, cell in enumerate(notebook.cells):
+        cell["id"] = str(place)
+    return notebook
 
 
 def test_a_script_without_cells_is_one_cell() -> None:

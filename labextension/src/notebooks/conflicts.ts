@@ -1,4 +1,5 @@
 /** A bar above each conflicted cell: mine, theirs, both. Taking one is an edit like any other: it can be undone. */
+import type { YNotebook } from '@jupyter/ydoc';
 import { Notification } from '@jupyterlab/apputils';
 import type { Cell } from '@jupyterlab/cells';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
@@ -27,6 +28,8 @@ export class ConflictBars {
     private readonly panel: NotebookPanel,
     private readonly contents: Contents.IManager
   ) {
+    const { ydoc } = panel.context.model.sharedModel as YNotebook;
+    ydoc.on('beforeObserverCalls', ({ local }: { local: boolean }) => (this.isFromHere = local));
     panel.content.modelContentChanged.connect(this.draw, this);
     this.draw();
   }
@@ -45,7 +48,8 @@ export class ConflictBars {
         continue;
       }
       const isHeld = bar?.contains(document.activeElement) ?? false;
-      this.isMine ||= bar?.dataset.state === 'conflict' && cell.node.contains(document.activeElement);
+      this.isMine ||=
+        this.isFromHere && bar?.dataset.state === 'conflict' && cell.node.contains(document.activeElement);
       bar?.remove();
       cell.node.classList.toggle('slipway-mod-conflict', found !== null);
       if (found) {
@@ -159,6 +163,8 @@ export class ConflictBars {
   }
 
   private left = 0;
+  /** Whether what changed last was changed in this page, and not in another that shares the notebook. */
+  private isFromHere = true;
   /** Whether it was this page that settled one. */
   private isMine = false;
   private notice = '';

@@ -10,7 +10,7 @@ import type { Context } from '../ui/context';
 import { FollowedFile } from './followedFile';
 import { giveWayToNotebook } from './goneText';
 import { unmarkWritten } from './readOnly';
-import { tellOfRooms } from './rooms';
+import { tellOfRooms, whyNotSaved } from './rooms';
 import { saveUnasked } from './saving';
 import { explainUnreadable } from './unreadable';
 
@@ -40,7 +40,7 @@ export async function followText(
   }
   unmarkWritten(app, file);
   if (file.model.collaborative) {
-    saveUnasked(file);
+    saveUnasked(file, () => whyNotSaved(app, context, file.path));
     giveWayToNotebook(app, context, file);
   } else {
     new FollowedText(context, file, app.serviceManager.contents).watch();

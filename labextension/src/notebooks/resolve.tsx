@@ -185,6 +185,7 @@ function ConflictedCell(props: {
   };
   const removed = sides.mine === null || sides.theirs === null;
   const result = React.useRef<Result | null>(null);
+  const heading = React.useRef<HTMLHeadingElement>(null);
   const take = (side: Side) => {
     const text = sides[side];
     if (text !== null && result.current) {
@@ -200,7 +201,7 @@ function ConflictedCell(props: {
   ];
   return (
     <section className="slipway-Change slipway-Resolve" data-settled={settled !== undefined}>
-      <h3 tabIndex={-1}>
+      <h3 tabIndex={-1} ref={heading}>
         {trans.__('Cell %1', conflict.index + 1)}{' '}
         <span>
           {settled === undefined
@@ -230,6 +231,8 @@ function ConflictedCell(props: {
             onClick={() => {
               result.current?.reset();
               settle(undefined);
+              // This button goes: who pressed it by keyboard goes on from here.
+              heading.current?.focus({ preventScroll: true });
             }}
           >
             {trans.__('Undo')}

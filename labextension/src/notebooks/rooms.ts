@@ -11,15 +11,20 @@ import { notice } from '../ui/notices';
 export const SESSIONS = 'https://schema.jupyter.org/jupyter_collaboration/session/v1';
 
 /** Pages that are told already. */
-const told = new WeakSet<Context>();
+const told = new WeakMap<Context, RoomNotices>();
 
 /** From here on, what went wrong is said until it is over, and what was kept that was to go is said once. */
 export function tellOfRooms(app: JupyterFrontEnd, context: Context): void {
   if (!told.has(context)) {
-    told.add(context);
     const notices = new RoomNotices(context, path => isOpen(app, path));
+    told.set(context, notices);
     app.serviceManager.events.stream.connect((_, event) => notices.hear(event));
   }
+}
+
+/** Why a document that is open here is not saved; undefined when it is, or nothing was said. */
+export function whyNotSaved(app: JupyterFrontEnd, context: Context, path: string): string | undefined {
+  return told.get(context)?.whyNotSaved(app.serviceManager.contents.localPath(path));
 }
 
 export class RoomNotices {
@@ -55,6 +60,10 @@ export class RoomNotices {
       Notification.dismiss(this.offered.get(path) ?? '');
       this.offered.set(path, Notification.warning(said, { autoClose: 20_000, actions }));
     }
+  }
+
+  whyNotSaved(path: string): string | undefined {
+    return this.wrong.get(path)?.said;
   }
 
   private over(path: string): void {

@@ -12,12 +12,19 @@ interface Inner {
   _raiseConflict?: (model: Contents.IModel, options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
 }
 
-export function saveUnasked(file: DocumentRegistry.Context): void {
+/** `why`: what the server said of saving it last; a refused save itself says only that it failed. */
+export function saveUnasked(file: DocumentRegistry.Context, why: () => string | undefined): void {
   const inner = file as unknown as Inner;
   if (inner._updateContentsModel && inner._maybeSave && inner._raiseConflict) {
     inner._raiseConflict = (onDisk, options) => {
       inner._updateContentsModel!(onDisk);
       return inner._maybeSave!(options);
     };
+    const save = inner._maybeSave.bind(file);
+    inner._maybeSave = options =>
+      save(options).catch((error: unknown) => {
+        const said = why();
+        throw said ? new Error(said) : error;
+      });
   }
 }

@@ -8,24 +8,27 @@ import { Explanations } from './unreadable';
 const WHY = "a.py, line 3: its header cannot be read. Mend it between the '---' lines.";
 
 /** JupyterLab says that a.py does not open, of which the server says `refused`, by type; null: it opens. */
-function failed(refused: Record<string, string | null>, size = 100) {
+function failed(refused: Record<string, string | null>, size = 100, name = 'a.py', merges = false) {
   const executed: unknown[] = [];
   const model = { dirty: true };
   const closed: boolean[] = [];
   const close = () => void closed.push(!model.dirty);
   const contents = {
+    localPath: (path: string) => path,
     get: (_: string, { type, content }: Contents.IFetchOptions) => {
       const why = content ? refused[type ?? ''] : null;
       return why ? Promise.reject(new Error(why)) : Promise.resolve({ size });
     }
   } as unknown as Contents.IManager;
+  const compare = { merge: () => (merges ? Promise.resolve({}) : Promise.reject(new Error('no merge'))) };
   const context = {
+    api: { compare },
     commands: { execute: (...args: unknown[]) => Promise.resolve(executed.push(args)) },
     trans: { __: (text: string, name: string) => text.replace('%1', name) }
   } as unknown as Context;
   const said = new Explanations(context, contents);
-  const over = said.await({ path: 'sub/a.py', isNotebook: true, model, close });
-  void showDialog({ title: 'File Load Error for a.py', body: 'Bad request for sub/a.py' });
+  const over = said.await({ path: `sub/${name}`, isNotebook: true, model, close });
+  void showDialog({ title: `File Load Error for ${name}`, body: `Bad request for sub/${name}` });
   const hear = () => Dialog.tracker.forEach(dialog => said.hear(dialog));
   hear();
   return { executed, model, closed, hear, over };
@@ -50,6 +53,20 @@ describe('a file that does not open', () => {
     await vi.waitFor(() =>
       expect(executed).toEqual([['docmanager:open', { path: 'sub/a.py', factory: 'Editor' }]])
     );
+  });
+
+  it('is settled cell by cell when git has left it in conflict', async () => {
+    const { executed } = failed({ notebook: WHY, file: null }, 100, 'a.ipynb', true);
+    await vi.waitFor(() => expect(shown()).toContain(WHY));
+    expect(button('Open with Text Editor')).toBeDefined();
+    button('Resolve Merge')?.click();
+    await vi.waitFor(() => expect(executed).toEqual([['slipway:resolve-notebook', { path: 'sub/a.ipynb' }]]));
+  });
+
+  it('is not settled when nothing conflicts', async () => {
+    failed({ notebook: WHY, file: null }, 100, 'a.ipynb');
+    await vi.waitFor(() => expect(shown()).toContain(WHY));
+    expect(button('Resolve Merge')).toBeUndefined();
   });
 
   it.each([

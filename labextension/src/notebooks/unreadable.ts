@@ -5,6 +5,8 @@ import { PathExt, URLExt } from '@jupyterlab/coreutils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { type Contents, ServerConnection } from '@jupyterlab/services';
 
+import { comparing } from '../api/compare';
+import { CommandIDs } from '../tokens';
 import type { Context } from '../ui/context';
 import { notice } from '../ui/notices';
 
@@ -135,18 +137,41 @@ export class Explanations {
       await showErrorMessage(`${title}.`, words);
       return;
     }
+    const isMerging = isNotebook && (await this.isMerging(path));
     const close = Dialog.cancelButton({ label: trans.__('Close') });
-    const edit = Dialog.okButton({ label: trans.__('Open with Text Editor') });
+    const merge = Dialog.okButton({ label: trans.__('Resolve Merge') });
+    const edit = (isMerging ? Dialog.cancelButton : Dialog.okButton)({
+      label: trans.__('Open with Text Editor')
+    });
     const { button } = await showDialog({
       title: isNotebook
         ? trans.__('%1 does not open as a notebook', PathExt.basename(path))
         : trans.__('%1 does not open', PathExt.basename(path)),
       body: why,
-      buttons: isNotebook && (await this.isEditable(path)) ? [close, edit] : [close]
+      buttons: [
+        close,
+        ...(isNotebook && (await this.isEditable(path)) ? [edit] : []),
+        ...(isMerging ? [merge] : [])
+      ]
     });
-    if (button.accept) {
+    if (button.label === merge.label) {
+      await commands.execute(CommandIDs.resolveNotebook, { path });
+    } else if (button.label === edit.label) {
       await commands.execute('docmanager:open', { path, factory: 'Editor' });
     }
+  }
+
+  /** Whether git's marks are all that is wrong with it. */
+  private async isMerging(path: string): Promise<boolean> {
+    return (
+      PathExt.extname(path) === '.ipynb' &&
+      (await comparing(this.context.api)
+        .merge(this.contents.localPath(path))
+        .then(
+          () => true,
+          () => false
+        ))
+    );
   }
 
   private async isEditable(path: string): Promise<boolean> {

@@ -92,21 +92,43 @@ def merged(cell: Cell, mine: Cell | None, theirs: Cell | None, *, python: bool =
     return marked(cell, mark_for(cell["source"], side, python=python) if side else None)
 
 
-def dated(cell: Cell, ran: str | None) -> Cell:
-    """The cell, saying of which source what it shows is, where that is known to be another though it is not marked.
+def dated(cell: Cell, of: str | None) -> Cell:
+    """The cell, saying of which source what it shows is, where that is known and it is not marked.
 
     Args:
-        ran: that source; None when it is not known
+        of: that source's digest; None when it is not known
     """
-    if ran is None or ran == cell["source"] or not cell.get("outputs") or OURS in cell["metadata"]:
-        return cell
-    return marked(cell, {"of": digest(ran)})
+    shows = cell.get("outputs") or cell.get("execution_count") is not None
+    return marked(cell, {"of": of}) if of is not None and shows and OURS not in cell["metadata"] else cell
 
 
 def date_of(cell: Cell) -> str | None:
     """What a cell that is `dated` says."""
     said = cell["metadata"].get(OURS)
     return str(said["of"]) if isinstance(said, Mapping) and "of" in said and "stale" not in said else None
+
+
+def undated(cell: Cell) -> Cell:
+    """The cell as it was before it was `dated`."""
+    return cell if date_of(cell) is None else marked(cell, None)
+
+
+def told_by(cell: Cell) -> str:
+    """Of which source what a cell shows is, by its digest, as far as it says so."""
+    if is_old(cell):
+        return str(cell["metadata"][OURS].get("of", UNKNOWN))
+    of = date_of(cell)
+    return digest(cell["source"]) if of is None else of
+
+
+def dates(cells: Sequence[Cell], made: Sequence[str]) -> dict[str, str]:
+    """Of which source what cells show is, by their ids, where that is another than their own and no mark says so.
+
+    Args:
+        made: see `sources`
+    """
+    pairs = zip(cells, made, strict=False)
+    return {one["id"]: of for one, of in pairs if of and OURS not in one["metadata"] and of != digest(one["source"])}
 
 
 def sources(cells: Sequence[Cell], before: Sequence[Cell], made: Sequence[str], told: Mapping[str, str]) -> list[str]:

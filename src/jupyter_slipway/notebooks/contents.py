@@ -32,16 +32,18 @@ from jupytext.paired_paths import find_base_path_and_format, paired_paths
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import BadRequest, SlipwayError
-from jupyter_slipway.notebooks import conversions, unreadable, writing
+from jupyter_slipway.notebooks import conversions, faults, unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
 from jupyter_slipway.notebooks.default_kernel import name_default_kernel
 from jupyter_slipway.notebooks.documents import Documents, Saved, name_afresh, refusing
 from jupyter_slipway.notebooks.merge import merge_notebooks
 from jupyter_slipway.notebooks.refusals import answering, refusal, speaking, without_room
 from jupyter_slipway.notebooks.sightings import Sightings, State, state_of
+from jupyter_slipway.notebooks.standins import nodes
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, joined, refuse_too_many
 
-TEXTS = frozenset(NOTEBOOK_EXTENSIONS) - {".ipynb", ".qmd"}
+NOTEBOOKS = tuple(NOTEBOOK_EXTENSIONS)
+TEXTS = frozenset(NOTEBOOKS) - {".ipynb", ".qmd"}
 DEFAULT = {".md": "markdown", ".markdown": "markdown", ".Rmd": "rmarkdown"}
 """The format of a text whose notebook names none, by its suffix; percent for all others."""
 CONFIGURING = (*JUPYTEXT_CONFIG_FILES, PYPROJECT_FILE)
@@ -154,6 +156,7 @@ class KeepsOutputs(Manager):
         if format_name not in FORMATS:
             return None
         self.run_pre_save_hooks(model=model, path=path)
+        faults.refuse_strange(model["content"]["cells"])
         notebook = a_copy(model["content"])
         trusted = self.notary.check_cells(notebook)
         saved = self.documents.save(file, notebook, format_name, trusted=trusted, config=config)
@@ -170,8 +173,13 @@ class KeepsOutputs(Manager):
 
         Returns:
             what is to be said besides: of a text notebook, which outputs lie beside it
+
+        Raises:
+            BadRequest: it is a folder
         """
         file = Path(self._get_os_path(path))
+        if file.is_dir():
+            raise BadRequest(f"{path or '/'} is a folder, and has no hash.", hint="Ask for that of a file.")
         self.sightings.see(file)
         if file.suffix not in TEXTS:
             return {}
@@ -179,16 +187,15 @@ class KeepsOutputs(Manager):
         return {OUTPUTS: str(stamp)} if type == "notebook" else {}
 
     def before_open(self, path: str) -> State | None:
-        """The state in which it is about to be read; None for what is no .ipynb.
+        """The state in which it is about to be read; None when there is no such file.
 
         Raises:
             BadRequest: it is an .ipynb that is too large
         """
         file = Path(self._get_os_path(path))
-        if file.suffix != ".ipynb":
-            return None
         state = self.sightings.see(file)
-        unreadable.refuse_too_large(file)
+        if file.suffix == ".ipynb":
+            unreadable.refuse_too_large(file)
         return state
 
     @contextmanager
@@ -201,22 +208,27 @@ class KeepsOutputs(Manager):
         except Exception as error:  # others' code, of a file that may hold anything
             if path.endswith(".ipynb") and (not isinstance(error, HTTPError) or error.status_code == 400):
                 unreadable.explain(Path(self._get_os_path(path)), None if isinstance(error, HTTPError) else error)
-            raise
+            if isinstance(error, HTTPError):
+                raise
+            raise HTTPError(500, f"{path} cannot be read.") from error  # `speaking` says why
 
     def left_to_jupytext(self, model: dict[str, Any], path: str, state: State | None) -> dict[str, Any]:
         """What jupytext read; the ids of a text alone, which it makes by chance, the same each time.
 
         Args:
-            state: of an .ipynb, before it was read
+            state: before it was read
 
         Raises:
             BadRequest: it has too many cells
+            ValueError: one of them is none
         """
         if model["type"] == "notebook":
             refuse_too_many(len(model["content"].cells), model["name"])
+            unreadable.complete(model["content"].cells)
             self.sightings.find_whole(Path(self._get_os_path(path)), state)
         if model["type"] == "notebook" and not path.endswith(".ipynb") and path not in self.paired_notebooks:
             name_afresh(model["content"].cells)
+            model["content"].metadata = nodes(model["content"].metadata)
         return model
 
     def before_save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
@@ -224,11 +236,11 @@ class KeepsOutputs(Manager):
 
         Raises:
             Conflict: the file changed, and nobody was told
-            BadRequest: it is an .ipynb that cannot be read, which may hold somebody's work
+            BadRequest: it cannot be read as a notebook, and may hold somebody's work
         """
         file = Path(self._get_os_path(path))
         self.sightings.check(file)
-        if file.suffix == ".ipynb" and not self.sightings.is_whole(file):
+        if path.endswith(NOTEBOOKS) and not self.sightings.is_whole(file):
             unreadable.refuse_to_replace(file)
         notebook = model["content"]
         says = file.suffix == ".ipynb" and path not in self.paired_notebooks
@@ -346,7 +358,7 @@ class AsyncTextNotebooks(KeepsOutputs):
         return await super().copy(from_path, to_path)
 
     async def create_checkpoint(self, path: str) -> Any:
-        with without_room(path):
+        with speaking(path), without_room(path):
             return await super().create_checkpoint(path)
 
     async def trust_notebook(self, path: str) -> None:
@@ -440,7 +452,7 @@ class TextNotebooks(KeepsOutputs):
         return super().copy(from_path, to_path)
 
     def create_checkpoint(self, path: str) -> Any:
-        with without_room(path):
+        with speaking(path), without_room(path):
             return super().create_checkpoint(path)
 
     def trust_notebook(self, path: str) -> None:
@@ -496,7 +508,7 @@ def a_copy(content: Mapping[str, Any]) -> nbformat.NotebookNode:
     """
     cells = [{**cell, "metadata": nbformat.from_dict(cell["metadata"])} for cell in content["cells"]]
     for cell in cells:
-        if cell.get("outputs"):
+        if cell["cell_type"] == "code" and cell.get("outputs"):
             cell["outputs"] = [{key: _a_copy_of(value) for key, value in one.items()} for one in cell["outputs"]]
     metadata = nbformat.from_dict(content["metadata"])
     return nbformat.NotebookNode({**content, "metadata": metadata, "cells": cells})

@@ -24,6 +24,7 @@ from jupyter_slipway.errors import Conflict, SlipwayError
 from jupyter_slipway.files import private_directory, sync_directory
 from jupyter_slipway.notebooks import writing
 from jupyter_slipway.notebooks.documents import Documents
+from jupyter_slipway.notebooks.layout import text_id
 from jupyter_slipway.notebooks.store import WITH_IDS, Former
 from jupyter_slipway.notebooks.writing import fingerprint
 
@@ -43,6 +44,8 @@ class Conversion(Struct, frozen=True):
     """Of nbformat 4, if the source is an .ipynb."""
     made: str = ""
     """Fingerprint of what takes its place; '' until that is whole."""
+    kept: str = ""
+    """Stamp of the outputs beside the source, if it is a text; see `kept_of`."""
 
     @property
     def draft(self) -> Path:
@@ -86,6 +89,16 @@ def carry_out(documents: Documents, one: Conversion, make: Callable[[Path], None
     return done
 
 
+def kept_of(documents: Documents, source: Path) -> str:
+    """Another one when other outputs were saved beside a text; '' when there are none, or it cannot be read."""
+    if source.suffix == ".ipynb":
+        return ""
+    try:
+        return str(documents.store(source)[0].stamp(text_id(source.read_bytes())) or "")
+    except OSError:
+        return ""
+
+
 def are_left(documents: Documents) -> bool:
     """Whether any are noted; they may be under way."""
     return bool(_notes(documents.home))
@@ -122,7 +135,8 @@ def _finish(documents: Documents, one: Conversion) -> bool:
     source, target = Path(one.source), Path(one.target)
     with _alone(documents, one):
         _put_back(one)
-        if not one.keep and os.path.lexists(source) and fingerprint(source) != one.was:
+        goes = not one.keep and os.path.lexists(source)
+        if goes and (fingerprint(source) != one.was or kept_of(documents, source) != one.kept):
             return False
         if fingerprint(one.draft) == one.made:
             writing.put(one.draft, target)

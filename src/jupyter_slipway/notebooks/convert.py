@@ -78,8 +78,12 @@ def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) ->
     """None when it changed meanwhile; then all is as it was."""
     if not source.is_file():
         raise NotFound(f"There is no notebook {source.name}.", hint="Give the path of an .ipynb or a text notebook.")
-    was = writing.fingerprint(source)
+    if any("\ud800" <= one <= "\udfff" for one in str(source)):  # as Python has bytes that are none
+        raise BadRequest(f"The name of {str(source)!a} is not UTF-8.", hint="Rename it, or its folder.")
+    was, kept = writing.fingerprint(source), conversions.kept_of(documents, source)
     notebook, trusted = _read(documents, source)
+    if conversions.kept_of(documents, source) != kept:  # also where it was read for the first time since an edit
+        return None
     with faults.said(source.name, notebook):
         target = source.with_suffix(_suffix(notebook, form))
         if target == source:
@@ -103,7 +107,8 @@ def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) ->
                 _write_text(documents, draft, target, notebook, form, trusted, former.text)
             _check(documents, source, draft, notebook)
 
-        one = Conversion(secrets.token_hex(8), str(source), str(target), keep, was, notebook["nbformat_minor"])
+        minor = notebook["nbformat_minor"]
+        one = Conversion(secrets.token_hex(8), str(source), str(target), keep, was, minor, kept=kept)
         if not conversions.carry_out(documents, one, make):
             return None
     outputs = sum(len(cell.get("outputs", ())) for cell in notebook["cells"])

@@ -13,7 +13,7 @@ def name_default_kernel(metadata: dict[str, Any]) -> None:
     """Name one of the text's language, if there is any: the server's own where it speaks that, else the first."""
     options = metadata.get("jupytext", {})
     language = options.get("main_language")
-    if "kernelspec" in metadata or not language:
+    if "kernelspec" in metadata or not language or not isinstance(language, str):  # a header may say anything
         return
     for name, spec in _installed():
         if same_language(spec.language, language):

@@ -129,7 +129,8 @@ class Documents:
         if known is None:
             return None
         notebook = _unpacked(known, store)
-        notebook["metadata"][OURS] = {"version": Token.new(known.id, path)}
+        made = known.version.record.made if known.version else []
+        notebook["metadata"][OURS] = {"version": Token.new(known.id, path), "made": age.dates(notebook["cells"], made)}
         trusted = bool(known.version and known.version.ours and known.version.record.trusted)
         # Without outputs there is nothing to distrust.
         return Opened(notebook, trusted or not any(cell.get("outputs") for cell in notebook["cells"]), known.id)
@@ -270,7 +271,9 @@ class Documents:
         with self._guard:
             if folder not in self._stores:
                 self._stores[folder] = Store(folder, key_of(self.home))
-            return self._stores[folder], Path(os.path.relpath(file, folder.parent)).as_posix()
+            path = Path(os.path.relpath(file, folder.parent)).as_posix()
+            # A file's name need not be UTF-8; what is kept of it is.
+            return self._stores[folder], path.encode("utf-8", "backslashreplace").decode()
 
     def _on_disk(
         self, file: Path, store: Store, path: str, config: Any, *, may_be_absent: bool = False
@@ -411,6 +414,11 @@ class Documents:
             return store.save(id, path, notebook, trusted=trusted, pieces=pieces, before=before, told=told), None
         except (PermissionError, *IN_THE_WAY) as error:
             return None, error
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            links = (one for one in Path(error.filename).parents if one.is_symlink())
+            return None, FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(next(links, error.filename)))
 
     def _remember(self, file: Path, known: Known, store: Store) -> tuple[int, ...] | None:
         """
@@ -484,11 +492,23 @@ def give_back(notebook: Notebook, past: Version | None, store: Store) -> None:
 def _give_metadata(metadata: dict[str, Any], past: Notebook) -> None:
     """To a text what it does not hold; but of which language it is, its kernel says."""
     was = past["metadata"]
+    give_language(metadata, was)
     kept = text.beside(was)
-    if "kernelspec" in metadata and metadata["kernelspec"] != was.get("kernelspec"):
-        kept.pop("language_info", None)
+    kept.pop("language_info", None)
     for key, value in kept.items():
         metadata.setdefault(key, value)
+
+
+def give_language(metadata: dict[str, Any], was: Mapping[str, Any]) -> None:
+    """To a text what its kernel said of its language, unless another is meant to run it by now."""
+    if "language_info" in was and ("kernelspec" not in metadata or _kernel_of(metadata) == _kernel_of(was)):
+        metadata.setdefault("language_info", was["language_info"])
+
+
+def _kernel_of(metadata: Mapping[str, Any]) -> Any:
+    """By what makes it that kernel: how it is called differs from one machine to the next."""
+    named = metadata.get("kernelspec")
+    return named.get("name") if isinstance(named, Mapping) else named
 
 
 def _give_cell(cell: dict[str, Any], packed: Mapping[str, Any], made: str, match: Match, store: Store) -> None:

@@ -6,7 +6,7 @@ Asked once reading or writing it has failed, of a file by `unreadable` and of wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -24,9 +24,10 @@ MEND = (
 """What to do about it."""
 MOST = 120
 """Characters of what is said of a fault: it cites what it was found in."""
+KINDS = ("code", "markdown", "raw")
 TEXT, TABLE = {"type": "string"}, {"type": "object"}
 JUPYTEXT = {
-    "formats": {"type": ["string", "array"]},
+    "formats": {"type": ["string", "array"], "items": {"type": ["string", "object"]}},
     "text_representation": {**TABLE, "additionalProperties": TEXT},
     "cell_markers": TEXT,
     "cell_metadata_filter": TEXT,
@@ -52,6 +53,19 @@ def said(name: str, notebook: Any) -> Iterator[None]:
         if found := find(notebook):
             raise BadRequest(f"{name} is no notebook of nbformat 4: {found}.", hint=MEND) from error
         raise
+
+
+def refuse_strange(cells: Sequence[Mapping[str, Any]]) -> None:
+    """
+    Raises:
+        ValueError: one is of no type, or its attachments are none: who writes a text would not notice, but who opens it
+    """
+    for place, cell in enumerate(cells):
+        if cell["cell_type"] not in KINDS:
+            raise ValueError(f"cells.{place}.cell_type is {cell['cell_type']!r:.40}")
+        attached = cell.get("attachments") or {}
+        if not isinstance(attached, dict) or not all(isinstance(one, dict) for one in attached.values()):
+            raise ValueError(f"cells.{place}.attachments: {attached!r:.40} are none")
 
 
 def find(content: Any) -> str | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from jupyter_slipway.errors import Conflict, Forbidden, NotFound, Unavailable
+from jupyter_slipway.notebooks.glance import is_notebook
 
 if TYPE_CHECKING:
     import pygit2
@@ -195,7 +196,7 @@ class Repository:
             ) from error
 
     def history(self, name: str, *, start: str = "HEAD", limit: int = 100) -> list[FileRevision]:
-        """The commits that changed the file, newest first, through renames."""
+        """The commits that changed the file, newest first, through renames and conversions."""
         found = []
         for revision in self._changes(name, start):
             found.append(revision)
@@ -350,14 +351,30 @@ def _entry(commit: pygit2.Commit, name: str) -> str | None:
 
 
 def _name_before(commit: pygit2.Commit, name: str) -> str | None:
-    """What the file was called before this commit brought it under `name`; None when it is new."""
+    """What the file was called, or was converted from, when this commit brought it under `name`; None: it is new."""
+    import pygit2
+
     for parent in commit.parents:
         diff = commit.tree.diff_to_tree(parent.tree, swap=True)
+        gone = [one.old_file.path for one in diff.deltas if one.status == pygit2.enums.DeltaStatus.DELETED]
+        # As text, and with its outputs, it has too few lines in common for git.
+        if (converted := next((one for one in gone if _is_other_form(one, name)), None)) is not None:
+            return str(converted)
         diff.find_similar()
         for delta in diff.deltas:
             if delta.new_file.path == name and delta.old_file.path != name:
                 return str(delta.old_file.path)
     return None
+
+
+def _is_other_form(one: str, name: str) -> bool:
+    """Whether one is the `.ipynb` that the other, a text notebook, would be."""
+    one_form, form = PurePosixPath(one), PurePosixPath(name)
+    return (
+        one_form.with_suffix("") == form.with_suffix("")
+        and [one_form.suffix, form.suffix].count(".ipynb") == 1
+        and is_notebook(one)
+    )
 
 
 def _revision(commit: pygit2.Commit, blob: str, name: str) -> FileRevision:

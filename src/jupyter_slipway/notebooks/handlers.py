@@ -213,7 +213,10 @@ class Notebooks:
         refuse_link_out(file, self._root)
         made = convert(self._documents(), file, form_of(body.format), keep=body.keep)
         path = made.target.relative_to(self._root).as_posix()
-        message = f"{made.source.name} is {made.target.name} now: {made.cells} cells, {made.outputs} outputs."
+        counted = [
+            f"{number} {what}{'s' * (number != 1)}" for number, what in ((made.cells, "cell"), (made.outputs, "output"))
+        ]
+        message = f"{made.source.name} is {made.target.name} now: {', '.join(counted)}."
         return ConvertedNotebook(path, made.cells, made.outputs, message)
 
     def _documents(self) -> Documents:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pycrdt import Map, Text
 
-from jupyter_slipway.notebooks.age import digest, is_back, is_old, is_python, mark_for, marked
+from jupyter_slipway.notebooks.age import is_back, is_old, is_python, mark_for, marked
 from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import RESULTS, Cell, Json, longest_rise, same_cells
 from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE
@@ -47,6 +47,7 @@ def merge_notebook(
     results: bool = True,
     removing: Removing | None = None,
     ran: Mapping[Any, str] | None = None,
+    told: Mapping[Any, str] | None = None,
 ) -> int:
     """Let a shared notebook have what `theirs` changed since `base`: cell by cell, and within a cell by words.
 
@@ -54,7 +55,7 @@ def merge_notebook(
         base: may be without outputs; then those of the document stay where its cell stays
         results: whether `theirs` says anything of outputs
         removing: called right before cells go
-        ran: the source that what a cell shows is of, by its id, where it is known
+        ran, told: of which source what a cell shows is, in the document and in `theirs`, by its id, where it is known
 
     Returns:
         how many cells are in conflict: they hold both sides, between git's marks
@@ -64,7 +65,7 @@ def merge_notebook(
     was = {cell.get("id"): cell for cell in base["cells"]} if results else {}
     python = is_python(theirs["metadata"])
     cells = [
-        _with_results(one, cell, was, mine["cells"], theirs["cells"], ran or {}, python=python)
+        _with_results(one, cell, was, mine["cells"], theirs["cells"], ran or {}, told or {}, python=python)
         for one, cell in zip(merged.cells, with_marks(merged, HERE, ELSEWHERE)["cells"], strict=True)
     ]
     places = [one.mine for one in merged.cells]
@@ -151,6 +152,7 @@ def _with_results(
     mine: Sequence[Cell],
     theirs: Sequence[Cell],
     ran: Mapping[Any, str],
+    told: Mapping[Any, str],
     *,
     python: bool,
 ) -> Cell:
@@ -163,16 +165,16 @@ def _with_results(
     before = was.get(here.get("id"), {})
     side = there if there and before.get("outputs") == here["outputs"] else here
     made = cell | {key: side.get(key) for key in RESULTS}
-    if here["source"] != cell["source"] or not _show_the_same(here, side):
-        of = ran.get(here.get("id")) if side is here else None
-        return marked(made, mark_for(cell["source"], side, None if of is None else digest(of), python=python))
-    if not (there and there["source"] == cell["source"] and _show_the_same(here, there)):
+    if here["source"] != cell["source"] or not show_the_same(here, side):
+        of = (ran if side is here else told).get(side.get("id"))
+        return marked(made, mark_for(cell["source"], side, of, python=python))
+    if not (there and there["source"] == cell["source"] and show_the_same(here, there)):
         # What theirs says of its age is said of another source.
         made = made | {"metadata": {**cell["metadata"], OURS: here["metadata"].get(OURS)}}
     return made if is_old(made) else marked(made, None)
 
 
-def _show_the_same(one: Cell, other: Cell) -> bool:
+def show_the_same(one: Cell, other: Cell) -> bool:
     return all(one.get(key) == other.get(key) for key in RESULTS)
 
 

@@ -18,7 +18,7 @@ from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import SlipwayError, Unavailable
-from jupyter_slipway.notebooks import live, text, writing
+from jupyter_slipway.notebooks import age, live, text, writing
 from jupyter_slipway.notebooks.bases import Content
 from jupyter_slipway.notebooks.contents import TEXTS, KeepsOutputs, format_for, is_paired
 from jupyter_slipway.notebooks.documents import Stamps
@@ -53,6 +53,7 @@ class Taken(NamedTuple):
 
     view: View
     before: Content
+    """Its outputs `dated`."""
     after: Content
 
 
@@ -110,12 +111,15 @@ class Disk:
         return self.content(view.type, model)
 
     def content(self, type: str, model: Mapping[str, Any]) -> Content:
-        """What a model holds, as shared documents have it."""
+        """What a model holds, as shared documents have it, and its outputs `dated`."""
         self._loader.last_modified = model["last_modified"]
         found = model["content"]
         if type == "notebook":
             found = _plain(found)
-            found["metadata"].pop(OURS, None)
+            said = found["metadata"].pop(OURS, None)
+            made = said.get("made") if isinstance(said, dict) else None
+            if isinstance(made, dict):
+                found["cells"] = [age.dated(cell, made.get(cell.get("id"))) for cell in found["cells"]]
             return found
         if isinstance(found, str):
             decoded = text.decode(found.encode("utf-8", "surrogatepass"), self.path)
@@ -420,13 +424,13 @@ class OpenFile:
         self.exchange()
         taken = []
         for view in sorted(found, key=lambda one: one.is_notebook):
-            before = view.content()
+            before = view.dated(view.content())
             if self._merge(view, based[view], found[view]):
                 taken.append(Taken(view, before, view.content()))
                 view.say("CONFLICT", f"{self.disk.path} changed on disk in the same place: both are kept, marked.")
             are_outputs_only = view.seen == state
             view.agree(found[view], state)
-            view.dirty = view.content() != found[view] and not (are_outputs_only and self._answers >= ANSWERS)
+            view.dirty = view.content() != view.bases.newest and not (are_outputs_only and self._answers >= ANSWERS)
             # Two servers that read one file differently would never rest.
             self._answers += are_outputs_only and view.dirty
         self._taken = taken or self._taken
@@ -506,7 +510,7 @@ class OpenFile:
                     other.seen = view.seen
                     if other not in pending:
                         other.bases.add(said[other])
-        return all(one.seen == self.views[0].seen or one.refused for one in self.views)
+        return len({one.seen for one in self.views if one.refused is None}) <= 1
 
     async def _write(self, view: View, content: Content) -> None:
         """

@@ -119,14 +119,19 @@ def _meant(error: Exception, path: str, reading: bool, saving: Mapping[str, Any]
             return HTTPError(403, f"{path} may not be written: {cause.filename or 'its folder'} may not be.")
         if isinstance(cause, shutil.Error):  # what it says of a folder that is to be moved into itself
             return HTTPError(400, str(cause))
-        if not saving and isinstance(cause, FileNotFoundError) and _is_of(cause, path):
+        if isinstance(cause, OSError) and cause.errno == errno.ELOOP:
+            return HTTPError(
+                400, f"{path} leads over a link that leads back to itself. Choose another, or delete that."
+            )
+        if not saving and isinstance(cause, FileNotFoundError | NotADirectoryError) and _is_of(cause, path):
             return HTTPError(404, f"There is no {path} any more.")
         if not saving and isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG:
             return HTTPError(400, f"{path:.40}… is too long a name for a file. Choose a shorter one.")
         if saving and isinstance(cause, OSError) and cause.errno in NOWHERE and _is_of(cause, path):
             status, why = NOWHERE[cause.errno]
             return HTTPError(status, f"{path or '/'} is not saved: {why}")
-        theirs = isinstance(cause, Exception) and not isinstance(cause, HTTPError | OSError)
+        # An error of the system has a number; others use its kind for what a program is missing.
+        theirs = isinstance(cause, Exception) and not isinstance(cause, HTTPError) and not getattr(cause, "errno", None)
         if theirs and not found and (cause is not error if reading else isinstance(cause, REFUSALS)):
             deep = isinstance(cause, RecursionError)
             found = "it is nested too deeply" if deep else (str(cause) or type(cause).__name__).splitlines()[0][:200]
@@ -143,4 +148,4 @@ def _meant(error: Exception, path: str, reading: bool, saving: Mapping[str, Any]
 def _is_of(error: OSError, path: str) -> bool:
     """Whether it says something of the file itself, or of what is to take its place; not of what is kept beside it."""
     named = Path(str(error.filename2 or error.filename)).name
-    return path == "" or named == Path(path).name or named.startswith(".~")
+    return path == "" or named in (Path(path).name, ".ipynb_checkpoints") or named.startswith(".~")

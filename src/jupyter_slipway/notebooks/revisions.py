@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_slipway.errors import NotFound, Unprocessable
+from jupyter_slipway.errors import Conflict, NotFound, Unprocessable
 from jupyter_slipway.notebooks.git import Repository
 from jupyter_slipway.notebooks.glance import is_notebook, joined, read_notebook
 from jupyter_slipway.notebooks.paths import file_below, refuse_link_out
@@ -52,29 +52,41 @@ class Revisions:
         """The file's bytes.
 
         Raises:
+            Conflict: they are of the form that it was converted from
             NotFound: there is no such revision, or the file was not in it
             Unprocessable: it is too large
         """
+        content, suffix = self._content(file, revision)
+        if suffix != file.suffix:
+            raise Conflict(
+                f"{file.name} was {file.with_suffix(suffix).name} then.",
+                hint="Convert it, with 'Convert to …' in the File menu, then restore that.",
+            )
+        return content
+
+    def _content(self, file: Path, revision: str) -> tuple[bytes, str]:
+        """And the suffix of the form that they are of."""
         if revision == DISK:
             if file.stat().st_size > LARGEST:
                 raise Unprocessable(f"{file.name} is larger than {LARGEST >> 20} MiB.", hint="Clear its outputs.")
-            return file.read_bytes()
+            return file.read_bytes(), file.suffix
         repository = Repository.of(file)
         name = repository.name(file)
         if revision.startswith(COLLEAGUE):
-            return repository.content(self._shared_by(repository, revision.removeprefix(COLLEAGUE)), name)
+            return repository.content(self._shared_by(repository, revision.removeprefix(COLLEAGUE)), name), file.suffix
         try:
-            return repository.content(revision, name)
+            return repository.content(revision, name), file.suffix
         except NotFound:
             # It may have been called otherwise then.
             for one in repository.history(name):
                 if one.id == revision:
-                    return repository.blob(one.blob)
+                    return repository.blob(one.blob), Path(one.path).suffix
             raise
 
     def notebook(self, file: Path, revision: str) -> dict[str, Any]:
         """The file as a notebook. A text notebook has the ids and outputs that were kept for that very text."""
-        return self.read(file, self.content(file, revision))
+        content, suffix = self._content(file, revision)
+        return self.read(file.with_suffix(suffix), content)
 
     def read(self, file: Path, content: bytes) -> dict[str, Any]:
         """

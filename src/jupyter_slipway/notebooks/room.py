@@ -210,12 +210,13 @@ class MergingRoom(rooms.DocumentRoom):
         base = await asyncio.to_thread(shown.bases.restore)
         state = await file.disk.state()
         theirs = await file.read(shown)
+        plain = shown.plain(theirs)
         if not await self._has_history():
-            await self._apply_deterministic_source_content(theirs)
-        elif (now := shown.content()) != theirs:
+            await self._apply_deterministic_source_content(plain)
+        elif (now := shown.content()) != plain:
             # Nothing was unsaved; or, without a base, somebody else wrote the history: then the file is what counts.
             shown.merge(now if base is None or shown.bases.was_left else base, theirs)
-            shown.dirty = shown.content() != theirs
+            shown.dirty = shown.content() != plain
         if self.ystore:
             await self.ystore.encode_state_as_update(self.ydoc)
         shown.agree(theirs, state)

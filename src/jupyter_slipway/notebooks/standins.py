@@ -23,31 +23,41 @@ CONTROLS = "".join(
     map(chr, (*range(9), *range(0x0E, 0x1C), 0x1F, *range(0x7F, 0x85), *range(0x86, 0xA0), 0xFFFE, 0xFFFF))
 )
 ODD = re.compile(f"[{SPLITTING}{CONTROLS}]")
+ODDS = frozenset(SPLITTING + CONTROLS)
+BREAKS = re.compile("[\x85\u2028\u2029]")
+"""What ends a line in YAML, and MyST writes as it is."""
 TITLE = re.compile(rf"(?![%\s])(?!.*\[(?:markdown|md|raw|code)\])[^{{=\n\r{SPLITTING}{CONTROLS}]+(?<!\s)")
 """What comes back as a title when it stands in a marker's line."""
 FILTER = "cell_metadata_filter"
 """jupytext's option of which cell metadata stand in a text."""
-PRIVATE = range(0xF0000, 0x10FF00, len(SPLITTING + CONTROLS))
+PRIVATE = range(0xF0000, 0x10FFFE)
 """Characters that mean nothing."""
 Change = Callable[[str], str]
 
 
 def hide_odd(text: str) -> tuple[Change, Change] | None:
-    """What puts others in the place of odd characters, and what takes them back; None where there are none."""
+    """What puts others in the place of odd characters, and what takes them back; None where there are none.
+
+    Raises:
+        ValueError: none are left
+    """
     if not ODD.search(text):
         return None
     used = set(text)
-    first = next(first for first in PRIVATE if used.isdisjoint(map(chr, range(first, first + PRIVATE.step))))
-    there = {ord(one): first + place for place, one in enumerate(SPLITTING + CONTROLS)}
+    free = (one for one in PRIVATE if chr(one) not in used)
+    there = dict(zip(map(ord, sorted(used & ODDS)), free, strict=False))
+    if len(there) < len(used & ODDS):
+        raise ValueError("beside a control character it holds every character of Unicode's private planes")
     back = {other: one for one, other in there.items()}
     return lambda one: one.translate(there), lambda one: one.translate(back)
 
 
-def hide(notebook: Any) -> Change:
+def hide(notebook: Any, format_name: str) -> Change:
     """Hide what jupytext could not write.
 
     Args:
         notebook: of NotebookNodes; changed
+        format_name: that it is written in
 
     Returns:
         what makes the notebook's text of the text that jupytext has written
@@ -57,12 +67,15 @@ def hide(notebook: Any) -> Change:
             del cell.metadata["title"]
     titled = [cell for cell in notebook.cells if "title" in cell.metadata and not _is_title(cell.metadata.title)]
     odd = [cell for cell in notebook.cells if ODD.search(cell.source)]
-    if not titled and not odd:
+    if not titled and not odd and format_name != "myst":
         return str
     said = json.dumps(notebook, ensure_ascii=False)
     there, back = hide_odd("".join([said, *(cell.source for cell in odd)])) or (str, str)
     for cell in odd:
         cell.source = there(cell.source)
+    if format_name == "myst" and BREAKS.search(said):
+        for one in (notebook, *(cell for cell in notebook.cells if cell.cell_type != "markdown")):
+            one.metadata = nodes(one.metadata, there)
     alias = _unused(said, "title")
     for cell in titled:
         # So it is written as every other value, and read as one.

@@ -102,6 +102,8 @@ def decode(content: bytes, name: str) -> Decoded:
         ) from error
     mark = text.startswith("\ufeff")
     newline = "\r\n" if "\r\n" in text and text.count("\r\n") * 2 > text.count("\n") else "\n"
+    if "\r" in text and "\n" not in text:  # as on an old Mac
+        return Decoded(text[mark:].replace("\r", "\n"), "\r", mark)
     return Decoded(text[mark:].replace("\r\n", "\n"), newline, mark)
 
 
@@ -386,7 +388,7 @@ def _write(
             return parts
     fmt = {"extension": suffix, "format_name": format_name}
     bare = _bare(notebook, cells)
-    shown = hide(bare)
+    shown = hide(bare, format_name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -466,6 +468,8 @@ def _render_touched(
         header = first.header
     headless = _headless(notebook)
     kept = _kept_pieces(cells, was["cells"], pieces.cells)
+    if not pieces.cells[0]:  # it stands before the first marker, with the header
+        kept[0] = ("", True)
     parts = [piece for piece, _ in kept]
     for start, end in _stretches([not whole for _, whole in kept]):
         seen = cells[start : _end_of_sight(cells, end - 1)]
@@ -541,20 +545,32 @@ def _under_header_of(before: Before, text: str, notebook: Notebook, suffix: str,
     A header names the version of jupytext and the kernel's display name, which differ between colleagues' machines:
     no reason for a change in git.
     """
-    if not same_header(before.notebook["metadata"], notebook["metadata"]):
+    is_same = same_header(before.notebook["metadata"], notebook["metadata"])
+    if not is_same or _heading(before.notebook) != _heading(notebook):
         return text
     old, new = _front(before.text, suffix, format_name), _front(text, suffix, format_name)
     return old + text[len(new) :] if old or not new else text[len(new) :].lstrip("\n")
 
 
+def _heading(notebook: Notebook) -> str:
+    """The source of a first cell that stands in the header; '' when there is none."""
+    first = notebook["cells"][:1]
+    source = _source(first[0]).strip() if first and first[0]["cell_type"] == "raw" else ""
+    return source if source.startswith("---") else ""
+
+
 def _front(text: str, suffix: str, format_name: str) -> str:
-    """The header of a text; '' when it has none, or a cell stands in it."""
-    if format_name not in PERCENT:
-        found = FRONT.match(text)
-        return found[0] if found else ""
-    header = cut(text, suffix).header
-    comment = _SCRIPT_EXTENSIONS[suffix]["comment"]
-    return header if all(not line or line.startswith(comment) for line in header.split("\n")) else ""
+    """The header of a text; '' when it has none."""
+    found = (_header_in(suffix) if format_name in PERCENT else FRONT).match(text)
+    return found[0] if found else ""
+
+
+@cache
+def _header_in(suffix: str) -> re.Pattern[str]:
+    """What runs a script, names its encoding, and says what its notebook is, with the empty lines after it."""
+    comment = re.escape(_SCRIPT_EXTENSIONS[suffix]["comment"])
+    fence = rf"{comment} ?---[^\S\n]*\n"
+    return re.compile(rf"(?:#!.*\n)?(?:{comment}.*?coding[:=].*\n)?(?:{fence}(?:{comment}.*\n)*?{fence})?\n*")
 
 
 def _options(metadata: Mapping[str, Any]) -> str:

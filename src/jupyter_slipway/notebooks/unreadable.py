@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
+import jupytext
 import nbformat
 from nbformat.sign import yield_code_cells, yield_everything
 
@@ -42,8 +45,17 @@ def refuse_to_replace(file: Path) -> None:
         BadRequest: it cannot be read; an empty one, as a tool may have made it, holds nothing to lose
     """
     refuse_too_large(file)
-    if file.stat().st_size:
+    if not file.stat().st_size:
+        return
+    if file.suffix == ".ipynb":
         explain(file)
+        return
+    text = decode(file.read_bytes(), file.name).text
+    try:
+        jupytext.reads(text, fmt={"extension": file.suffix})
+    except Exception as error:  # jupytext's parsers raise many kinds; each means that this is no notebook
+        said = (str(error) or type(error).__name__).splitlines()[0][: faults.MOST]
+        raise BadRequest(f"{file.name} cannot be read as a notebook: {said}.", hint=MEND) from error
 
 
 def explain(file: Path, met: Exception | None = None) -> None:
@@ -88,10 +100,22 @@ def explain(file: Path, met: Exception | None = None) -> None:
         raise BadRequest(f"{name} is JSON, but not of a notebook: {said}.", hint=MEND) from met
 
 
+def complete(cells: Iterable[dict[str, Any]]) -> None:
+    """Let a cell that says nothing of its source be empty, as pages take it; not so shared documents.
+
+    Raises:
+        ValueError: the source of one is no text
+    """
+    for place, cell in enumerate(cells):
+        if not isinstance(cell.setdefault("source", ""), str):
+            raise ValueError(f"cells.{place}.source is no text")
+
+
 def _read_as_server(text: str) -> None:
     """Read a notebook, and all that is looked at to see whether it is trusted."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         notebook = nbformat.reads(text, as_version=4)
+    complete(notebook.cells)
     for _ in chain(yield_everything(notebook), yield_code_cells(notebook)):
         pass

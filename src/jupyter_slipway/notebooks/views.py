@@ -7,7 +7,9 @@ can be typed within it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -19,7 +21,7 @@ from jupyter_slipway.notebooks import age, live, recognise, text
 from jupyter_slipway.notebooks.bases import Bases, Content, without_results
 from jupyter_slipway.notebooks.conflicts import open_conflicted
 from jupyter_slipway.notebooks.diff import RESULTS
-from jupyter_slipway.notebooks.documents import fresh_ids, is_torn, name_cells
+from jupyter_slipway.notebooks.documents import fresh_ids, give_language, is_torn, name_cells
 from jupyter_slipway.notebooks.rescue import Rescue
 from jupyter_slipway.notebooks.sightings import State
 from jupyter_slipway.notebooks.text import Before, Past
@@ -76,6 +78,10 @@ class View(ABC):
         """What it holds, saying what else is known of its outputs."""
         return content
 
+    def plain(self, content: Content) -> Content:
+        """What is `dated`, as it holds it."""
+        return content
+
     def end(self) -> None:  # noqa: B027  a text holds nothing to let go
         """It is not open any more."""
 
@@ -113,7 +119,9 @@ class NotebookView(View):
         self._cells: dict[str, dict[str, Any]] = {}
         """As they were last read, by id: of 50 MB of outputs only what somebody touched is read again."""
         self._ran: dict[str, str] = {}
-        """Of the cells in which somebody ran something here: the source that they then had, by id."""
+        """Of which source what a cell shows is, by its id, where it ran here or its file told so."""
+        self._running: set[str] = set()
+        """The cells that were seen to begin: what they give is of the source that they had then, whatever is typed."""
         self._merging = False
         self._subscription = self.document.ycells.observe_deep(self._touched)
         self._rescue = Rescue(self.document)
@@ -122,17 +130,30 @@ class NotebookView(View):
         """Somebody changed the document's cells."""
         places = [event.path[0] if event.path else None for event in events]
         if None in places:
-            # Cells came or went: the others' places in the same change are not to be relied on.
+            # Cells came or went.
             self._cells.clear()
-            return
-        for place in set(places):
+        for place in set(places) - {None}:
             self._cells.pop(self.document.ycells[place].get("id"), None)
-        for event in events:
-            if "outputs" in event.path or (len(event.path) == 1 and event.keys.keys() & RESULTS):
-                ycell = self.document.ycells[event.path[0]]
-                self._ran.pop(ycell.get("id"), None)
-                if not self._merging:
-                    self._ran[ycell.get("id")] = str(ycell["source"])
+        changed: dict[int, set[str]] = defaultdict(set)
+        for event in events if not self._merging else ():
+            if event.path:
+                changed[event.path[0]].update(event.keys if len(event.path) == 1 else event.path[1:2])
+        for place, members in changed.items():
+            self._note_run(self.document.ycells[place], members)
+
+    def _note_run(self, ycell: Any, changed: Set[str]) -> None:
+        """
+        Args:
+            changed: the cell's members that a page has changed
+        """
+        id, runs = ycell.get("id"), ycell.get("execution_state") == "running"
+        if runs and "execution_state" in changed:
+            self._running.add(id)
+            self._ran[id] = age.digest(str(ycell["source"]))
+        elif not changed.isdisjoint(RESULTS) and id not in self._running:
+            self._ran[id] = age.digest(str(ycell["source"]))
+        if not runs:
+            self._running.discard(id)
 
     def content(self) -> Content:
         """Not to be changed: what nobody touches is the same object the next time."""
@@ -155,31 +176,54 @@ class NotebookView(View):
         }
 
     def identify(self, theirs: Content) -> None:
-        """Give the cells of a text, which keeps no ids, those that they had when the file and the document agreed."""
+        """Give a text what it does not keep, as it was when both agreed: its cells' ids, its kernel's language."""
         if self.bases.newest is not None:
             recognise.name(theirs["cells"], self.bases.newest["cells"])
+            give_language(theirs["metadata"], self.bases.newest["metadata"])
 
     def merge(self, base: Content, theirs: Content, *, results: bool = True) -> int:
         removing = self._rescue.removing
-        self._merging = True
-        try:
-            return live.merge_notebook(self.document, base, theirs, results=results, removing=removing, ran=self._ran)
-        finally:
-            self._merging = False
+        if not results:
+            return live.merge_notebook(self.document, base, theirs, results=False, removing=removing, ran=self._ran)
+        with self._taking_in(theirs) as (plain, told):
+            return live.merge_notebook(self.document, base, plain, removing=removing, ran=self._ran, told=told)
 
     def take_results(self, base: Content, theirs: Content) -> None:
         """Take in the outputs of `theirs` alone."""
+        with self._taking_in(theirs) as (plain, _):
+            live.take_results(self.document, base, plain)
+
+    @contextmanager
+    def _taking_in(self, theirs: Content) -> Iterator[tuple[Content, dict[Any, str]]]:
+        """Within the block outputs change because they did elsewhere; what `theirs` tells of them, holds here then."""
+        was = {cell.get("id"): cell for cell in self.content()["cells"]}
+        told = {cell.get("id"): age.told_by(cell) for cell in theirs["cells"] if "outputs" in cell}
         self._merging = True
         try:
-            live.take_results(self.document, base, theirs)
+            yield self.plain(theirs), told
         finally:
             self._merging = False
+            for cell in self.content()["cells"]:
+                if not live.show_the_same(cell, was.get(cell.get("id"), {})):
+                    self._ran.pop(cell.get("id"), None)
+            self._believe(theirs)
+
+    def _believe(self, theirs: Content) -> None:
+        """What is told of outputs that are here too."""
+        known = {None, *self._ran}
+        there = {cell["id"]: cell for cell in theirs["cells"] if "outputs" in cell and cell.get("id") not in known}
+        for cell in self.content()["cells"]:
+            id = cell.get("id")
+            if id in there and live.show_the_same(cell, there[id]) and (of := age.told_by(there[id])):
+                self._ran[id] = of
 
     def agree(self, content: Content, state: State | None) -> None:
         if self.seen is None:
             # What a history told again while it was opened.
             self._ran.clear()
-        super().agree(content, state)
+            self._running.clear()
+            self._believe(content)
+        super().agree(self.plain(content), state)
 
     def hear(self, update: bytes) -> None:
         gone = self._rescue.hear(update)
@@ -188,6 +232,9 @@ class NotebookView(View):
 
     def unmark(self) -> None:
         live.unmark(self.document, self.content()["cells"])
+
+    def plain(self, content: Content) -> Content:
+        return {**content, "cells": [age.undated(cell) for cell in content["cells"]]}
 
     def dated(self, content: Content) -> Content:
         return {**content, "cells": [age.dated(cell, self._ran.get(cell.get("id"))) for cell in content["cells"]]}

@@ -159,7 +159,7 @@ def _beside(target: Path, mode: str, options: dict[str, Any]) -> IO[Any]:
     """An empty file in the target's folder. Its name is always the same, so that what a kill left there is used again;
     unless somebody else is writing to it now.
     """
-    name = f".~{hashlib.sha256(target.name.encode()).hexdigest()[:16]}"
+    name = f".~{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}"
     file: IO[Any] = open(target.with_name(name), mode.replace("w", "a"), **options)  # noqa: SIM115  the caller closes it
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
