@@ -122,6 +122,22 @@ def test_nothing_of_it_lies_in_the_folder(server: Server) -> None:
     assert hidden == []
 
 
+def test_a_folder_that_is_renamed_takes_along_what_is_open(server: Server) -> None:
+    folder, moved = server.root / "outer" / "inner", server.root / "renamed"
+    folder.mkdir(parents=True)
+    (folder / "a.py").write_text(PERCENT)
+
+    async def typed() -> None:
+        ada = await Client.open(server, "outer/inner/a.py")
+        await asyncio.to_thread(server.ask, "PATCH", "api/contents/outer", {"path": "renamed"})
+        ada.type(0, "0  # typed after that")
+        await until(lambda: "x = 10  # typed after that" in (moved / "inner" / "a.py").read_text())
+        await ada.close()
+
+    run(typed())
+    assert not folder.exists()
+
+
 def test_what_is_typed_is_there_again_after_the_server_was_killed(server: Server) -> None:
     file = server.root / "killed.py"
     file.write_text(PERCENT)

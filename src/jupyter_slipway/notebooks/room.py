@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jupyter_server.auth import authorized
@@ -334,6 +334,9 @@ class SessionHandler(APIHandler):
         known = files.get_id(path)
         try:
             found = known or files.index(path)
+            for folder in PurePosixPath(path).parents[:-1]:
+                # Of a folder that it does not know jupyter-server-fileid moves nothing when it is renamed.
+                files.index(str(folder))
         except sqlite3.OperationalError as error:
             if not is_full(error):
                 raise
