@@ -380,6 +380,20 @@ def test_git_conflicts_of_text_notebooks_open_and_settle(tmp_path: Path) -> None
     )
 
 
+def test_there_are_no_marks_around_nothing() -> None:
+    """Read again they would be gone: who had written them would show another notebook than everybody else."""
+    torn = "# %%\na = 1\n\n" + mark("# %%\n\n# %%\nb = 2\n", "", "here", "on disk")
+    found = open_conflicted(torn, read_text)
+    assert found is not None
+    assert [is_conflicted(cell) for cell in found["cells"]] == [False, False, True]
+    assert sources(found["cells"][:2]) == ["a = 1", ""]
+
+    base = notebook(code("a", "a"), code("b = 1", "b"))
+    made = merge_notebooks(base, notebook(code("a", "a"), code("", "b")), notebook(code("a", "a")))
+    assert sources(with_marks(made, "here", "on disk")["cells"])[:1] == ["a"]
+    assert not any(map(is_conflicted, with_marks(made, "here", "on disk")["cells"]))
+
+
 # --- git's merge driver
 
 

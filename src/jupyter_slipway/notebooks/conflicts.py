@@ -53,7 +53,7 @@ def with_marks(merged: Merged, mine: str, theirs: str) -> dict[str, Any]:
     cells = []
     for one in merged.cells:
         cell = one.cell
-        if one.conflict:
+        if one.conflict and _says(one.conflict.mine, one.conflict.theirs):
             if one.conflict.mine is None or one.conflict.theirs is None:
                 source = mark(one.conflict.mine or "", one.conflict.theirs or "", mine, theirs)
             else:
@@ -87,11 +87,18 @@ def _conflicted(mine: list[Cell], theirs: list[Cell], labels: Sides) -> Iterator
 
 def _marked(cell: Cell, mine: str, theirs: str, labels: Sides) -> Cell:
     """With what both share outside of the marks."""
+    if not _says(mine, theirs):
+        return cell
     names = (labels.mine_label or "mine", labels.theirs_label or "theirs")
     text = apart(mine, theirs) if mine and theirs else MergedText((Clash("", mine, theirs),))
     source = text.marked(*names)
     made = cell | {"source": source.removesuffix("\n")}
     return made | {"outputs": [], "execution_count": None} if "outputs" in made else made
+
+
+def _says(*sides: str | None) -> bool:
+    """Whether there is anything to choose from: marks around nothing would be gone when they are read again."""
+    return any(side and not side.isspace() for side in sides)
 
 
 def _both(found: Sides) -> str:
