@@ -887,3 +887,21 @@ def test_an_unknown_jupyter_collaboration_is_left_alone(home: Path, monkeypatch,
 
     assert rooms.DocumentRoom is before
     assert "is not known" in caplog.text
+
+
+@in_loop
+async def test_an_editor_that_had_not_seen_a_conflict_yet_settles_nothing(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT + "\n# %%\ngone = 1\n")
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await shared.notebook("a.py")
+    page.type(3, -1, "  # typed")
+    file.write_text(PERCENT)
+    await page.room._save_to_disc()
+    assert "# typed" in file.read_text()
+
+    file.write_text(PERCENT.replace("print(x)", "print(x)  # old editor"))
+    await page.room._save_to_disc()
+
+    assert "# typed" in file.read_text()
+    assert "# old editor" in file.read_text()

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +29,9 @@ GLIMPSES = 8
 """States that the disk was in for a moment only; as many are remembered."""
 TELLING = 3
 """New words of a state that a text which was begun with it would not all have dropped."""
+UNREAD = 10.0
+"""Seconds for which an editor that saves may still hold what a file was before there was a conflict in it; and nobody
+has read and settled one in that time and changed something else as well."""
 MARKS = re.compile(rf"^(?:\W\W? )?(?:{MINE} .*|{SPLIT}|{THEIRS} .*)$", re.MULTILINE)
 """Lines that are marks, in a text's comments too."""
 CELLS = re.compile(r"^(?:\W{1,3} ?%%+(?: \[\w+\])?|`{3,}.*$)", re.MULTILINE)
@@ -39,6 +43,7 @@ class State:
 
     def __init__(self, content: Content) -> None:
         self.inputs = content if isinstance(content, str) else without_results(content)
+        self.since = time.monotonic()
 
     @cached_property
     def said(self) -> Any:
@@ -143,9 +148,18 @@ class Bases:
         if best is known[-1] or is_committed():
             return self.newest
         settled = known[-1].settled_like(found.words)
-        if settled is not known[-1].words and _distance(settled, found.words) <= _distance(best.words, found.words):
-            return self.newest
+        if settled is not known[-1].words:
+            nearer = _distance(best.words, found.words) - _distance(settled, found.words)
+            was_read = (settled - best.words) & found.words or not _is_unread(known)
+            if nearer > 0 or (nearer == 0 and was_read):
+                return self.newest
         return best.inputs
+
+
+def _is_unread(known: Sequence[State]) -> bool:
+    """Whether the newest state has a conflict that was not there yet `UNREAD` seconds ago."""
+    was = next((one for one in reversed(known) if time.monotonic() - one.since > UNREAD), None)
+    return was is None or any(conflict not in was.text for conflict in conflicts(known[-1].text))
 
 
 def _met(known: Sequence[State], words: Counter[str]) -> list[State]:
