@@ -71,7 +71,7 @@ class Writers:
                 writing.write(file, fewer.encode())
                 continue
             at, said = self.addition(read, who)
-            await asyncio.sleep(self.random.choice([0, 0, 0.01]))
+            await asyncio.sleep(self.random.choice([0, 0, 0.01, 0.05]))
             now = file.read_text()
             if now == read or self.random.random() < 0.5:
                 writing.write(file, (read[:at] + said + read[at:]).encode())

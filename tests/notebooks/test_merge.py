@@ -20,16 +20,9 @@ from jupyter_slipway.notebooks.conflicts import is_conflicted, open_conflicted, 
 from jupyter_slipway.notebooks.driver import merge_files, to_json
 from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.marks import are_whole, mark, sides
-from jupyter_slipway.notebooks.merge import (
-    Clash,
-    decide,
-    merge_cells,
-    merge_notebooks,
-    merge_texts,
-    merge_values,
-    text_edits,
-)
+from jupyter_slipway.notebooks.merge import decide, merge_cells, merge_notebooks, merge_values
 from jupyter_slipway.notebooks.merge_percent import merge_texts_of
+from jupyter_slipway.notebooks.merge_text import TOGETHER, Clash, merge_texts, text_edits
 from tests.notebooks.samples import Folder, code, markdown, notebook, percent, printed, sources, write
 
 ABC = (code("a = 1", "a"), code("b = 1", "b"), code("c = 1", "c"))
@@ -70,7 +63,57 @@ def test_a_word_that_both_changed_is_a_clash_of_its_lines() -> None:
 
 def test_lines_that_both_appended_clash_in_a_file_and_follow_each_other_while_typing() -> None:
     assert merge_texts("a", "a\nm", "a\nt").clashes == (Clash("", "m", "t"),)
-    assert merge_texts("a", "a\nm", "a\nt", together=True).pieces == ("a\n", "m\nt")
+    assert merge_texts("a", "a\nm", "a\nt", together=TOGETHER).pieces == ("a\n", "m\nt")
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "theirs", "both"),
+    [
+        ("do it", "do mine back it", "do back it", "do mine back it"),
+        ("do", "do mine back", "do back theirs", "do mine back theirs"),
+        ("do", "do one back two", "do three back four", "do one three back two four"),
+        ("", "mine\nback = 1\n", "back = 1\ntheirs\n", "mine\nback = 1\ntheirs\n"),
+        ("", "back mine\nend\n", "back theirs\nlast\n", "back mine theirs\nend\nlast\n"),
+    ],
+)
+def test_what_both_brought_back_is_there_once(base: str, mine: str, theirs: str, both: str) -> None:
+    assert merge_texts(base, mine, theirs, together={"back"}).text == both
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "theirs", "both"),
+    [
+        ("# %% Load", "# %% Load it", "# %% Load now", "# %% Load it now"),
+        ("# %%", "# %% mine", "# %% theirs", "# %% mine theirs"),
+        ("# %% old [markdown]", "# %% mine [markdown]", "# %% theirs [markdown]", "# %% mine theirs [markdown]"),
+        ('# %% a tags=["b"]', '# %% m tags=["b"]', '# %% t tags=["c"]', '# %% m t tags=["c"]'),
+        ('# %% a {"b": 1}', '# %% m {"b": 2}', '# %% t {"b": 3}', '# %% m t {"b": 2}'),
+        ("# In[1]:", "# In[2]:", "# In[3]:", "# In[2]:"),
+    ],
+)
+def test_a_title_that_both_changed_has_the_words_of_both(base: str, mine: str, theirs: str, both: str) -> None:
+    texts = [f"{marker}\nx = 1\n" for marker in (base, mine, theirs)]
+    assert merge_texts_of(".py", *texts) == (f"{both}\nx = 1\n", 0)
+
+
+def test_a_cell_that_both_brought_back_is_there_once() -> None:
+    mine, theirs = (code("mine\nback = 1", "m"), ABC[0]), (ABC[0], code("back = 1\ntheirs", "t"))
+    merged = merge_cells(ABC[:1], mine, theirs, together={"back"})
+    assert [one.cell["source"] for one in merged] == ["mine\nback = 1\ntheirs", "a = 1"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "both"),
+    [
+        ("a mine", "a theirs", "a mine theirs"),
+        ("a mine b", "a theirs b", "a mine theirs b"),
+        ("a mine\nb mine\n", "a theirs\nb theirs\n", "a mine theirs\nb mine theirs\n"),
+        ("mine a", "theirs a", "mine theirs a"),
+    ],
+)
+def test_a_cell_that_both_added_under_one_id_has_the_words_of_both(mine: str, theirs: str, both: str) -> None:
+    [merged] = merge_cells([], [code(mine, "x")], [code(theirs, "x")], together=TOGETHER)
+    assert merged.cell["source"] == both
 
 
 WORDS = st.lists(st.sampled_from(["a ", "b ", "c\n", "d\n", "x = 1\n", "\n"]), max_size=12).map("".join)
@@ -101,7 +144,7 @@ def test_no_inserted_word_is_ever_lost() -> None:
             return "".join(words)
 
         mine, theirs = edited("m"), edited("t")
-        for together in (False, True):
+        for together in (None, TOGETHER):
             found = merge_texts("".join(base), mine, theirs, together=together)
             new = set(re.findall(r"[mt]\d+_\d+", mine + theirs))
             assert new <= set(re.findall(r"[mt]\d+_\d+", found.text))
@@ -122,7 +165,7 @@ def in_conflict(mine: str, theirs: str) -> str:
     ids=["one goes on", "all differ", "both met it at once", "one settles it while the other goes on"],
 )
 def test_there_is_never_a_conflict_within_a_conflict(base: str, mine: str, theirs: str, both: tuple[str, str]) -> None:
-    assert merge_texts(base, mine, theirs, together=True).marked("here", "on disk") == in_conflict(*both)
+    assert merge_texts(base, mine, theirs, together=TOGETHER).marked("here", "on disk") == in_conflict(*both)
 
 
 def test_a_conflicted_cell_that_is_removed_elsewhere_stays_as_it_is() -> None:
@@ -131,11 +174,12 @@ def test_a_conflicted_cell_that_is_removed_elsewhere_stays_as_it_is() -> None:
 
 
 WRITTEN = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), min_size=1, max_size=3).map(" ".join)
+WAYS = st.one_of(st.none(), st.frozensets(st.sampled_from(["a", "b", "c"])))
 
 
-@given(WRITTEN, WRITTEN, WRITTEN, WRITTEN, WRITTEN, st.booleans())
+@given(WRITTEN, WRITTEN, WRITTEN, WRITTEN, WRITTEN, WAYS)
 def test_two_conflicts_merge_into_one_that_has_all_words(
-    base: str, mine: str, at_mine: str, theirs: str, at_theirs: str, together: bool
+    base: str, mine: str, at_mine: str, theirs: str, at_theirs: str, together: frozenset[str] | None
 ) -> None:
     both = [mark(*one, "here", "on disk") for one in ((mine, at_mine), (theirs, at_theirs))]
     found = merge_texts(base, *both, together=together).marked("here", "on disk")
@@ -146,7 +190,7 @@ def test_two_conflicts_merge_into_one_that_has_all_words(
 
 def test_two_conflicts_that_share_a_side_keep_it() -> None:
     mine, theirs = in_conflict("one x", "two"), in_conflict("one y", "two")
-    found = merge_texts("a\ntwo\nb", mine, theirs, together=True).marked("here", "on disk")
+    found = merge_texts("a\ntwo\nb", mine, theirs, together=TOGETHER).marked("here", "on disk")
     assert set(found.split()) >= {"one", "two", "x", "y"}
 
 
@@ -166,9 +210,9 @@ def test_what_is_typed_beside_a_mark_of_ours_is_said(text: str, mine: str, their
     assert (sides(text).mine, sides(text).theirs) == (mine, theirs)
 
 
-@given(WORDS, WORDS, WORDS, WORDS, st.booleans())
+@given(WORDS, WORDS, WORDS, WORDS, WAYS)
 def test_sides_in_conflict_merge_into_one_conflict_that_has_all_words(
-    base: str, mine: str, one: str, other: str, together: bool
+    base: str, mine: str, one: str, other: str, together: frozenset[str] | None
 ) -> None:
     theirs = mark(one, other, "here", "on disk")
     for found in (merge_texts(base, mine, theirs, together=together), merge_texts(base, theirs, mine)):
@@ -209,6 +253,14 @@ def test_values_merge_member_by_member() -> None:
 
 
 # --- cells
+
+
+def test_a_cells_title_that_both_changed_has_the_words_of_both() -> None:
+    titled = [[code("x", "x") | {"metadata": {"title": title}}] for title in ("Load", "Load it", "Load now")]
+    [merged] = merge_cells(*titled)
+    assert merged.cell["metadata"] == {"title": "Load it now"}
+    [first] = merge_cells([code("x", "x")], *titled[1:])
+    assert first.cell["metadata"] == {"title": "Load it now"}
 
 
 def test_edits_of_different_cells_come_together() -> None:

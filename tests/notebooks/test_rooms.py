@@ -470,6 +470,25 @@ async def test_an_editor_that_had_not_seen_the_last_save_takes_nothing_away(tmp_
 
 
 @in_loop
+async def test_who_takes_words_away_in_an_editor_can_put_them_back_a_little_different(
+    tmp_path: Path, home: Path
+) -> None:
+    file = tmp_path / "a.py"
+    whole = PERCENT + "\n# %%\nlong = 1\nlonger = 2\n"
+    file.write_text(whole)
+    shared = Shared(tmp_path, home, poll=None, delay=None)
+    page = await shared.notebook("a.py")
+    file.write_text(PERCENT)
+    await page.room._save_to_disc()
+
+    file.write_text(whole.replace("Title", "Heading"))
+    await page.room._save_to_disc()
+
+    assert file.read_text() == whole.replace("Title", "Heading")
+    assert page.sources == ["x = 1", "Heading", "print(x)", "long = 1\nlonger = 2"]
+
+
+@in_loop
 async def test_an_editor_that_read_what_was_taken_back_at_once_takes_nothing_away(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import re
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -39,9 +39,14 @@ CELLS = re.compile(r"^(?:\W{1,3} ?%%+(?: \[\w+\])?|`{3,}.*$)", re.MULTILINE)
 
 
 class State:
-    """What a document and the disk agreed on, without outputs."""
+    """What a document and the disk agreed on, without outputs.
 
-    def __init__(self, content: Content) -> None:
+    Args:
+        theirs: whether somebody else wrote it
+    """
+
+    def __init__(self, content: Content, *, theirs: bool = False) -> None:
+        self.theirs = theirs
         self.inputs = content if isinstance(content, str) else without_results(content)
         self.since = time.monotonic()
 
@@ -85,6 +90,9 @@ class Bases:
         self.newest: Content | None = None
         self.was_left = False
         """Whether the document, when it was last open, was all saved, its outputs too."""
+        self.dropped: Set[str] = frozenset()
+        """Words that whoever put a state from before in place of the newest had not seen, until they are back on disk:
+        another server may bring them back at the same time."""
 
     def restore(self) -> Content | None:
         """The newest state that was kept, without outputs; None when there is none that can be read."""
@@ -98,12 +106,19 @@ class Bases:
         """Whatever there was before, it was another document."""
         self._ring.clear()
         self._glimpses.clear()
+        self.dropped = frozenset()
         self.add(content)
 
-    def add(self, content: Content) -> None:
-        """The document and the disk agreed on this."""
+    def add(self, content: Content, *, theirs: bool = False) -> None:
+        """The document and the disk agreed on this.
+
+        Args:
+            theirs: whether somebody else wrote it
+        """
         self.newest = content
-        state = State(content)
+        state = State(content, theirs=theirs)
+        if self._ring and self._ring[-1].said == state.said:
+            state.theirs |= self._ring[-1].theirs
         if not self._ring or self._ring[-1].inputs != state.inputs:
             self._ring.append(state)
 
@@ -131,7 +146,7 @@ class Bases:
 
         The newest, unless an older one is closer: an editor that had not seen what was saved since, and puts its own
         in its place. A state that was there before, one that git knows, and the newest with its conflicts settled are
-        meant as they are.
+        meant as they are; and where the newest is somebody else's too, and only took words away, they were put back.
 
         Args:
             is_committed: whether git knows `theirs`; asked only when it matters
@@ -145,7 +160,7 @@ class Bases:
         best = min(
             [*reversed(_met(known, found.words)), *self._glimpses], key=lambda one: _distance(one.words, found.words)
         )
-        if best is known[-1] or is_committed():
+        if best is known[-1] or (known[-1].theirs and not known[-1].words - best.words) or is_committed():
             return self.newest
         settled = known[-1].settled_like(found.words)
         if settled is not known[-1].words:
@@ -153,6 +168,7 @@ class Bases:
             was_read = (settled - best.words) & found.words or not _is_unread(known)
             if nearer > 0 or (nearer == 0 and was_read):
                 return self.newest
+        self.dropped = self.dropped | (known[-1].words - best.words).keys()
         return best.inputs
 
 

@@ -14,7 +14,8 @@ from jupyter_slipway.errors import Unprocessable
 from jupyter_slipway.notebooks.diff import Cell, Json, same_cells
 from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.marks import MINE, Sides, mark, sides
-from jupyter_slipway.notebooks.merge import Clash, Merged, MergedText, apart
+from jupyter_slipway.notebooks.merge import Merged
+from jupyter_slipway.notebooks.merge_text import Clash, MergedText, apart
 
 Side = Literal["mine", "theirs", "both"]
 

@@ -13,8 +13,9 @@ from jupyter_slipway.notebooks.age import digest, is_python
 from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.identity import same_code
 from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE
-from jupyter_slipway.notebooks.merge import merge_notebooks, text_edits
+from jupyter_slipway.notebooks.merge import merge_notebooks
 from jupyter_slipway.notebooks.merge_percent import merge_texts_of
+from jupyter_slipway.notebooks.merge_text import TOGETHER, text_edits
 from jupyter_slipway.notebooks.model import CellInputs, Edit, Followed, FollowedCell, FollowedText
 from jupyter_slipway.notebooks.text import OURS, Decoded
 
@@ -37,7 +38,7 @@ def follow(
     was, here, there = (_notebook(side) for side in (base, mine, [_inputs(cell) for cell in theirs["cells"]]))
     if text:
         recognise.name(there["cells"], was["cells"])
-    merged = merge_notebooks(was, here, there, together=True)
+    merged = merge_notebooks(was, here, there, together=TOGETHER)
     python = is_python(theirs["metadata"])
     made = []
     for one, cell in zip(merged.cells, with_marks(merged, HERE, ELSEWHERE)["cells"], strict=True):

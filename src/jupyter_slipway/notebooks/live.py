@@ -6,7 +6,7 @@ what they are. Knows documents as jupyter_ydoc gives them; never the disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from pycrdt import Map, Text
@@ -15,21 +15,25 @@ from jupyter_slipway.notebooks.age import is_back, is_old, is_python, mark_for, 
 from jupyter_slipway.notebooks.conflicts import with_marks
 from jupyter_slipway.notebooks.diff import RESULTS, Cell, Json, longest_rise, same_cells
 from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE
-from jupyter_slipway.notebooks.merge import MergedCell, merge_notebooks, text_edits
+from jupyter_slipway.notebooks.merge import MergedCell, merge_notebooks
 from jupyter_slipway.notebooks.merge_percent import merge_texts_of
+from jupyter_slipway.notebooks.merge_text import TOGETHER, text_edits
 from jupyter_slipway.notebooks.text import OURS
 
 Removing = Callable[[Sequence[int], Sequence[Cell]], None]
 """(places, cells): which of all the document's cells."""
 
 
-def merge_text(document: Any, base: str, theirs: str, suffix: str = "") -> int:
+def merge_text(document: Any, base: str, theirs: str, suffix: str = "", again: Set[str] = TOGETHER) -> int:
     """Let a shared text have what `theirs` changed since `base`; cell by cell, where files of `suffix` have cells.
+
+    Args:
+        again: words that both had before the base lost them: where both brought them back, they are there once
 
     Returns:
         how many places both changed, each in its own way: they hold both, between git's marks
     """
-    merged, conflicts = merge_texts_of(suffix, base, document.get(), theirs)
+    merged, conflicts = merge_texts_of(suffix, base, document.get(), theirs, again)
     write_text(document, merged)
     return conflicts
 
@@ -45,6 +49,7 @@ def merge_notebook(
     theirs: Json,
     *,
     results: bool = True,
+    again: Set[str] = TOGETHER,
     removing: Removing | None = None,
     ran: Mapping[Any, str] | None = None,
     told: Mapping[Any, str] | None = None,
@@ -54,6 +59,7 @@ def merge_notebook(
     Args:
         base: may be without outputs; then those of the document stay where its cell stays
         results: whether `theirs` says anything of outputs
+        again: words that both had before the base lost them: where both brought them back, they are there once
         removing: called right before cells go
         ran, told: of which source what a cell shows is, in the document and in `theirs`, by its id, where it is known
 
@@ -61,7 +67,7 @@ def merge_notebook(
         how many cells are in conflict: they hold both sides, between git's marks
     """
     mine = document.get()
-    merged = merge_notebooks(base, mine, theirs, together=True)
+    merged = merge_notebooks(base, mine, theirs, together=again)
     was = {cell.get("id"): cell for cell in base["cells"]} if results else {}
     python = is_python(theirs["metadata"])
     cells = [

@@ -429,7 +429,7 @@ class OpenFile:
                 taken.append(Taken(view, before, view.content()))
                 view.say("CONFLICT", f"{self.disk.path} changed on disk in the same place: both are kept, marked.")
             are_outputs_only = view.seen == state
-            view.agree(found[view], state)
+            view.agree(found[view], state, theirs=not is_own)
             view.dirty = view.content() != view.bases.newest and not (are_outputs_only and self._answers >= ANSWERS)
             # Two servers that read one file differently would never rest.
             self._answers += are_outputs_only and view.dirty
@@ -519,6 +519,7 @@ class OpenFile:
         """
         written = await self.disk.write(view, view.dated(content))
         view.agree(content, written.state)
+        view.bases.dropped = frozenset()
         if view.is_notebook:
             self._kept = (await self.disk.kept()).known
         view.document.dirty = False

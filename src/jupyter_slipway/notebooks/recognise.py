@@ -27,7 +27,8 @@ def name(cells: Sequence[Cell], like: Sequence[Cell]) -> None:
 
 def same(old: Sequence[Cell], new: Sequence[Cell]) -> list[int | None]:
     """For each new cell the old one that it was. While people type, a cell that holds most words of one that is gone
-    from the same place is that one, however much was added: else whoever types in it would lose it.
+    from the same place is that one, however much was added: else whoever types in it would lose it. So is one most of
+    whose words are in it: an editor from before all that was added puts that in its place.
     """
     sides = [[CellText(cell["cell_type"], cell["source"]) for cell in side] for side in (old, new)]
     found = [match.old if match else None for match in trace(*sides)]
@@ -44,7 +45,7 @@ def same(old: Sequence[Cell], new: Sequence[Cell]) -> list[int | None]:
             there = set(sides[1][index].source.split())
             free = [i for i in range(before + 1, end) if i not in taken and sides[0][i].kind == sides[1][index].kind]
             best = max(free, key=lambda i: len(words[i] & there), default=None)
-            if best is not None and len(words[best] & there) * 2 >= max(1, len(words[best])):
+            if best is not None and len(words[best] & there) * 2 >= max(1, min(len(words[best]), len(there))):
                 found[index] = best
                 taken.add(best)
         now = found[index]

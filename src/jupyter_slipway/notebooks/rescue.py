@@ -18,7 +18,7 @@ from jupyter_slipway.notebooks.conflicts import is_conflicted
 from jupyter_slipway.notebooks.diff import RESULTS, Cell
 from jupyter_slipway.notebooks.live import put_text
 from jupyter_slipway.notebooks.marks import ELSEWHERE, HERE, mark
-from jupyter_slipway.notebooks.merge import merge_texts
+from jupyter_slipway.notebooks.merge_text import TOGETHER, merge_texts
 
 AWAITED = 30.0
 """Seconds that what was sent before a page heard of a removal may take to arrive."""
@@ -104,7 +104,7 @@ class Rescue:
                 place = places.get(str(one.cell.get("id")))
                 if place is not None:
                     there = document.ycells[place]["source"]
-                    put_text(there, merge_texts(one.said, str(there), now, together=True).text)
+                    put_text(there, merge_texts(one.said, str(there), now, together=TOGETHER).text)
                 else:
                     at = 1 + max((places[id] for id in one.before if id in places), default=-1)
                     document.ycells.insert(at, document.create_ycell(_in_conflict(one.cell, now)))

@@ -85,9 +85,13 @@ class View(ABC):
     def end(self) -> None:  # noqa: B027  a text holds nothing to let go
         """It is not open any more."""
 
-    def agree(self, content: Content, state: State | None) -> None:
-        """The file is `content`, and whatever of it was not here is taken in."""
-        self.bases.add(content)
+    def agree(self, content: Content, state: State | None, *, theirs: bool = False) -> None:
+        """The file is `content`, and whatever of it was not here is taken in.
+
+        Args:
+            theirs: whether somebody else wrote it
+        """
+        self.bases.add(content, theirs=theirs)
         self.seen, self.refused, self.waits = state, None, False
 
 
@@ -110,7 +114,9 @@ class TextView(View):
         return unsaved
 
     def merge(self, base: str, theirs: str) -> int:
-        return live.merge_text(self.document, base, theirs, PurePath(self.document.path or "").suffix)
+        return live.merge_text(
+            self.document, base, theirs, PurePath(self.document.path or "").suffix, self.bases.dropped
+        )
 
 
 class NotebookView(View):
@@ -186,7 +192,10 @@ class NotebookView(View):
         if not results:
             return live.merge_notebook(self.document, base, theirs, results=False, removing=removing, ran=self._ran)
         with self._taking_in(theirs) as (plain, told):
-            return live.merge_notebook(self.document, base, plain, removing=removing, ran=self._ran, told=told)
+            again = self.bases.dropped
+            return live.merge_notebook(
+                self.document, base, plain, again=again, removing=removing, ran=self._ran, told=told
+            )
 
     def take_results(self, base: Content, theirs: Content) -> None:
         """Take in the outputs of `theirs` alone."""
@@ -217,13 +226,13 @@ class NotebookView(View):
             if id in there and live.show_the_same(cell, there[id]) and (of := age.told_by(there[id])):
                 self._ran[id] = of
 
-    def agree(self, content: Content, state: State | None) -> None:
+    def agree(self, content: Content, state: State | None, *, theirs: bool = False) -> None:
         if self.seen is None:
             # What a history told again while it was opened.
             self._ran.clear()
             self._running.clear()
             self._believe(content)
-        super().agree(self.plain(content), state)
+        super().agree(self.plain(content), state, theirs=theirs)
 
     def hear(self, update: bytes) -> None:
         gone = self._rescue.hear(update)
