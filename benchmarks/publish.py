@@ -19,12 +19,15 @@ from rich.table import Table
 
 ROUNDS = 7
 STARTED = """
+import asyncio
 from jupyter_server.serverapp import ServerApp
 options = ["--ServerApp.port=0", "--allow-root", "--ServerApp.jpserver_extensions={'jupyter_slipway': %s}"]
-ServerApp().initialize(options, find_extensions=False, new_httpserver=False)
+server = ServerApp()
+server.initialize(options, find_extensions=False, new_httpserver=False)
+asyncio.run(server.extension_manager.start_all_extensions())
 """
 USED = """
-import asyncio, os
+import os
 from pathlib import Path
 from jupyter_slipway.api import Slipway
 from jupyter_slipway.settings import Settings

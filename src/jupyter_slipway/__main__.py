@@ -18,7 +18,9 @@ def main() -> None:
 
 
 def _compare(words: list[str]) -> bool:
-    """`diff A B` without options, for no terminal; False, and nothing said, where it is not that or cannot be."""
+    """`diff A B`, also with outputs, for no terminal; False, and nothing said, where it is not that or cannot be."""
+    outputs = "--outputs" in words[1:]
+    words = words[:1] + [word for word in words[1:] if word != "--outputs"]
     if len(words) != 3 or words[0] != "diff" or not all(map(os.path.isfile, words[1:])):
         return False
     if any(word.startswith("-") for word in words) or sys.stdout.isatty() or "GIT_PAGER_IN_USE" in os.environ:
@@ -35,7 +37,7 @@ def _compare(words: list[str]) -> bool:
             return True
         with uncollected():
             a, b = map(read_notebook, (old, new), contents)
-            lines = compared(old, new, a, b, diff_notebooks(a, b))
+            lines = compared(old, new, a, b, diff_notebooks(a, b), outputs=outputs)
             print("\n".join("".join(part for _, part in line) for line in lines), flush=True)
     except (SlipwayError, OSError):  # said by the command, in its words and with its code
         return False

@@ -24,7 +24,6 @@ STANDS_IN = "its file lies nowhere: a stand-in for a contents manager beside a r
 TOKEN = "an opened text notebook carries which version it is"
 EXPECTED: dict[str, dict[str, str]] = {
     "jupytext": {
-        "test_open_using_preferred_and_default_format_174": TOKEN,
         "test_metadata_stays_in_order_1368": TOKEN,
         "test_jupytext_orders_root_metadata": TOKEN,
         "test_pair_unpair_notebook": "outputs are kept where no .ipynb keeps them",

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+import jupytext.compare
 import pytest
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager, LargeFileManager
+from nbformat import NotebookNode
 
 from jupyter_slipway.notebooks import room
 from jupyter_slipway.notebooks.contents import text_notebooks
@@ -34,6 +36,16 @@ def one_server() -> Iterator[None]:
     made.clear()
 
 
+def without_version(notebook: Any) -> Any:
+    """`notebook` but for which version of a text it is, which an opened one carries."""
+    bare = {key: value for key, value in notebook.metadata.items() if key != "slipway"}
+    return NotebookNode(notebook | {"metadata": NotebookNode(bare)})
+
+
+compare = jupytext.compare.compare_notebooks
+jupytext.compare.compare_notebooks = lambda actual, expected, *how, **more: compare(
+    without_version(actual), without_version(expected), *how, **more
+)
 jupytext.TextFileContentsManager = text_notebooks(LargeFileManager, HOME)
 jupytext.AsyncTextFileContentsManager = text_notebooks(AsyncLargeFileManager, HOME)
 ServerApp.contents_manager_class.default_value = Remembered

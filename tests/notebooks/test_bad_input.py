@@ -201,6 +201,20 @@ def test_an_ipynb_whose_pair_cannot_be_is_opened_and_saved_alone(server: Server,
     assert not list(server.root.glob("*.py"))
 
 
+@pytest.mark.parametrize("formats", ["ipynb,java:light", "notebooks//ipynb,scripts//py:percent"])
+def test_a_text_that_was_taken_out_of_its_pair_is_opened_and_saved_alone(server: Server, formats: str) -> None:
+    before = f"# ---\n# jupyter:\n#   jupytext:\n#     formats: {formats}\n# ---\n\n{PERCENT}"
+    (server.root / "a.py").write_text(before)
+    opened = server.open("a.py")
+    opened.cells[0].source = "x = 2"
+
+    server.run("a.py", opened)
+
+    assert (server.root / "a.py").read_text() == before.replace("x = 1", "x = 2")
+    assert shown(server.open("a.py"))[0] == "x = 2 gave 1\n"
+    assert not [*server.root.rglob("*.ipynb"), *server.root.rglob("*.java")]
+
+
 def test_a_pair_that_cannot_be_read_is_no_reason_to_leave_it(server: Server) -> None:
     (server.root / "a.ipynb").write_text(json.dumps(a_model(metadata={"jupytext": {"formats": "ipynb,py:percent"}})))
     (server.root / "a.py").write_text(HEADER + PERCENT)

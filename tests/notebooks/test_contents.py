@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -270,6 +271,18 @@ def test_a_restored_checkpoint_has_its_outputs(server: Server, notebook: Path) -
     server.ask("restore_checkpoint", kept["id"], "a.py")
 
     assert shown(server.open("a.py")) == ["x = 1 gave 1\n", "", "print(x) gave 1\n"]
+
+
+def test_a_manager_that_somebody_wraps_makes_checkpoints(server: Server, notebook: Path) -> None:
+    made = type(server.manager)
+
+    class Wrapped(made):  # type: ignore[misc, valid-type]
+        def get(self, path: str, **options: Any) -> Any:
+            return super().get(path, **options)
+
+    server.manager = Wrapped(root_dir=str(server.root))
+
+    assert server.ask("create_checkpoint", "a.py")["id"] == "checkpoint"
 
 
 KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"}

@@ -45,7 +45,7 @@ def test_nbdime_turns_each_of_its_notebooks_into_each_other_by_our_diffs() -> No
     notebooks = [
         read_notebook(file.name, file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".ipynb")
     ]
-    assert len(notebooks) > 50
+    assert len(notebooks) >= 53
     for a, b in itertools.product(notebooks, notebooks):
         diff = diff_notebooks(a, b)
         assert patched(a, diff) == b
@@ -315,6 +315,13 @@ def test_text_is_cut_at_its_cell_marks() -> None:
     ]
 
 
+def test_what_runs_a_script_and_its_encoding_are_header_before_a_header_only() -> None:
+    first = "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n"
+    for header, sources in (("# ---\n# jupyter: {}\n# ---\n", ["x = 1"]), ("", [first.strip(), "x = 1"])):
+        cells = read_notebook("a.py", f"{first}{header}\n# %%\nx = 1\n".encode())["cells"]
+        assert [cell["source"] for cell in cells] == sources
+
+
 def test_markdown_is_cut_at_its_fences() -> None:
     text = "# Title\n\n```python\nx = 1\n```\n\nWords.\n\n```{code-cell} ipython3\ny = 2\n```\n"
     cells = read_notebook("a.md", text.encode())["cells"]
@@ -322,9 +329,12 @@ def test_markdown_is_cut_at_its_fences() -> None:
     assert [cell["cell_type"] for cell in cells] == ["markdown", "code", "markdown", "code"]
 
 
-def test_line_ends_are_no_difference() -> None:
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_line_ends_are_no_difference(end: str) -> None:
     text = percent("x = 1\ny = 2")
-    assert read_notebook("a.py", text.encode()) == read_notebook("a.py", text.replace("\n", "\r\n").encode())
+    assert read_notebook("a.py", text.encode()) == read_notebook("a.py", text.replace("\n", end).encode())
+    text = "Words.\n\n```python\nx = 1\ny = 2\n```\n"
+    assert read_notebook("a.md", text.encode()) == read_notebook("a.md", text.replace("\n", end).encode())
 
 
 def test_an_old_notebook_is_read() -> None:
@@ -391,14 +401,15 @@ def test_two_files_are_shown_alike_by_the_short_way_and_the_whole_command(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GIT_PAGER_IN_USE", raising=False)
-    write(tmp_path / "a.ipynb", notebook(code("x = 1", "a")))
-    write(tmp_path / "b.ipynb", notebook(code("x = 2", "a")) | {"metadata": {"title": "ü"}})
+    write(tmp_path / "a.ipynb", notebook(code("x = 1", "a", printed("1\n"))))
+    write(tmp_path / "b.ipynb", notebook(code("x = 2", "a", printed("2\n"))) | {"metadata": {"title": "ü"}})
     (tmp_path / "c.ipynb").write_text((tmp_path / "a.ipynb").read_text() + "\n")
     (tmp_path / "d.ipynb").write_text("{")
     for names, short in (("ab", True), ("aa", True), ("ac", True), ("ad", False), ("dd", True), ("ae", False)):
-        words = ["diff", *(f"{name}.ipynb" for name in names)]
-        assert _compare(words) == short
-        assert capsys.readouterr().out == CliRunner().invoke(main, words).output * short
+        files = [f"{name}.ipynb" for name in names]
+        for words in (["diff", *files], ["diff", "--outputs", *files], ["diff", *files, "--outputs"]):
+            assert _compare(words) == short
+            assert capsys.readouterr().out == CliRunner().invoke(main, words).output * short
 
 
 def test_a_notebook_is_compared_with_its_revisions(slipway, tmp_path: Path) -> None:
@@ -452,7 +463,9 @@ def test_versions_of_a_job_are_compared_as_before(slipway) -> None:
 LARGE = ["nbdime", "nbformat", "jupytext", "rich", "msgspec", "pygit2", "difflib", "sqlalchemy"]
 
 
-@pytest.mark.parametrize(("options", "large"), [([], ["click", *LARGE]), (["--outputs"], LARGE)])
+@pytest.mark.parametrize(
+    ("options", "large"), [([], ["click", *LARGE]), (["--outputs"], ["click", *LARGE]), (["--exit-code"], LARGE)]
+)
 def test_the_command_imports_nothing_large(tmp_path: Path, options: list[str], large: list[str]) -> None:
     write(tmp_path / "a.ipynb", notebook(code("x = 1", "a")))
     write(tmp_path / "b.ipynb", notebook(code("x = 2", "a")))

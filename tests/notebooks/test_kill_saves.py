@@ -12,9 +12,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.notebooks.builders import PERCENT, Server, image, show
+from tests.notebooks.builders import Server, image, show, shown
 
-KILLS = int(os.environ.get("SLIPWAY_TEST_KILLS", "8"))
+KILLS = int(os.environ.get("SLIPWAY_TEST_KILLS", "4"))
 # A process that has imported all it needs forks each one that is killed: to start Python takes ten times as long.
 SAVERS = multiprocessing.get_context("forkserver")
 SAVERS.set_forkserver_preload([__name__])
@@ -57,24 +57,27 @@ def saved_until_killed(root: Path, home: Path, name: str, number: int, after: fl
         saver.close()
 
 
-@pytest.mark.parametrize("name", ["a.py", "a.ipynb"])
-def test_nothing_is_torn_or_lost(tmp_path: Path, home: Path, name: str) -> None:
-    if name == "a.py":
-        (tmp_path / name).write_text(PERCENT)
-    else:
-        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]), tmp_path / name)
+@pytest.mark.parametrize(
+    ("name", "cells"), [("a.py", 1), ("a.py", 300), ("a.md", 20), ("a.ipynb", 1), ("a.ipynb", 300)]
+)
+def test_nothing_is_torn_or_lost(tmp_path: Path, home: Path, name: str, cells: int) -> None:
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"x = {number}") for number in range(cells)])
+    for cell in made.cells:
+        show(cell, f"{cell.source} gave it\n")
+    Server(tmp_path, home).save(name, made)
     rng = random.Random(KILLS)
     acknowledged = 0
     for _ in range(KILLS):
         acknowledged = saved_until_killed(tmp_path, home, name, acknowledged, rng.uniform(0, 0.3))
 
-        cell = Server(tmp_path, home).open(name).cells[0]
+        cell, *others = Server(tmp_path, home).open(name).cells
 
         # The last that was said to be saved, or the one that was being saved.
         number = int(cell.source.removeprefix("x = "))
         assert acknowledged <= number <= acknowledged + 1
         assert cell.outputs[0].text == f"{number}\n"
         assert "image/png" in cell.outputs[1].data
+        assert shown({"cells": others}) == shown({"cells": made.cells[1:]})
         acknowledged = number
     assert sum(file.startswith(".~") for file in os.listdir(tmp_path)) <= 1
     Server(tmp_path, home).save(name, Server(tmp_path, home).open(name))

@@ -127,6 +127,18 @@ async def test_what_another_request_still_imports_does_not_hold_up_the_loop(monk
     assert threads[0] is not threading.current_thread()
 
 
+async def test_what_is_there_at_the_start_is_not_looked_through_for_garbage(
+    jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr("gc.freeze", lambda: frozen.append(True))
+    monkeypatch.setattr("gc.get_freeze_count", lambda: len(frozen))
+    for _ in range(2):
+        await jp_serverapp.extension_manager.start_extension("jupyter_slipway")
+
+    assert frozen == [True]
+
+
 async def test_runs_of_no_job_are_no_empty_list(api: Api) -> None:
     await api("POST", "publish/versions", REQUEST)
 

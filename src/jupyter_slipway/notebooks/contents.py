@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
-from jupyter_server.services.contents.fileio import FileManagerMixin
+from jupyter_server.services.contents.fileio import AsyncFileManagerMixin, FileManagerMixin
 from jupytext import build_async_jupytext_contents_manager_class, build_sync_jupytext_contents_manager_class
 from jupytext.config import (
     JUPYTEXT_CONFIG_FILES,
@@ -28,7 +28,7 @@ from jupytext.config import (
     notebook_formats,
 )
 from jupytext.formats import NOTEBOOK_EXTENSIONS
-from jupytext.paired_paths import find_base_path_and_format, paired_paths
+from jupytext.paired_paths import InconsistentPath, find_base_path_and_format, paired_paths
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import BadRequest, SlipwayError
@@ -303,7 +303,7 @@ class KeepsOutputs(Manager):
             with self.perm_to_403(dest), open(src, "rb") as old, writing.replacing(Path(dest)) as new:
                 shutil.copyfileobj(old, new)
 
-        return asyncio.to_thread(copy) if inspect.iscoroutinefunction(type(self).get) else copy()
+        return asyncio.to_thread(copy) if isinstance(self.checkpoints, AsyncFileManagerMixin) else copy()
 
 
 class AsyncTextNotebooks(KeepsOutputs):
@@ -531,8 +531,12 @@ def _joined(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_paired(notebook: Notebook, path: str, config: Any) -> bool:
-    """Whether jupytext writes it to several files."""
-    return len(notebook_formats(notebook, config, path)) > 1
+    """Whether jupytext writes it to several files; a file that was taken out of its pair is one by itself."""
+    formats = notebook_formats(notebook, config, path)
+    try:
+        return len(formats) > 1 and bool(find_base_path_and_format(path, formats))
+    except InconsistentPath:
+        return False
 
 
 def is_alone(notebook: Notebook, path: str, config: Any) -> bool:

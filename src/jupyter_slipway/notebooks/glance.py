@@ -33,6 +33,7 @@ COMMENTS = {
 MARKDOWN = (".md", ".markdown")
 SUFFIXES = (".ipynb", *MARKDOWN, *COMMENTS)
 FENCE = re.compile(r"(`{3,}|~{3,})\s*\{?([\w.+-]*)")
+BEFORE_HEADER = re.compile(r"#!|\W{1,3}.*?coding[:=]")
 CONFLICT = "<<<<<<< "
 
 
@@ -140,11 +141,12 @@ def _from_percent(text: str, comment: str) -> Iterator[dict[str, Any]]:
 
 
 def _without_header(text: str, comment: str) -> list[str]:
-    """The lines after a commented YAML header."""
+    """The lines after a commented YAML header, which what runs a script and names its encoding may precede."""
     lines = text.splitlines()
     rule = f"{comment} ---"
-    if lines and lines[0].rstrip() == rule:
-        for index in range(1, len(lines)):
+    begin = next((index for index, line in enumerate(lines[:3]) if not BEFORE_HEADER.match(line)), len(lines))
+    if begin < len(lines) and lines[begin].rstrip() == rule:
+        for index in range(begin + 1, len(lines)):
             if lines[index].rstrip() == rule:
                 return lines[index + 1 :]
             if not lines[index].startswith(comment):

@@ -516,7 +516,7 @@ def _kept_pieces(
             said = "lines_to_next_cell" in cell["metadata"] or ends_blank
             kept.append((pieces[old], same_next or (said and inner)))
         # What precedes code sees no further than that code.
-        follows = same if _has_code(cell) else same and follows
+        follows = same and (follows or _has_code(cell))
     return kept[::-1]
 
 
