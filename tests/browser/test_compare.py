@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
+import subprocess
+import sys
+import urllib.request
 from typing import Any
 
 import nbformat
@@ -40,8 +44,12 @@ print(month * sum(factors))
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """Without jupyter-collaboration: what is saved is what is compared."""
-    with lab_server(tmp_path_factory.mktemp("compare"), together=False, base_url=BASE) as server:
+    home = tmp_path_factory.mktemp("compare")
+    with lab_server(home, together=False, base_url=BASE) as server:
         yield server
+    # It outlives the server: that is what it is for.
+    environ = os.environ | {"SLIPWAY_HOME": str(home / "slipway")}
+    subprocess.run([sys.executable, "-m", "jupyter_slipway.cli", "runner", "stop"], env=environ, check=False)
 
 
 @pytest.fixture
@@ -141,6 +149,81 @@ def test_a_notebook_is_compared_from_the_file_browser_and_the_page_comes_back(pe
     assert ada.errors == []
 
 
+def test_a_revision_is_typed_and_the_keyboard_goes_on_where_it_was(people, server, folder):
+    ada = people("ada", f"{folder.top.name}/study.ipynb")
+    page = ada.page
+    # What a page was opened with is not the name of what is typed afterwards.
+    command(page, "slipway:compare-notebook", path=f"{folder.top.name}/study.ipynb", base="HEAD~1", title="Long ago")
+    before = current_page(page).get_by_role("combobox", name="Before")
+    expect(before.locator("option:checked")).to_have_text("Long ago")
+    for typed, key in (("nowhere", "Enter"), ("elsewhere", "Escape")):
+        before.select_option(label="Another commit, branch or tag…")
+        page.keyboard.type(typed)
+        page.keyboard.press(key)
+        expect(before).to_be_focused()
+        expect(before.locator("option:checked")).to_have_text("nowhere")
+    expect(current_page(page)).to_contain_text("There is no revision 'nowhere' here.")
+    before.select_option("HEAD")
+    expect(said(page)).to_have_text("1 cell changed, 1 added")
+    assert ada.errors == []
+
+
+def test_a_cell_that_ran_once_more_and_gave_the_same_has_not_changed(people, server, folder):
+    folder.git("checkout", "-q", "--", ".")
+    again = study(5)
+    again["cells"][3]["execution_count"] = 7
+    save(folder, again)
+    ada = people("ada", f"{folder.top.name}/study.ipynb")
+    command(ada.page, "slipway:compare-with-head", path=f"{folder.top.name}/study.ipynb")
+    current_page(ada.page).get_by_role("button", name="Compare the outputs, too").press("Enter")
+    expect(current_page(ada.page)).to_contain_text("The two are the same.")
+    expect(current_page(ada.page).get_by_label("Show outputs")).to_be_focused()
+
+
+def test_what_runs_in_production_is_compared_also_when_no_commit_holds_it(people, server, folder):
+    ada = people("ada", folder.top.name)
+    name = f"{folder.top.name}/study.ipynb"
+    cells = [{"id": cell["id"], "source": cell["source"]} for cell in study(6)["cells"][1:]]
+    job = {"name": f"study-{secrets.token_hex(2)}", "notebook": name, "cells": cells, "cell": "model"}
+    url = f"{server.url}/slipway/api/publish/versions"
+    request = urllib.request.Request(url, json.dumps(job).encode(), method="POST")
+    request.add_header("Authorization", "token ada-token")
+    urllib.request.urlopen(request).close()
+    save(folder, study(7, "red", export="model.save()"))
+
+    command(ada.page, "slipway:compare-with-production", path=name)
+
+    before = current_page(ada.page).get_by_role("combobox", name="Before")
+    expect(before.locator("option:checked")).to_have_text(f"{job['name']}, version 1")
+    expect(said(ada.page)).to_have_text("1 cell changed, 1 added")
+    expect(changes(ada.page).first.locator(".cm-diff-left-editor")).to_contain_text("depth = 6")
+    workspaces = server.home / "workspaces"
+    ada.until_on_disk(lambda: any(f"{job['name']}:1" in file.read_text() for file in workspaces.iterdir()))
+    ada.page.reload()
+    expect(before.locator("option:checked")).to_have_text(f"{job['name']}, version 1")
+    expect(changes(ada.page).first.locator(".cm-diff-left-editor")).to_contain_text("depth = 6")
+    assert ada.errors == []
+
+
+def test_what_cannot_be_saved_is_said_once(people, server, folder):
+    ada = people("ada", f"{folder.top.name}/study.ipynb")
+    page = ada.page
+
+    def refuse(route):
+        if route.request.method != "PUT":
+            return route.fallback()
+        return route.fulfill(status=403, json={"message": "study.ipynb may not be written."})
+
+    page.route("**/api/contents/**", refuse)
+    for asked in ("slipway:convert-notebook", "slipway:restore-revision"):
+        command(page, asked, path=f"{folder.top.name}/study.ipynb", revision="HEAD")
+        dialog = page.get_by_role("dialog").filter(has_text="study.ipynb may not be written.")
+        dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_have_count(0)
+        expect(page.get_by_role("alert")).to_have_count(0)
+    assert (folder.top / "study.ipynb").exists()
+
+
 def test_the_past_of_a_notebook_and_of_a_cell_is_looked_at_and_brought_back(people, server, folder):
     ada = people("ada", f"{folder.top.name}/study.ipynb")
     page = ada.page
@@ -155,6 +238,9 @@ def test_the_past_of_a_notebook_and_of_a_cell_is_looked_at_and_brought_back(peop
 
     page.get_by_role("button", name="Versions of this notebook").click()
     row = current_page(page).get_by_role("row").filter(has_text="Grow 4 levels")
+    page.set_viewport_size({"width": 640, "height": 900})
+    expect(row.get_by_role("button", name="Restore")).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": 1440, "height": 900})
     row.get_by_role("button", name="Restore").click()
     expect(page.locator(".jp-CodeCell .cm-content", has_text="depth = 4")).to_have_count(1)
     assert json.loads((folder.top / "study.ipynb").read_text())["cells"][2]["source"].startswith("depth = 4\n")
@@ -216,8 +302,15 @@ def test_a_merge_is_settled_cell_by_cell(people, server, merging):
     shown = current_page(page)
     expect(said(page)).to_have_text("0 of 1 conflict settled")
     expect(shown.get_by_role("button", name="Save")).to_be_disabled()
-    shown.get_by_role("button", name="Theirs (dev)").click()
     result = shown.locator(".cm-merge-editor .cm-content")
+    result.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    # Whoever goes through the page by keyboard comes out again, and has changed nothing.
+    expect(result).not_to_be_focused()
+    expect(said(page)).to_have_text("0 of 1 conflict settled")
+    shown.get_by_role("button", name="Theirs (dev)").click()
     expect(result).to_contain_text("depth = 8")
     shown.get_by_role("button", name="Undo").press("Enter")
     expect(result).not_to_contain_text("depth = 8")
@@ -247,6 +340,15 @@ def test_a_merge_is_settled_cell_by_cell(people, server, merging):
     expect(page.get_by_role("alert").filter(has_text="git add -- sums.py").last).to_be_visible()
     ada.until_on_disk(lambda: (merging.top / "sums.py").read_text() == TEXT.format(month=8))
     assert ada.errors == []
+
+
+def test_a_side_whose_branch_git_did_not_say_has_no_name_twice(people, server, folder):
+    text = TEXT.format(month=6).replace("month = 6", "<<<<<<< mine\nmonth = 6\n=======\nmonth = 7\n>>>>>>> theirs")
+    folder.commit("sums.py", text)
+    ada = people("ada", folder.top.name)
+    command(ada.page, "docmanager:open", path=f"{folder.top.name}/sums.py", factory="Notebook")
+    buttons = ada.page.get_by_role("group", name="Conflict in this cell").get_by_role("button")
+    expect(buttons).to_have_text(["Mine", "Theirs", "Both"])
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: make dev")

@@ -36,8 +36,8 @@ def asked(lab, method: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
-def command(page: Page, name: str) -> None:
-    page.evaluate("name => void window.jupyterapp.commands.execute(name)", name)
+def command(page: Page, name: str, **arguments: object) -> None:
+    page.evaluate("([name, args]) => void window.jupyterapp.commands.execute(name, args)", [name, arguments])
 
 
 def test_outputs_are_kept_and_old_ones_are_marked_until_the_cell_runs(lab, lab_page: Page) -> None:
@@ -75,3 +75,15 @@ def test_a_new_one_is_a_text_and_becomes_an_ipynb(lab, lab_page: Page) -> None:
     expect(lab_page.locator(".lm-TabBar-tabLabel", has_text="Untitled.ipynb")).to_be_visible()
     assert not file.exists()
     assert (lab.root / "Untitled.ipynb").exists()
+
+
+def test_a_notebook_that_was_markdown_is_markdown_again(lab, lab_page: Page) -> None:
+    (lab.root / "prose.md").write_text("# Sums\n\n```python\nx = 1\n```\n")
+    command(lab_page, "docmanager:open", path="prose.md", factory="Notebook")
+    panel = lab_page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    expect(panel.locator(".jp-CodeCell")).to_be_visible()
+    for name in ("prose.ipynb", "prose.md"):
+        command(lab_page, "slipway:convert-notebook")
+        expect(lab_page.locator(".lm-TabBar-tabLabel", has_text=name)).to_be_visible()
+    assert not (lab.root / "prose.ipynb").exists()
+    assert (lab.root / "prose.md").read_text().startswith("# Sums")

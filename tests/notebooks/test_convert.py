@@ -21,7 +21,7 @@ from jupyter_slipway.notebooks import convert as converting
 from jupyter_slipway.notebooks.blobs import Blobs
 from jupyter_slipway.notebooks.convert import convert
 from jupyter_slipway.notebooks.documents import Documents
-from jupyter_slipway.notebooks.handlers import FsckRequest, Notebooks
+from jupyter_slipway.notebooks.handlers import ConvertRequest, FsckRequest, Notebooks
 from jupyter_slipway.notebooks.sightings import state_of
 from jupyter_slipway.web import Asker
 from tests.notebooks.builders import PERCENT, Server, shown
@@ -37,6 +37,21 @@ TEXTS = {
     "lines.py": PERCENT.replace("\n", "\r\n"),
     "prose.md": "# Title\n\n```python\nx = 1\n```\n",
 }
+MYST = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Mine
+  language: python
+  name: mine
+---
+
+```{code-cell}
+x = 1
+```
+"""
 
 
 @pytest.fixture
@@ -57,6 +72,26 @@ def test_a_text_that_was_an_ipynb_for_a_while_has_the_same_bytes(
 
     assert text.read_bytes() == TEXTS[name].encode()
     assert not notebook.exists()
+
+
+@pytest.mark.parametrize("name", [*TEXTS, "myst.md"])
+@pytest.mark.parametrize("otherwise", ["percent", "myst"])
+def test_who_does_not_say_a_format_has_the_text_again_that_it_was(
+    tmp_path: Path, home: Path, name: str, otherwise: str
+) -> None:
+    text = tmp_path / name
+    text.write_bytes((TEXTS | {"myst.md": MYST})[name].encode())
+    notebooks = Notebooks(tmp_path, home, Events())
+
+    def converted(*request: Any) -> str:
+        return asyncio.run(notebooks.convert_notebook(Asker("ada"), ConvertRequest(*request))).notebook
+
+    became = converted(name, "ipynb")
+
+    assert converted(became, otherwise, False, True) == name
+    assert text.read_bytes() == (TEXTS | {"myst.md": MYST})[name].encode()
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]), tmp_path / "new.ipynb")
+    assert converted("new.ipynb", otherwise, False, True) == ("new.py" if otherwise == "percent" else "new.md")
 
 
 def test_what_was_edited_while_it_was_an_ipynb_is_all_that_changes(tmp_path: Path, documents: Documents) -> None:

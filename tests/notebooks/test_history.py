@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from nbformat import from_dict
 
 from jupyter_slipway.events import Changed, Events
+from jupyter_slipway.notebooks import writing
 from jupyter_slipway.notebooks.git import Repository
 from jupyter_slipway.notebooks.glance import read_notebook
 from jupyter_slipway.notebooks.history import CellHistory
@@ -288,6 +290,21 @@ def test_a_restored_file_keeps_its_mode_and_a_link_stays_one(folder: Folder, ask
     assert (folder.top / "b.py").is_symlink()
     assert (folder.top / "a.py").read_text() == percent("x = 1")
     assert (folder.top / "a.py").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_may_not_be_written_is_not_restored_and_that_is_said(
+    folder: Folder, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = folder.commit("a.py", percent("x = 1"))
+    (folder.top / "a.py").write_text(percent("x = 2"))
+
+    def refuse(path: Path, content: bytes) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(writing, "write", refuse)
+    status, said = ask("POST", "/notebooks/restore", {"path": "a.py", "revision": commit})
+
+    assert (status, said["message"]) == (403, f"a.py cannot be saved: {folder.top / 'a.py'} may not be written.")
 
 
 def test_a_repository_behind_a_linked_folder_is_looked_up(folder: Folder, home: Path, tmp_path: Path) -> None:

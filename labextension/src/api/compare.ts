@@ -36,7 +36,7 @@ export class Compare {
   }
 
   /** Write it as text or as .ipynb, in its place. */
-  convert(body: { notebook: string; format: string }): Promise<m.ConvertedNotebook> {
+  convert(body: { notebook: string; format: string; again: boolean }): Promise<m.ConvertedNotebook> {
     return this.server.request('POST', ['notebooks', 'convert'], { body });
   }
 

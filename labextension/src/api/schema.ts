@@ -1471,6 +1471,8 @@ export interface components {
         };
         /** ConvertRequest */
         ConvertRequest: {
+            /** @default false */
+            again: boolean;
             /** @default percent */
             format: string;
             /** @default false */

@@ -16,6 +16,7 @@ import '../../style/changes.css';
 import type { Drawing } from '../pages';
 import { useContext } from '../ui/context';
 import { useLumino } from '../ui/lumino';
+import { withoutCounts } from './counts';
 import { type Counts, type Item, items, type Numbered } from './items';
 import { keepWithinLines } from './lastLine';
 import { named } from './named';
@@ -32,7 +33,8 @@ const AHEAD = '600px 0px';
 export class Compared {
   constructor(base: object, diff: readonly object[]) {
     const notebook = base as INotebookContent;
-    const of = (ours: boolean) => (diff as IDiffEntry[]).filter(({ key }) => (key === 'metadata') === ours);
+    const entries = withoutCounts(diff as IDiffEntry[]);
+    const of = (ours: boolean) => entries.filter(({ key }) => (key === 'metadata') === ours);
     const cells = new NotebookDiffModel(inLanguage(notebook), of(false));
     // Apart: what `inLanguage` adds is no part of what changed.
     this.metadata = new NotebookDiffModel({ ...notebook, cells: [] }, of(true)).metadata;

@@ -45,13 +45,13 @@ export async function statesOf(context: Context, path: string, open: boolean): P
     ...(history && names ? inGit(context, history, names) : [])
   ];
   if (production) {
-    const { commit, job, version } = production;
+    const { job, state, version } = production;
     const label = trans.__('%1, version %2', job, version);
-    // One value has one name: the commit is in the list once, as what it means most.
+    // One value has one name: a commit is in the list once, as what it means most.
     for (const group of groups) {
-      group.states = group.states.filter(({ value }) => value !== commit);
+      group.states = group.states.filter(({ value }) => value !== state);
     }
-    groups.push({ label: trans.__('In production'), states: [{ value: commit, label }] });
+    groups.push({ label: trans.__('In production'), states: [{ value: state, label }] });
   }
   return groups.filter(group => group.states.length);
 }
@@ -96,6 +96,19 @@ export function StateChoice(props: {
   const { groups, label, onChange, value } = props;
   const [typing, setTyping] = React.useState(false);
   const [text, setText] = React.useState('');
+  const list = React.useRef<HTMLSelectElement>(null);
+  const isBack = React.useRef(false);
+  React.useEffect(() => {
+    if (!typing && isBack.current) {
+      // The field is gone: who typed in it goes on from the list.
+      isBack.current = false;
+      list.current?.focus();
+    }
+  }, [typing]);
+  const back = () => {
+    isBack.current = true;
+    setTyping(false);
+  };
   const known = groups.some(group => group.states.some(state => state.value === value));
   if (typing) {
     return (
@@ -103,7 +116,7 @@ export function StateChoice(props: {
         className="slipway-Choice"
         onSubmit={event => {
           event.preventDefault();
-          setTyping(false);
+          back();
           if (text.trim()) {
             onChange(text.trim());
           }
@@ -117,13 +130,14 @@ export function StateChoice(props: {
           autoFocus
           onChange={event => setText(event.target.value)}
           onBlur={() => setTyping(false)}
-          onKeyDown={event => event.key === 'Escape' && setTyping(false)}
+          onKeyDown={event => event.key === 'Escape' && back()}
         />
       </form>
     );
   }
   return (
     <select
+      ref={list}
       className="slipway-Input slipway-mod-auto slipway-Choice"
       aria-label={label}
       title={label}

@@ -13,6 +13,7 @@ import { Check } from '../ui/fields';
 import { Button, Empty, IconButton, Problem, Skeleton } from '../ui/parts';
 import { Changes, Compared } from './changes';
 import { DISK, type Group, OPEN, StateChoice, statesOf } from './choice';
+import { asPublished } from './production';
 import { StepButtons, useSteps } from './steps';
 import { PathTitle } from './title';
 
@@ -54,19 +55,18 @@ export function NotebookComparison(props: {
   React.useEffect(() => {
     let current = true;
     const contents: Record<string, unknown> = {};
-    const revision = (side: keyof Pair) => {
-      if (pair[side] !== OPEN) {
-        return pair[side];
+    const revision = async (side: keyof Pair) => {
+      const chosen = pair[side];
+      const made = chosen === OPEN ? opened() : await asPublished(api, path, chosen);
+      if (made) {
+        contents[side] = made;
       }
-      const open = opened();
-      if (open) {
-        contents[side] = open;
-      }
-      return DISK;
+      return made || chosen === OPEN ? DISK : chosen;
     };
-    const asked = { path, base: revision('base'), other: revision('other'), outputs };
-    const asking = comparing(api).diff({ ...asked, contents: contents as never });
-    asking
+    Promise.all([revision('base'), revision('other')])
+      .then(([base, other]) =>
+        comparing(api).diff({ path, base, other, outputs, contents: contents as never })
+      )
       .then(({ base, diff }) => new Compared(base, diff))
       .then(
         compared => {
@@ -95,6 +95,11 @@ export function NotebookComparison(props: {
     onPair(chosen);
   };
   const { page, step } = useSteps();
+  const addOutputs = () => {
+    setOutputs(true);
+    // The button goes: its box says the same from here on.
+    page.current?.querySelector<HTMLElement>('.slipway-Check:last-child > input')?.focus();
+  };
   return (
     <div className="slipway-Page slipway-mod-wide" ref={page}>
       <div className="slipway-Head slipway-mod-sticky">
@@ -113,7 +118,7 @@ export function NotebookComparison(props: {
             label={trans.__('Before')}
             groups={groups}
             value={pair.base}
-            title={props.title}
+            title={pair.base === props.pair.base ? props.title : ''}
             onChange={choose('base')}
           />
           <span aria-hidden="true">→</span>
@@ -133,11 +138,7 @@ export function NotebookComparison(props: {
       {found &&
         (found.same ? (
           <Empty
-            action={
-              !outputs && (
-                <Button onClick={() => setOutputs(true)}>{trans.__('Compare the outputs, too')}</Button>
-              )
-            }
+            action={!outputs && <Button onClick={addOutputs}>{trans.__('Compare the outputs, too')}</Button>}
           >
             {outputs ? trans.__('The two are the same.') : trans.__('The cells are the same.')}
           </Empty>

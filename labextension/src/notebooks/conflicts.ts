@@ -8,6 +8,7 @@ import type { Contents } from '@jupyterlab/services';
 import type { Context } from '../ui/context';
 import { putAtTop } from './atTop';
 import { gitAdd } from './gitAdd';
+import { isSaved } from './saving';
 import { type Side, type Sides, sides } from './sides';
 
 import '../../style/compare.css';
@@ -89,8 +90,11 @@ export class ConflictBars {
     );
     const named = (side: string, label: string, there: string) =>
       [side, label && `(${label})`, there ? '' : `– ${trans.__('removed')}`].filter(Boolean).join(' ');
-    bar.append(button(named(trans.__('Mine'), mineLabel, mine), () => this.take(cell, 'mine')));
-    bar.append(button(named(trans.__('Theirs'), theirsLabel, theirs), () => this.take(cell, 'theirs')));
+    // So the server calls a side of which git does not say the branch.
+    const branch = (label: string, usual: Side) => (label === usual ? '' : label);
+    const [ours, other] = [branch(mineLabel, 'mine'), branch(theirsLabel, 'theirs')];
+    bar.append(button(named(trans.__('Mine'), ours, mine), () => this.take(cell, 'mine')));
+    bar.append(button(named(trans.__('Theirs'), other, theirs), () => this.take(cell, 'theirs')));
     if (mine && theirs) {
       bar.append(button(trans.__('Both'), () => this.take(cell, 'both')));
     }
@@ -145,10 +149,8 @@ export class ConflictBars {
     if (this.left || this.panel.isDisposed) {
       return;
     }
-    try {
-      await context.save();
-    } catch {
-      // JupyterLab has said why; the notebook stays open with what was settled.
+    if (!(await isSaved(this.panel))) {
+      // It stays open with what was settled.
       return;
     }
     const line = gitAdd(this.contents.localPath(context.path));

@@ -20,6 +20,7 @@ import { Keeping } from './keeping';
 import { meantCell } from './meantCell';
 import { inProduction } from './production';
 import { replacement } from './replacement';
+import { isSaved } from './saving';
 
 type Arguments = ReadonlyPartialJSONObject;
 
@@ -121,10 +122,10 @@ export class NotebookDesk {
       const found = await inProduction(this.context, path);
       if (found) {
         const title = trans.__('%1, version %2', found.job, found.version);
-        await this.compare({ path, base: found.commit, title });
+        await this.compare({ path, base: found.state, title });
       } else {
         Notification.info(
-          trans.__('No cell of this notebook is in production from a commit. Publish a cell, then compare.'),
+          trans.__('No cell of this notebook is in production. Publish a cell, then compare.'),
           { autoClose: 6_000 }
         );
       }
@@ -200,7 +201,10 @@ export class NotebookDesk {
     const { commands, overview, trans, api } = this.context;
     const path = String(args.path);
     try {
-      await this.opened(path)?.context.save();
+      const open = this.opened(path);
+      if (open && !(await isSaved(open))) {
+        return;
+      }
       const { snapshot } = await comparing(api).restore(path, String(args.revision));
       const undo = snapshot && {
         label: trans.__('Undo'),

@@ -36,7 +36,7 @@ export function HistoryPage(props: { path: string; wanted: Wanted; drawing: Draw
   const [{ cell, id }, setCell] = React.useState({ cell: props.wanted.cell, id: props.wanted.id });
   const [round, setRound] = React.useState(0);
   return (
-    <div className="slipway-Page">
+    <div className="slipway-Page slipway-HistoryPage">
       <div className="slipway-Head">
         <div className="slipway-Head-title">
           <PathTitle path={path} />

@@ -4,11 +4,16 @@ import type { ICommandPalette } from '@jupyterlab/apputils';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import { notebookIcon } from '@jupyterlab/ui-components';
 
-import { CommandIDs, PLUGIN_ID } from '../tokens';
+import { CommandIDs } from '../tokens';
 import { NOTHING } from '../ui/arguments';
 import type { Context } from '../ui/context';
+import { formatOfTexts, type TextFormat } from './textFormat';
 
-const SUFFIX: Record<string, string> = { percent: '.py:percent', myst: '.md:myst', markdown: '.md:markdown' };
+const SUFFIX: Record<TextFormat, string> = {
+  percent: '.py:percent',
+  myst: '.md:myst',
+  markdown: '.md:markdown'
+};
 
 /** The commands are known at start; what they do, and the marks, are loaded with the first notebook or call. */
 export function addTextNotebooks(
@@ -26,14 +31,10 @@ export function addTextNotebooks(
     icon: args => (args.isPalette ? undefined : notebookIcon),
     describedBy: NOTHING,
     execute: async () => {
-      const chosen = await settings.fetch(PLUGIN_ID);
-      const format = (
-        JSON.parse(chosen?.raw.replace(/^\s*\/\/.*$/gm, '') || '{}') as { textNotebooks?: string }
-      ).textNotebooks;
       const made = await contents.newUntitled({
         path: folder(app),
         type: 'notebook',
-        ext: SUFFIX[format ?? ''] ?? SUFFIX.percent
+        ext: SUFFIX[await formatOfTexts(settings)]
       });
       const name = kernelspecs.specs?.default;
       return commands.execute('docmanager:open', {

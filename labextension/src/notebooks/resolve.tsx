@@ -280,6 +280,8 @@ function Panes(props: {
     const pane = (widget.sourceView as MergeView).merge?.remoteEditorWidget;
     const shared = pane?.model.sharedModel;
     pane?.node.setAttribute('data-label', trans.__('Result'));
+    // Who goes through the page by keyboard would be held here, and would settle the conflict by indenting a line.
+    pane?.node.addEventListener('keydown', event => event.key === 'Tab' && event.stopPropagation(), true);
     if (shared) {
       const first = shared.source;
       let own = false;

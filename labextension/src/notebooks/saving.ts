@@ -28,3 +28,13 @@ export function saveUnasked(file: DocumentRegistry.Context, why: () => string | 
       });
   }
 }
+
+/** Saves it. Why it could not be saved, JupyterLab has said then. */
+export function isSaved(document: {
+  readonly context: Pick<DocumentRegistry.Context, 'save'>;
+}): Promise<boolean> {
+  return document.context.save().then(
+    () => true,
+    () => false
+  );
+}

@@ -10,6 +10,9 @@ import { comparing } from '../api/compare';
 import type { Context } from '../ui/context';
 import { notice } from '../ui/notices';
 import type { FollowedPage } from './following';
+import { isSaved } from './saving';
+import { formatOfTexts } from './textFormat';
+import { underWay } from './underWay';
 
 import '../../style/texts.css';
 
@@ -29,29 +32,36 @@ export async function convert(
   if (!panel) {
     return;
   }
-  const { contents } = app.serviceManager;
-  const notebook = contents.localPath(panel.context.path);
-  const format = notebook.endsWith('.ipynb') ? 'percent' : 'ipynb';
+  const { trans } = context;
   try {
-    const page = panel.context.model.collaborative ? null : await followed(context, panel, contents);
-    await panel.context.save();
-    const made = await comparing(context.api).convert({ notebook, format });
-    if (page) {
-      await page.look();
-      if (contents.localPath(panel.context.path) !== notebook) {
-        return;
-      }
-      const { id, name } = panel.sessionContext.session?.kernel ?? {};
-      if (!panel.context.model.dirty) {
-        panel.close();
-      }
-      const opening = { path: made.notebook, factory: 'Notebook', kernel: id ? { id, name } : undefined };
-      await context.commands.execute('docmanager:open', opening);
-    }
-    Notification.success(made.message, { autoClose: 6_000 });
+    await underWay(trans.__('Converting %1…', panel.title.label), () => goOnConverted(app, context, panel));
   } catch (error) {
-    notice('error', asApiError(error).text, context.trans);
+    notice('error', asApiError(error).text, trans);
   }
+}
+
+async function goOnConverted(app: JupyterFrontEnd, context: Context, panel: NotebookPanel): Promise<void> {
+  const { contents, settings } = app.serviceManager;
+  const notebook = contents.localPath(panel.context.path);
+  const format = notebook.endsWith('.ipynb') ? await formatOfTexts(settings) : 'ipynb';
+  const page = panel.context.model.collaborative ? null : await followed(context, panel, contents);
+  if (!(await isSaved(panel))) {
+    return;
+  }
+  const made = await comparing(context.api).convert({ notebook, format, again: true });
+  if (page) {
+    await page.look();
+    if (contents.localPath(panel.context.path) !== notebook) {
+      return;
+    }
+    const { id, name } = panel.sessionContext.session?.kernel ?? {};
+    if (!panel.context.model.dirty) {
+      panel.close();
+    }
+    const opening = { path: made.notebook, factory: 'Notebook', kernel: id ? { id, name } : undefined };
+    await context.commands.execute('docmanager:open', opening);
+  }
+  Notification.success(made.message, { autoClose: 6_000 });
 }
 
 /** What lets the page go on in the new file: it comes over the network, as its notebook did. */

@@ -273,6 +273,7 @@ class Compare:
 
     async def _replace(self, asker: Asker, path: str, content_of: Callable[[Path], bytes]) -> Kept:
         """Put something else in a file's place; what it was is kept before."""
+        from jupyter_slipway.notebooks.documents import refusing
 
         def work() -> Kept:
             file, repository, name = self._place(path)
@@ -281,7 +282,8 @@ class Compare:
             if kept is None:  # nothing new since the last, which therefore holds the file as it was
                 last = snapshots.latest(repository, snapshots.ref(snapshots.SNAPSHOTS, asker.name, repository.branch))
                 kept = last.id if last else None
-            writing.write(file, content)
+            with refusing(file):
+                writing.write(file, content)
             return Kept(kept)
 
         kept = await _in_time(work)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from copy import deepcopy
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast, get_args
 
 import nbformat
@@ -50,6 +50,20 @@ def form_of(said: str) -> Format:
         if form == said:
             return cast(Format, form)
     raise BadRequest(f"{said!r} is no form of a notebook.", hint=f"Say one of {', '.join(get_args(Format))}.")
+
+
+def former_form(documents: Documents, file: Path) -> Format | None:
+    """That of the text that an .ipynb was before; None when it was none, or that is not known."""
+    store, path = documents.store(file)
+    was = PurePosixPath(store.head(path).was)
+    if file.suffix != ".ipynb" or was.suffix in ("", ".ipynb"):
+        return None
+    content = documents.former(file, file.with_suffix(was.suffix)).text
+    try:
+        form = text.format_of(text.decode(content, was.name).text, was.suffix) if content else None
+    except Exception:  # what is kept of it may have been changed since
+        return None
+    return cast(Format, form) if form else None
 
 
 def convert(documents: Documents, source: Path, form: Format, *, keep: bool = False) -> Converted:

@@ -32,6 +32,8 @@ class ConvertRequest(Struct, frozen=True):
     """'percent', 'myst', 'markdown' or 'ipynb'."""
     keep: bool = False
     """Leave the old file where it is."""
+    again: bool = False
+    """An .ipynb that was a text before becomes one of that format, whatever 'format' says."""
 
 
 class ConvertedNotebook(Struct, frozen=True):
@@ -207,11 +209,12 @@ class Notebooks:
         return opened.notebook
 
     def _convert(self, body: ConvertRequest) -> ConvertedNotebook:
-        from jupyter_slipway.notebooks.convert import convert, form_of
+        from jupyter_slipway.notebooks.convert import convert, form_of, former_form
 
         file = self._file(body.notebook)
         refuse_link_out(file, self._root)
-        made = convert(self._documents(), file, form_of(body.format), keep=body.keep)
+        documents, form = self._documents(), form_of(body.format)
+        made = convert(documents, file, (body.again and former_form(documents, file)) or form, keep=body.keep)
         path = made.target.relative_to(self._root).as_posix()
         counted = [
             f"{number} {what}{'s' * (number != 1)}" for number, what in ((made.cells, "cell"), (made.outputs, "output"))
