@@ -15,7 +15,7 @@ import pytest
 from jupyter_server_ydoc import rooms
 
 from jupyter_slipway.events import Events
-from jupyter_slipway.notebooks import openfile, room, views, writing
+from jupyter_slipway.notebooks import bases, openfile, room, views, writing
 from jupyter_slipway.notebooks.bases import Bases
 from jupyter_slipway.notebooks.handlers import ConvertRequest, Notebooks
 from jupyter_slipway.web import Asker
@@ -332,8 +332,9 @@ async def test_outputs_of_a_cell_that_changed_on_disk_are_marked_as_old_until_th
 @pytest.mark.parametrize("settled", ["x = 123", "x = 9", "x = 123\nx = 9", "x = 123  # not 9"])
 @in_loop
 async def test_a_conflict_that_is_settled_elsewhere_is_settled(
-    tmp_path: Path, home: Path, settled: str, view: str
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, settled: str, view: str
 ) -> None:
+    monkeypatch.setattr(bases, "UNSEEN", 0.0)
     file = tmp_path / "a.py"
     file.write_text(PERCENT)
     shared = Shared(tmp_path, home, poll=None, delay=None)
@@ -454,7 +455,9 @@ def _without(file: Path, cell: int) -> str:
 
 
 @in_loop
-async def test_an_editor_that_had_not_seen_the_last_save_takes_nothing_away(tmp_path: Path, home: Path) -> None:
+async def test_an_editor_that_had_not_seen_the_last_save_takes_nothing_away(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "a.py"
     file.write_text(PERCENT)
     page = await Shared(tmp_path, home).notebook("a.py")
@@ -465,6 +468,7 @@ async def test_an_editor_that_had_not_seen_the_last_save_takes_nothing_away(tmp_
 
     await until(lambda: "old_editor" in page.sources[-1])
     await until(lambda: "meanwhile" in file.read_text() and "old_editor" in file.read_text(), file.read_text)
+    monkeypatch.setattr(bases, "UNSEEN", 0.0)
     file.write_text(PERCENT)
     await until(lambda: page.sources == ["x = 1", "Title", "print(x)"], lambda: page.sources)
 
@@ -906,6 +910,23 @@ def test_an_unknown_jupyter_collaboration_is_left_alone(home: Path, monkeypatch,
 
     assert rooms.DocumentRoom is before
     assert "is not known" in caplog.text
+
+
+@in_loop
+async def test_a_tool_that_writes_what_it_had_read_right_before_a_save_takes_nothing_away(
+    tmp_path: Path, home: Path
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(PERCENT)
+    page = await Shared(tmp_path, home, poll=None, delay=None).notebook("a.py")
+    page.type(0, -1, "  # typed")
+    await page.room._save_to_disc()
+
+    file.write_text(PERCENT)
+    await page.room._save_to_disc()
+
+    assert "# typed" in file.read_text()
+    assert page.sources[0] == "x = 1  # typed"
 
 
 @in_loop

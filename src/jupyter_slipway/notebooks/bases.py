@@ -29,6 +29,8 @@ GLIMPSES = 8
 """States that the disk was in for a moment only; as many are remembered."""
 TELLING = 3
 """New words of a state that a text which was begun with it would not all have dropped."""
+UNSEEN = 1.0
+"""Seconds for which whoever writes may have read what a file was before it was saved here."""
 UNREAD = 10.0
 """Seconds for which an editor that saves may still hold what a file was before there was a conflict in it; and nobody
 has read and settled one in that time and changed something else as well."""
@@ -145,8 +147,9 @@ class Bases:
         """The state that whoever wrote `theirs` had begun with.
 
         The newest, unless an older one is closer: an editor that had not seen what was saved since, and puts its own
-        in its place. A state that was there before, one that git knows, and the newest with its conflicts settled are
-        meant as they are; and where the newest is somebody else's too, and only took words away, they were put back.
+        in its place. A state that was there before (unless the newest was saved here just now), one that git knows, and
+        the newest with its conflicts settled are meant as they are; and where the newest is somebody else's too, and
+        only took words away, they were put back.
 
         Args:
             is_committed: whether git knows `theirs`; asked only when it matters
@@ -154,21 +157,24 @@ class Bases:
         assert self.newest is not None
         found = State(theirs)
         known = list(self._ring)
-        away = known[-1].words - found.words
-        if not away or any(one.said == found.said for one in known):
+        newest = known[-1]
+        if not newest.words - found.words:
+            return self.newest
+        may_be_unseen = not newest.theirs and time.monotonic() - newest.since < UNSEEN
+        if any(one.said == found.said for one in known) and (not may_be_unseen or is_committed()):
             return self.newest
         best = min(
             [*reversed(_met(known, found.words)), *self._glimpses], key=lambda one: _distance(one.words, found.words)
         )
-        if best is known[-1] or (known[-1].theirs and not known[-1].words - best.words) or is_committed():
+        if best is newest or (newest.theirs and not newest.words - best.words) or is_committed():
             return self.newest
-        settled = known[-1].settled_like(found.words)
-        if settled is not known[-1].words:
+        settled = newest.settled_like(found.words)
+        if settled is not newest.words:
             nearer = _distance(best.words, found.words) - _distance(settled, found.words)
             was_read = (settled - best.words) & found.words or not _is_unread(known)
             if nearer > 0 or (nearer == 0 and was_read):
                 return self.newest
-        self.dropped = self.dropped | (known[-1].words - best.words).keys()
+        self.dropped = self.dropped | (newest.words - best.words).keys()
         return best.inputs
 
 
