@@ -913,7 +913,7 @@ def test_an_unknown_jupyter_collaboration_is_left_alone(home: Path, monkeypatch,
 
 
 @in_loop
-async def test_a_tool_that_writes_what_it_had_read_right_before_a_save_takes_nothing_away(
+async def test_a_tool_that_writes_what_it_had_read_right_before_a_save_takes_nothing_away_unless_it_does_so_again(
     tmp_path: Path, home: Path
 ) -> None:
     file = tmp_path / "a.py"
@@ -927,6 +927,12 @@ async def test_a_tool_that_writes_what_it_had_read_right_before_a_save_takes_not
 
     assert "# typed" in file.read_text()
     assert page.sources[0] == "x = 1  # typed"
+
+    file.write_text(PERCENT)
+    await page.room._save_to_disc()
+
+    assert file.read_text() == PERCENT
+    assert page.sources[0] == "x = 1"
 
 
 @in_loop

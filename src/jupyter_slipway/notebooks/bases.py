@@ -89,6 +89,8 @@ class Bases:
         self._kept = kept
         self._ring: deque[State] = deque(maxlen=RING)
         self._glimpses: deque[State] = deque(maxlen=GLIMPSES)
+        self._answered: Any = None
+        """What was written that was taken for something from before what was saved here."""
         self.newest: Content | None = None
         self.was_left = False
         """Whether the document, when it was last open, was all saved, its outputs too."""
@@ -161,7 +163,10 @@ class Bases:
         if not newest.words - found.words:
             return self.newest
         may_be_unseen = not newest.theirs and time.monotonic() - newest.since < UNSEEN
-        if any(one.said == found.said for one in known) and (not may_be_unseen or is_committed()):
+        if any(one.said == found.said for one in known) and (
+            # Who writes it once more, as a formatter at each save does, means it.
+            not may_be_unseen or found.said == self._answered or is_committed()
+        ):
             return self.newest
         best = min(
             [*reversed(_met(known, found.words)), *self._glimpses], key=lambda one: _distance(one.words, found.words)
@@ -175,6 +180,7 @@ class Bases:
             if nearer > 0 or (nearer == 0 and was_read):
                 return self.newest
         self.dropped = self.dropped | (newest.words - best.words).keys()
+        self._answered = found.said
         return best.inputs
 
 
