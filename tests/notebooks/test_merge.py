@@ -66,6 +66,11 @@ def test_lines_that_both_appended_clash_in_a_file_and_follow_each_other_while_ty
     assert merge_texts("a", "a\nm", "a\nt", together=TOGETHER).pieces == ("a\n", "m\nt")
 
 
+def test_a_word_that_begins_like_the_other_sides_word_is_another() -> None:
+    assert merge_texts("a\n", "a foo\n", "a foobar\n", together=TOGETHER).text == "a foo foobar\n"
+    assert merge_texts("", "foo\n", "foobar\n", together=TOGETHER).text == "foo\nfoobar\n"
+
+
 @pytest.mark.parametrize(
     ("base", "mine", "theirs", "both"),
     [

@@ -110,7 +110,6 @@ class Bases:
         """Whatever there was before, it was another document."""
         self._ring.clear()
         self._glimpses.clear()
-        self.dropped = frozenset()
         self.add(content)
 
     def add(self, content: Content, *, theirs: bool = False) -> None:
@@ -120,6 +119,8 @@ class Bases:
             theirs: whether somebody else wrote it
         """
         self.newest = content
+        if not theirs:
+            self.dropped = frozenset()
         state = State(content, theirs=theirs)
         if self._ring and self._ring[-1].said == state.said:
             state.theirs |= self._ring[-1].theirs

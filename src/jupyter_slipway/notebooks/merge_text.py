@@ -241,8 +241,8 @@ def _union(mine: str, theirs: str, again: Set[str]) -> str:
         if i < done_a or j < done_b:
             continue
         # And what stands beside it on both sides.
-        before = _alike(said_a[done_a:i][::-1], said_b[done_b:j][::-1])
-        after = 1 + _alike(said_a[i + 1 :], said_b[j + 1 :])
+        before = _begin_alike(said_a[done_a:i][::-1], said_b[done_b:j][::-1])
+        after = 1 + _begin_alike(said_a[i + 1 :], said_b[j + 1 :])
         made += join(a[done_a : i - before], b[done_b : j - before])
         made += max(a[i - before], b[j - before], key=len) + "".join(a[i - before + 1 : i + after])
         done_a, done_b, join = i + after, j + after, _go_on
@@ -264,12 +264,13 @@ def _both_have(a: Sequence[str], b: Sequence[str], which: Set[str]) -> list[tupl
 def _side_by_side(a: Sequence[str], b: Sequence[str]) -> str:
     """Mine, then theirs; within a line what both begin or end with once."""
     mine, theirs = "".join(a), "".join(b)
-    if mine.startswith(theirs) or theirs.startswith(mine):
+    head = _begin_alike(a, b)
+    is_space = not mine.strip() or not theirs.strip()
+    if head == min(len(a), len(b)) or (is_space and (mine.startswith(theirs) or theirs.startswith(mine))):
         return max(mine, theirs, key=len)
     if "\n" in mine or "\n" in theirs:
         return _one_after_the_other(mine, theirs)
-    head = _alike(a, b)
-    tail = _alike(a[head:][::-1], b[head:][::-1])
+    tail = _begin_alike(a[head:][::-1], b[head:][::-1])
     return _one_after_the_other("".join(a[: len(a) - tail]), "".join(b[head:]))
 
 
@@ -283,7 +284,7 @@ def _go_on(a: Sequence[str], b: Sequence[str]) -> str:
     return f"{line}\n{_side_by_side(*map(CHUNK.findall, lines))}"
 
 
-def _alike(a: Sequence[T], b: Sequence[T]) -> int:
+def _begin_alike(a: Sequence[T], b: Sequence[T]) -> int:
     """How many items both begin with."""
     shortest = min(len(a), len(b))
     return next((i for i in range(shortest) if a[i] != b[i]), shortest)

@@ -519,7 +519,6 @@ class OpenFile:
         """
         written = await self.disk.write(view, view.dated(content))
         view.agree(content, written.state)
-        view.bases.dropped = frozenset()
         if view.is_notebook:
             self._kept = (await self.disk.kept()).known
         view.document.dirty = False
