@@ -15,7 +15,7 @@ import pytest
 from jupyter_server_ydoc import rooms
 
 from jupyter_slipway.events import Events
-from jupyter_slipway.notebooks import bases, openfile, room, views, writing
+from jupyter_slipway.notebooks import bases, disk, openfile, room, views, writing
 from jupyter_slipway.notebooks.bases import Bases
 from jupyter_slipway.notebooks.handlers import ConvertRequest, Notebooks
 from jupyter_slipway.web import Asker
@@ -557,13 +557,13 @@ async def test_two_servers_that_never_come_to_agree_on_outputs_rest(
 ) -> None:
     (tmp_path / "a.py").write_text(PERCENT)
     pages = [await Shared(tmp_path, home, delay=0.02).notebook("a.py") for _ in range(2)]
-    write, written = openfile.Disk.write, []
+    write, written = disk.Disk.write, []
 
-    async def counted(*given: Any) -> openfile.Written:
+    async def counted(*given: Any) -> disk.Written:
         written.append(given)
         return await write(*given)
 
-    monkeypatch.setattr(openfile.Disk, "write", counted)
+    monkeypatch.setattr(disk.Disk, "write", counted)
     monkeypatch.setattr(views.NotebookView, "merge", lambda *_: 0)
     for place, page in enumerate(pages):
         page.document.ycells[place * 2]["outputs"].append({"output_type": "stream", "name": "stdout", "text": "ran"})
@@ -785,14 +785,14 @@ async def test_what_nobody_else_was_told_of_when_a_text_is_converted_is_kept_bes
         follow("a.ipynb")
     # What a page had sent before it heard of that arrives, some of it while the disk is looked at.
     words.write(0, "late")
-    look = openfile.Disk.state
+    look = disk.Disk.state
     more = iter(["more"])
 
-    async def state(disk: openfile.Disk) -> Any:
+    async def state(one: disk.Disk) -> Any:
         words.write(0, next(more, ""))
-        return await look(disk)
+        return await look(one)
 
-    monkeypatch.setattr(openfile.Disk, "state", state)
+    monkeypatch.setattr(disk.Disk, "state", state)
 
     def aside() -> list[str]:
         return sorted(one.read_text() for one in tmp_path.glob("a.typed[2-9].py"))

@@ -12,14 +12,15 @@ import re
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_slipway.notebooks.diff import RESULTS, WORD
 from jupyter_slipway.notebooks.marks import MINE, SPLIT, THEIRS, conflicts, sides
+from jupyter_slipway.notebooks.sightings import State as FileState
 
 Content = Any
 """A text, or a notebook of nbformat 4 as plain dicts with joined sources."""
@@ -40,6 +41,22 @@ CELLS = re.compile(r"^(?:\W{1,3} ?%%+(?: \[\w+\])?|`{3,}.*$)", re.MULTILINE)
 """What begins a cell of a text, or ends it."""
 
 
+class Passed(NamedTuple):
+    """What another server put on disk, and may never have been seen here."""
+
+    content: Content
+    base: FileState | None
+    """The last state before it that is known here; None when the newest was made of it."""
+
+
+class Told(NamedTuple):
+    """What other servers tell of a change on disk; see `trail`. Asked only when it matters."""
+
+    known: Callable[[], Sequence[FileState]] = tuple
+    """What the server that wrote it knew, newest first; nothing when no server did."""
+    passed: Callable[[], Sequence[Passed]] = tuple
+
+
 class State:
     """What a document and the disk agreed on, without outputs.
 
@@ -51,6 +68,8 @@ class State:
         self.theirs = theirs
         self.inputs = content if isinstance(content, str) else without_results(content)
         self.since = time.monotonic()
+        self.files: set[FileState] = set()
+        """In which states the file was this."""
 
     @cached_property
     def said(self) -> Any:
@@ -112,10 +131,11 @@ class Bases:
         self._glimpses.clear()
         self.add(content)
 
-    def add(self, content: Content, *, theirs: bool = False) -> None:
+    def add(self, content: Content, file: FileState | None = None, *, theirs: bool = False) -> None:
         """The document and the disk agreed on this.
 
         Args:
+            file: the state of the file that holds it
             theirs: whether somebody else wrote it
         """
         self.newest = content
@@ -126,6 +146,15 @@ class Bases:
             state.theirs |= self._ring[-1].theirs
         if not self._ring or self._ring[-1].inputs != state.inputs:
             self._ring.append(state)
+        if file:
+            self._ring[-1].files.add(file)
+
+    def has_seen(self, file: FileState) -> bool:
+        """Whether it is remembered what the file was in this state."""
+        return self._at(file) is not None
+
+    def _at(self, file: FileState) -> State | None:
+        return next((one for one in self._ring if file in one.files), None)
 
     def was_seen(self, content: Content) -> None:
         """The disk was this for a moment, before it was taken back: an editor may have read it."""
@@ -146,16 +175,17 @@ class Bases:
             temporary.write_text(said, encoding="utf-8")
             os.replace(temporary, self._kept)
 
-    def of(self, theirs: Content, is_committed: Callable[[], bool]) -> Content:
+    def of(self, theirs: Content, is_committed: Callable[[], bool], told: Told = Told()) -> Content:  # noqa: B008
         """The state that whoever wrote `theirs` had begun with.
 
-        The newest, unless an older one is closer: an editor that had not seen what was saved since, and puts its own
-        in its place. A state that was there before (unless the newest was saved here just now), one that git knows, and
-        the newest with its conflicts settled are meant as they are; and where the newest is somebody else's too, and
-        only took words away, they were put back.
+        Where another server wrote it, the newest that that one knew. Else the newest, unless an older one is closer: an
+        editor that had not seen what was saved since, and puts its own in its place. A state that was there before
+        (unless the newest was saved here just now), one that git knows, and the newest with its conflicts settled are
+        meant as they are; and where the newest is somebody else's too, and only took words away, they were put back.
 
         Args:
             is_committed: whether git knows `theirs`; asked only when it matters
+            told: by other servers
         """
         assert self.newest is not None
         found = State(theirs)
@@ -163,15 +193,17 @@ class Bases:
         newest = known[-1]
         if not newest.words - found.words:
             return self.newest
+        if knew := next(filter(None, map(self._at, told.known())), None):
+            return self.newest if knew is newest else self._go_back(knew)
         may_be_unseen = not newest.theirs and time.monotonic() - newest.since < UNSEEN
         if any(one.said == found.said for one in known) and (
             # Who writes it once more, as a formatter at each save does, means it.
             not may_be_unseen or found.said == self._answered or is_committed()
         ):
             return self.newest
-        best = min(
-            [*reversed(_met(known, found.words)), *self._glimpses], key=lambda one: _distance(one.words, found.words)
-        )
+        met = [*reversed(_met(known, found.words)), *self._glimpses]
+        bases = [*((one, one) for one in met), *self._passed(told)]
+        _, best = min(bases, key=lambda one: _distance(one[0].words, found.words))
         if best is newest or (newest.theirs and not newest.words - best.words) or is_committed():
             return self.newest
         settled = newest.settled_like(found.words)
@@ -180,9 +212,21 @@ class Bases:
             was_read = (settled - best.words) & found.words or not _is_unread(known)
             if nearer > 0 or (nearer == 0 and was_read):
                 return self.newest
-        self.dropped = self.dropped | (newest.words - best.words).keys()
         self._answered = found.said
-        return best.inputs
+        return self._go_back(best)
+
+    def _passed(self, told: Told) -> Iterator[tuple[State, State]]:
+        """Each with the last state before it that is in what is here: who began with it has taken away none of that."""
+        for content, file in told.passed():
+            state = State(content)
+            base = self._at(file) if file else state
+            if base:
+                yield state, base
+
+    def _go_back(self, to: State) -> Content:
+        """Whoever wrote had not seen what was new since."""
+        self.dropped = self.dropped | (self._ring[-1].words - to.words).keys()
+        return to.inputs
 
 
 def _is_unread(known: Sequence[State]) -> bool:

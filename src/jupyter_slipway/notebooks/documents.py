@@ -474,6 +474,15 @@ def is_torn(content: str, file: Path) -> bool:
     return bool(torn or has_marks(header)) and sides(content) is not None
 
 
+def parse(written: str, file: Path, config: Any, past: Past | None = None) -> Notebook:
+    """The notebook of a text that git may have left in conflict; else as `text.parse`."""
+    if is_torn(written, file):
+        opened = open_conflicted(written, lambda side: text.parse(side, file.name, config))
+        if opened is not None:
+            return opened
+    return text.parse(written, file.name, config, past)
+
+
 def give_back(notebook: Notebook, past: Version | None, store: Store) -> None:
     """Ids, outputs, counters and attachments of the cells of `past` to the cells that they still are."""
     old, made = (past.record.cells, past.record.made) if past else ([], [])

@@ -5,6 +5,7 @@
 ├── blobs/ab/cd…      bytes by their sha256
 ├── outputs/1f/2e…    manifests, by the git blob id of the text they belong to
 ├── heads/            which versions each path went through
+├── recent/           what servers have just written: see `trail`
 └── locks/
 """
 
@@ -82,6 +83,14 @@ def head_path(store: Path, path: str) -> Path:
 def collected_path(store: Path) -> Path:
     """What was freed last; its time is when."""
     return store / "collected.json"
+
+
+def recent(store: Path) -> Path:
+    return store / "recent"
+
+
+def recent_path(store: Path, path: str) -> Path:
+    return recent(store) / _key(path)
 
 
 def lock_path(store: Path, path: str) -> Path:

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_slipway.errors import SlipwayError, Unavailable
-from jupyter_slipway.notebooks import age, live, text, writing
+from jupyter_slipway.notebooks import live, text, writing
 from jupyter_slipway.notebooks.bases import Content
-from jupyter_slipway.notebooks.contents import TEXTS, KeepsOutputs, format_for, is_paired
-from jupyter_slipway.notebooks.documents import Stamps
-from jupyter_slipway.notebooks.layout import text_id
-from jupyter_slipway.notebooks.sightings import State, state_of
-from jupyter_slipway.notebooks.text import OURS
+from jupyter_slipway.notebooks.contents import TEXTS, format_for, is_paired
+from jupyter_slipway.notebooks.disk import Disk, is_committed
+from jupyter_slipway.notebooks.sightings import State
+from jupyter_slipway.notebooks.trail import Step
 from jupyter_slipway.notebooks.views import NotebookView, TextView, Twins, View
 
 LATEST = 1.2
@@ -35,17 +34,10 @@ AGAIN = 5.0
 """Seconds between two tries to save what could not be saved."""
 ANSWERS = 5
 """Times that outputs which another server keeps are answered with those here, while nobody changes anything."""
-NOTHING = Stamps(None, None)
 ON_ITS_WAY = 3.0
 """Seconds that what is typed may take from a page."""
 TRIES = 20
 """Times that the disk may change between reading and writing it, before that is given up for now."""
-
-
-class Written(NamedTuple):
-    state: State | None
-    hash: str
-    last_modified: Any
 
 
 class Taken(NamedTuple):
@@ -55,106 +47,6 @@ class Taken(NamedTuple):
     before: Content
     """Its outputs `dated`."""
     after: Content
-
-
-class Disk:
-    """One file, through the contents manager.
-
-    Args:
-        loader: jupyter_server_ydoc's: it knows where the file is now
-    """
-
-    def __init__(self, manager: KeepsOutputs, loader: Any) -> None:
-        self.manager, self._loader = manager, loader
-        self._path = str(loader.path)
-        self._newlines: dict[str, str] = {}
-
-    @property
-    def path(self) -> str:
-        """From the server's root; where it last was, when it was deleted."""
-        with suppress(RuntimeError):
-            self._path = str(self._loader.path)
-        return self._path
-
-    @property
-    def file(self) -> Path:
-        return Path(self.manager._get_os_path(self.path))
-
-    def went_to(self, path: str) -> None:
-        """Its content is in another file from here on."""
-        if self.path == path:  # another server, with the same list of ids, has said so
-            return
-        ids = self._loader._file_id_manager
-        # One of that name may have been there before.
-        ids.delete(path)
-        ids.move(self.path, path)
-
-    async def successor(self, state: State) -> str | None:
-        """The path of what the file was converted to, by whomever, after it was in this state."""
-        found = await asyncio.to_thread(self.manager.documents.successor, self.file, state)
-        return str(PurePosixPath(self.path).with_name(found.name)) if found else None
-
-    async def state(self) -> State | None:
-        # Where the file is, only this thread may ask.
-        return await asyncio.to_thread(state_of, self.file)
-
-    async def kept(self) -> Stamps:
-        """What lies beside a text notebook, as this server last saw it and as it is now."""
-        return await asyncio.to_thread(self.manager.documents.stamps, self.file) or NOTHING
-
-    async def read(self, view: View) -> Content:
-        """
-        Raises:
-            HTTPError: there is none, or it cannot be read as what the view shows
-        """
-        model = await ensure_async(self.manager.get(self.path, content=True, type=view.type, format=view.format))
-        return self.content(view.type, model)
-
-    def content(self, type: str, model: Mapping[str, Any]) -> Content:
-        """What a model holds, as shared documents have it, and its outputs `dated`."""
-        self._loader.last_modified = model["last_modified"]
-        found = model["content"]
-        if type == "notebook":
-            found = _plain(found)
-            said = found["metadata"].pop(OURS, None)
-            made = said.get("made") if isinstance(said, dict) else None
-            if isinstance(made, dict):
-                found["cells"] = [age.dated(cell, made.get(cell.get("id"))) for cell in found["cells"]]
-            return found
-        if isinstance(found, str):
-            decoded = text.decode(found.encode("utf-8", "surrogatepass"), self.path)
-            self._newlines[type] = decoded.newline
-            return decoded.mark * "\ufeff" + decoded.text
-        return found
-
-    async def write(self, view: View, content: Content) -> Written:
-        """Put `content` in place of the state that the view has seen.
-
-        Raises:
-            HTTPError: it is not written
-        """
-        kind = view.type if view.type in ("notebook", "file") else "file"
-        if isinstance(content, str):
-            content = content.replace("\n", self._newlines.get(view.type, "\n"))
-        if await self.state() != view.seen:
-            # It would be found out at the last moment too, and the server would call that an error.
-            raise HTTPError(409, f"{self.path} changed on disk just now.")
-        with writing.expecting(self.file, view.seen) as replaced:
-            await ensure_async(self.manager.save({"type": kind, "format": view.format, "content": content}, self.path))
-        told = await ensure_async(self.manager.get(self.path, content=False, require_hash=True))
-        self._loader.last_modified = told["last_modified"]
-        return Written(replaced.became or view.seen, str(told["hash"]), told["last_modified"])
-
-
-def is_committed(file: Path) -> bool:
-    """Whether git knows the file's content as it is now."""
-    from jupyter_slipway.notebooks.git import Repository
-
-    try:
-        Repository.of(file).blob(text_id(file.read_bytes()))
-    except (SlipwayError, KeyError, OSError, ValueError):
-        return False
-    return True
 
 
 class OpenFile:
@@ -233,6 +125,7 @@ class OpenFile:
 
     def close(self) -> None:
         self.is_closed = True
+        self.disk.end()
         for timer in (self._saving, self._echoing):
             if timer:
                 timer.cancel()
@@ -415,7 +308,8 @@ class OpenFile:
         # What another view of it has put there was begun with what this one knows.
         is_own = any(one.seen == state for one in self.views if one not in behind)
         based = {
-            view: view.bases.newest if is_own else await self._base(view, theirs) for view, theirs in found.items()
+            view: view.bases.newest if is_own else await self._base(view, theirs, state)
+            for view, theirs in found.items()
         }
         if await self.disk.state() != state:
             return
@@ -429,6 +323,8 @@ class OpenFile:
                 taken.append(Taken(view, before, view.content()))
                 view.say("CONFLICT", f"{self.disk.path} changed on disk in the same place: both are kept, marked.")
             are_outputs_only = view.seen == state
+            if not are_outputs_only:
+                self.disk.trail.leave(Step(state, view.seen))
             view.agree(found[view], state, theirs=not is_own)
             view.dirty = view.content() != view.bases.newest and not (are_outputs_only and self._answers >= ANSWERS)
             # Two servers that read one file differently would never rest.
@@ -460,10 +356,11 @@ class OpenFile:
             view.refused = state
             return None
 
-    async def _base(self, view: View, theirs: Content) -> Content:
+    async def _base(self, view: View, theirs: Content, state: State) -> Content:
         if view.bases.newest == theirs:
             return theirs
-        return await asyncio.to_thread(view.bases.of, theirs, partial(is_committed, self.disk.file))
+        told = await self.disk.told(view, state)
+        return await asyncio.to_thread(view.bases.of, theirs, partial(is_committed, self.disk.file), told)
 
     def _merge(self, view: View, base: Content, theirs: Content) -> int:
         """How many conflicts that makes."""
@@ -509,7 +406,7 @@ class OpenFile:
                 for other in [one for one in ordered if one.seen == before and one.refused is None]:
                     other.seen = view.seen
                     if other not in pending:
-                        other.bases.add(said[other])
+                        other.bases.add(said[other], view.seen)
         return len({one.seen for one in self.views if one.refused is None}) <= 1
 
     async def _write(self, view: View, content: Content) -> None:
@@ -556,12 +453,3 @@ class OpenFile:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _plain(value: Any) -> Any:
-    """nbformat's nodes as dicts."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value

@@ -33,7 +33,8 @@ from jupyter_slipway.errors import Conflict
 from jupyter_slipway.files import is_full
 from jupyter_slipway.notebooks.bases import Bases
 from jupyter_slipway.notebooks.contents import KeepsOutputs
-from jupyter_slipway.notebooks.openfile import Disk, OpenFile
+from jupyter_slipway.notebooks.disk import Disk
+from jupyter_slipway.notebooks.openfile import OpenFile
 from jupyter_slipway.notebooks.views import View, view
 
 KNOWN = ("3.0.",)

@@ -19,9 +19,8 @@ from pycrdt import Map
 from jupyter_slipway.errors import BadRequest
 from jupyter_slipway.notebooks import age, live, recognise, text
 from jupyter_slipway.notebooks.bases import Bases, Content, without_results
-from jupyter_slipway.notebooks.conflicts import open_conflicted
 from jupyter_slipway.notebooks.diff import RESULTS
-from jupyter_slipway.notebooks.documents import fresh_ids, give_language, is_torn, name_cells
+from jupyter_slipway.notebooks.documents import fresh_ids, give_language, is_torn, name_cells, parse
 from jupyter_slipway.notebooks.rescue import Rescue
 from jupyter_slipway.notebooks.sightings import State
 from jupyter_slipway.notebooks.text import Before, Past
@@ -91,7 +90,7 @@ class View(ABC):
         Args:
             theirs: whether somebody else wrote it
         """
-        self.bases.add(content, theirs=theirs)
+        self.bases.add(content, state, theirs=theirs)
         self.seen, self.refused, self.waits = state, None, False
 
 
@@ -311,18 +310,10 @@ class Twins:
 
     def _read(self, written: str) -> Content | None:
         try:
-            notebook = self._parse(written)
+            notebook = parse(written, self._file, self._config, self._past())
         except BadRequest:  # somebody is at its header just now
             return None
         return {"metadata": dict(notebook["metadata"]), "cells": [_bare(cell) for cell in notebook["cells"]]}
-
-    def _parse(self, written: str) -> Content:
-        """As the contents manager opens it."""
-        if is_torn(written, self._file):
-            opened = open_conflicted(written, lambda side: text.parse(side, self._file.name, self._config))
-            if opened is not None:
-                return opened
-        return text.parse(written, self._file.name, self._config, self._past())
 
     def _past(self) -> Past | None:
         """What need not be parsed again."""

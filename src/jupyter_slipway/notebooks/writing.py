@@ -16,7 +16,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
@@ -29,13 +29,15 @@ from jupyter_slipway.notebooks.sightings import State, state_of
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Linux's, for `renameat2`."""
+Announce = Callable[[Path, State], None]
+"""(where it still lies, the state that it will be)."""
 
 
 class Replacing:
     """What a writer expects to replace, and what it made of it."""
 
-    def __init__(self, target: Path, state: State | None) -> None:
-        self.target, self.state = target, state
+    def __init__(self, target: Path, state: State | None, announce: Announce | None) -> None:
+        self.target, self.state, self.announce = target, state, announce
         self.became: State | None = None
         """Of what was written; None when nothing was."""
 
@@ -44,13 +46,16 @@ _expected: ContextVar[Replacing | None] = ContextVar("expected", default=None)
 
 
 @contextmanager
-def expecting(path: Path, state: State | None) -> Iterator[Replacing]:
+def expecting(path: Path, state: State | None, announce: Announce | None = None) -> Iterator[Replacing]:
     """Within the block, replace a file only while it is in this state; None: while there is none.
 
     It holds in threads that the block starts, for whatever lies between the caller and the disk. The new file and the
     old one change places; if that was another than expected, they change back.
+
+    Args:
+        announce: called with the new one before anybody can read it in its place
     """
-    held = Replacing(path.resolve(), state)
+    held = Replacing(path.resolve(), state, announce)
     token = _expected.set(held)
     try:
         yield held
@@ -107,6 +112,8 @@ def _put(temporary: Path, target: Path) -> None:
         return
     became = state_of(temporary)
     _check(target)
+    if expected.announce and became:
+        expected.announce(temporary, became)
     if not _exchange(temporary, target):
         # There is none, or this system cannot: what is written within the next microseconds is replaced.
         os.replace(temporary, target)
