@@ -60,7 +60,8 @@ class Disk:
         folder = layout.recent_path(store.folder, path)
         if self._trail is None or self._trail.folder != folder:
             self.end()
-            self._trail = Trail(folder)
+            # Servers of one person have one home.
+            self._trail = Trail(folder, layout.recent_path(self.manager.home, str(self.file)))
         return self._trail
 
     def end(self) -> None:

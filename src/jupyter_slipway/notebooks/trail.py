@@ -30,6 +30,8 @@ MOST = 32
 """Steps that one server keeps of a file."""
 LARGEST = 4 * 2**20
 """Bytes of a step."""
+LEFT = 86_400.0
+"""Seconds after which a step was left by a server that was killed."""
 
 
 class Step(Struct, frozen=True):
@@ -49,25 +51,27 @@ class Step(Struct, frozen=True):
 class Trail:
     """
     Args:
-        folder: see `layout.recent_path`; made with the first step, unless there is no store
+        folder: in the project's store; see `layout.recent_path`
+        aside: where steps are left while there is no store: none begins to be for that alone
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, aside: Path) -> None:
+        self.folder, self._aside = folder, aside
         self._name = secrets.token_hex(4)
         self._left: deque[tuple[float, Path]] = deque()
+        self._swept: set[Path] = set()
 
     def leave(self, step: Step) -> None:
         """Where that cannot be written, the others have to guess."""
         with suppress(OSError):
-            if not layout.is_ours(self.folder.parent.parent) or self._is_elsewhere():
-                return
+            folder = self.folder if layout.is_ours(self.folder.parent.parent) else self._aside
             said = msgspec.json.encode(msgspec.structs.replace(step, by=self._name))
-            if len(said) > LARGEST:
+            if len(said) > LARGEST or _is_elsewhere(folder):
                 return
+            self._sweep(folder)
             self._forget(before=time.monotonic() - KEPT)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / f"{'-'.join(map(str, step.became))}.{self._name}.json"
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{'-'.join(map(str, step.became))}.{self._name}.json"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             with open(path, "xb", opener=lambda name, _: os.open(name, flags, 0o666)) as file:
                 self._left.append((time.monotonic(), path))
@@ -76,24 +80,37 @@ class Trail:
     def read(self) -> Steps:
         """All that is kept."""
         found: list[Step] = []
-        with suppress(OSError):
-            for path in self.folder.iterdir():
-                with suppress(OSError, msgspec.MsgspecError):
-                    found.append(from_json(read_whole(path, LARGEST), Step))
+        for folder in (self.folder, self._aside):
+            with suppress(OSError):
+                for path in folder.iterdir():
+                    with suppress(OSError, msgspec.MsgspecError):
+                        found.append(from_json(read_whole(path, LARGEST), Step))
         return Steps(found, self._name)
 
     def end(self) -> None:
         """The file is not open here any more."""
         self._forget(before=float("inf"))
-        with suppress(OSError):
-            self.folder.rmdir()
-
-    def _is_elsewhere(self) -> bool:
-        return self.folder.is_symlink() or self.folder.parent.is_symlink()
+        for folder in (self.folder, self._aside):
+            with suppress(OSError):
+                folder.rmdir()
 
     def _forget(self, before: float) -> None:
         while self._left and (self._left[0][0] < before or len(self._left) >= MOST):
             self._left.popleft()[1].unlink(missing_ok=True)
+
+    def _sweep(self, folder: Path) -> None:
+        """Once: what killed servers left, of whatever file."""
+        if folder in self._swept:
+            return
+        self._swept.add(folder)
+        for trail in folder.parent.glob("*"):
+            for path in () if trail.is_symlink() else trail.glob("*.json"):
+                if path.stat().st_mtime < time.time() - LEFT:
+                    path.unlink(missing_ok=True)
+
+
+def _is_elsewhere(folder: Path) -> bool:
+    return folder.is_symlink() or folder.parent.is_symlink()
 
 
 class Steps:

@@ -74,7 +74,7 @@ def collect(
     freed = sum(_size(path) for path in [*gone, *dropped])
     if not dry_run:
         # Versions first: a kill in between leaves bytes that nothing refers to, not a version without its bytes.
-        for path in [*gone, *dropped, *_left_on_trails(store, young)]:
+        for path in [*gone, *dropped]:
             path.unlink(missing_ok=True)
     made = Freed(len(gone), len(dropped), freed, kept, kept_size, note)
     if not dry_run and store.folder.is_dir():
@@ -150,14 +150,6 @@ def reachable(repository: Path) -> set[str]:
 def _versions(store: Store) -> Iterator[tuple[str, Path]]:
     """Text id and path of each."""
     yield from layout.kept_in(store.folder / "outputs")
-
-
-def _left_on_trails(store: Store, before: float) -> Iterator[Path]:
-    """What servers that were killed told others: see `trail`."""
-    recent = layout.recent(store.folder)
-    for trail in [] if recent.is_symlink() else recent.glob("*"):
-        if not trail.is_symlink():
-            yield from (path for path in trail.glob("*.json") if _changed(path) <= before)
 
 
 def _size(path: Path) -> int:
