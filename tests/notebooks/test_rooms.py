@@ -531,6 +531,14 @@ def test_who_knows_nothing_of_what_was_new_in_a_state_has_not_begun_with_it(tmp_
     assert bases.of(f"{two}one there are words\n", lambda: False) == f"{two}one here are words\n"
 
 
+def test_who_knows_nothing_of_what_has_gone_again_may_have_begun_without_it(tmp_path: Path) -> None:
+    bases = Bases(tmp_path / "kept.json")
+    for state in ("one two\n", "one two a b c d\n", "one\n", "one a b c d e f\n"):
+        bases.add(state)
+
+    assert bases.of("one three\n", lambda: False) == "one\n"
+
+
 def test_an_editor_that_adds_a_cell_to_what_it_had_read_takes_no_cell_away(tmp_path: Path) -> None:
     """That both are cells says nothing of what it had read."""
     bases = Bases(tmp_path / "kept.json")

@@ -240,13 +240,17 @@ def _met(known: Sequence[State], words: Counter[str]) -> list[State]:
     seen knows none of what was new in it, however much the rest is alike.
     """
     before: set[str] = set()
-    met, is_met = [], True
+    met: list[State] = []
+    unmet: set[str] = set()
     for state in known:
         new = state.words.keys() - before
         before |= new
-        if new:
-            is_met = len(new) < TELLING or bool(new & words.keys())
-        if is_met:
+        if new & words.keys():
+            unmet.clear()
+        elif len(new) >= TELLING:
+            unmet |= new
+        # Where what was new has gone again, nothing tells that it was not seen.
+        if unmet.isdisjoint(state.words):
             met.append(state)
     return met or list(known)
 
