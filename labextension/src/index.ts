@@ -21,6 +21,7 @@ import { noteAsOpened } from './notebooks/asOpened';
 import { addComparing } from './notebooks/compare-plugin';
 import { addTextNotebooks } from './notebooks/plugin';
 import { keepOwnPath } from './notebooks/ownPath';
+import type { ShownText } from './notebooks/rights';
 import { takeNoKernelForAnEdit } from './notebooks/toldByKernel';
 import { addPages } from './pages';
 import { Overview } from './panel/model';
@@ -90,11 +91,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
       import('./notebooks/following').then(({ follow }) => follow(app, context, notebooks, first))
     );
     app.docRegistry.addWidgetExtension('Editor', {
-      createNew: (_, file) => {
+      createNew: (shown, file) => {
         noteAsOpened(file as DocumentRegistry.Context);
         keepOwnPath(file as DocumentRegistry.Context);
         void import('./notebooks/followedText').then(to =>
-          to.followText(app, context, file as DocumentRegistry.Context)
+          to.followText(app, context, file as DocumentRegistry.Context, shown as ShownText)
         );
       }
     });

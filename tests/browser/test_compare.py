@@ -257,7 +257,9 @@ def test_two_people_in_one_cell_see_it_before_they_commit(people, server, folder
     expect(ada.page.get_by_role("button", name=re.compile("^Sharing"))).to_have_count(0)
     for one in (ada, bob):
         command(one.page, "slipway:share-notebook")
+        one.page.set_viewport_size({"width": 700, "height": 900})
         expect(one.page.get_by_role("button", name=re.compile("^Sharing"))).to_be_visible()
+        one.page.set_viewport_size({"width": 1440, "height": 900})
 
     bob.page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
     bob.page.keyboard.press("Control+End")

@@ -23,6 +23,7 @@ NOTEBOOK = """path => void window.jupyterapp.commands.execute('docmanager:open',
 EDITOR = "path => void window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Editor' })"
 KERNEL = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
 MODEL = "window.jupyterapp.shell.currentWidget?.context.model"
+SAVED = "window.jupyterapp.shell.currentWidget.context.save().then(() => true, () => false)"
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,14 @@ def test_who_may_only_read_sees_the_typing_and_is_told(browser, together: LabSer
     expect(cell(vera, 0)).to_have_text("first = 10  # from ada")
     expect(cell(vera, 0)).to_have_attribute("aria-readonly", "true")
     ada.until_on_disk(lambda: "from ada" in file.read_text())
+    vera.page.evaluate(EDITOR, file.name)
+    expect(vera.page.get_by_role("note").get_by_text("You may read this file, not change it.")).to_be_visible()
+    editor = vera.page.locator(".jp-FileEditor .cm-content")
+    expect(editor).to_have_attribute("aria-readonly", "true")
+    cell(ada, 1).click()
+    ada.page.keyboard.press("End")
+    ada.page.keyboard.type("2  # and on")
+    expect(editor).to_contain_text("second = 22  # and on")
     ada.close()
     vera.close()
 
@@ -256,4 +265,37 @@ def test_a_page_converts_before_what_follows_its_file_has_come(browser, apart: L
     assert "first = 10  # typed" in made.read_text()
     assert not file.exists()
     assert [ada.page.locator(".jp-Dialog").all_inner_texts(), ada.errors] == [[], []]
+    ada.close()
+
+
+def test_without_shared_documents_that_outputs_are_not_kept_is_said_once_while_the_code_is_saved(
+    browser, apart: LabServer
+) -> None:
+    folder = apart.root / secrets.token_hex(3)
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".slipway").write_text("in the way")
+    (folder / "kept.py").write_text(TEXT)
+    ada = Person(browser, apart, "ada")
+    ada.visit(folder.name)  # until all is there: the launcher would come over the notebook
+    ada.page.evaluate(NOTEBOOK, f"{folder.name}/kept.py")
+    ada.page.wait_for_function(f"() => {KERNEL}?.connectionStatus === 'connected'")
+    said = ada.page.get_by_role("alert").filter(has_text="The code of kept.py is saved; its outputs are not")
+
+    for typed in ("print(1)", "print(2)"):
+        cell(ada, 0).click()
+        ada.page.keyboard.press("Control+a")
+        ada.page.keyboard.type(typed)
+        ada.page.keyboard.press("Control+Enter")
+        expect(ada.page.locator(".jp-OutputArea-output")).to_have_text(f"{typed[6]}\n")
+        assert ada.page.evaluate(SAVED)
+        expect(said).to_have_count(1)
+        assert typed in (folder / "kept.py").read_text()
+        assert ada.page.evaluate(f"{MODEL}.dirty")
+    expect(ada.page.get_by_role("dialog")).to_have_count(0)
+
+    (folder / ".slipway").unlink()
+    assert ada.page.evaluate(SAVED)
+    expect(said).to_have_count(0)
+    assert not ada.page.evaluate(f"{MODEL}.dirty")
+    assert ada.errors == []
     ada.close()

@@ -10,6 +10,7 @@ import type { Context } from '../ui/context';
 import { FollowedFile } from './followedFile';
 import { giveWayToNotebook } from './goneText';
 import { unmarkWritten } from './readOnly';
+import { markTextReadOnly, type ShownText } from './rights';
 import { tellOfRooms, whyNotSaved } from './rooms';
 import { saveUnasked } from './saving';
 import { explainUnreadable } from './unreadable';
@@ -26,8 +27,10 @@ const followed = new WeakSet<DocumentRegistry.Context>();
 export async function followText(
   app: JupyterFrontEnd,
   context: Context,
-  file: DocumentRegistry.Context
+  file: DocumentRegistry.Context,
+  shown: ShownText
 ): Promise<void> {
+  void markTextReadOnly(context, shown, app.serviceManager.serverSettings);
   tellOfRooms(app, context);
   explainUnreadable(app, context, file, false);
   if (followed.has(file)) {

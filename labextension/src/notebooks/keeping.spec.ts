@@ -7,8 +7,9 @@ import { Keeping } from './keeping';
 const SESSIONS = 'https://schema.jupyter.org/jupyter_collaboration/session/v1';
 
 /** A notebook that is open and shared with colleagues, whose saves only the server knows of. */
-function shared(path: string) {
+function shared(path: string, first = 'cut') {
   const kept: string[] = [];
+  const toolbar: string[] = [];
   const compare = {
     radar: () => Promise.resolve({ sharing: 'notebook', remote: '', remotes: [], seen: [], problem: '' }),
     snapshot: (saved: string) => (kept.push(saved), Promise.resolve({ snapshot: null }))
@@ -18,7 +19,10 @@ function shared(path: string) {
   const panel = {
     context: { path, saveState: signal(), ready: Promise.resolve() },
     content: { widgets: [] },
-    toolbar: { insertBefore: () => undefined },
+    toolbar: {
+      insertBefore: (at: string, name: string) => at === first && toolbar.push(name, at),
+      insertItem: (_: number, name: string) => toolbar.push(name)
+    },
     disposed: signal(),
     isVisible: false
   };
@@ -37,7 +41,11 @@ function shared(path: string) {
   const events = new Signal<object, object>(owner);
   const contents = { localPath: String };
   new Keeping(context, notebooks as never, contents as never, events as never).start();
-  return { kept, saved: (path: string) => events.emit({ schema_id: SESSIONS, action: 'save', path }) };
+  return {
+    kept,
+    toolbar,
+    saved: (path: string) => events.emit({ schema_id: SESSIONS, action: 'save', path })
+  };
 }
 
 describe('what is shared with colleagues', () => {
@@ -54,5 +62,12 @@ describe('what is shared with colleagues', () => {
     expect(kept).toEqual(['a.py']);
     await vi.advanceTimersByTimeAsync(30_000);
     expect(kept).toEqual(['a.py']);
+  });
+
+  it('is said where the toolbar is not cut off, and in one without its buttons, too', async () => {
+    const { toolbar } = shared('a.py');
+    const { toolbar: own } = shared('a.py', 'none');
+    await vi.advanceTimersByTimeAsync(0);
+    expect([toolbar, own]).toEqual([['slipway-sharing', 'cut'], ['slipway-sharing']]);
   });
 });

@@ -141,7 +141,9 @@ export class Keeping {
       this.chips.set(panel, chip);
       panel.disposed.connect(() => this.chips.delete(panel));
       // What stands further to the end is hidden where the window is narrow.
-      panel.toolbar.insertBefore('cellType', CHIP, chip);
+      if (!panel.toolbar.insertBefore('cut', CHIP, chip)) {
+        panel.toolbar.insertItem(0, CHIP, chip);
+      }
     }
   }
 

@@ -1,6 +1,8 @@
 /** Who may only read is told so, and cannot type what would be dropped. */
 import type { Cell } from '@jupyterlab/cells';
+import type { CodeEditor } from '@jupyterlab/codeeditor';
 import { URLExt } from '@jupyterlab/coreutils';
+import type { DocumentWidget } from '@jupyterlab/docregistry';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
@@ -8,6 +10,9 @@ import { Widget } from '@lumino/widgets';
 import type { Context } from '../ui/context';
 
 import '../../style/texts.css';
+
+/** A file in JupyterLab's text editor. */
+export type ShownText = DocumentWidget<Widget & { editor: CodeEditor.IEditor }>;
 
 /** Marks shared notebooks of a person who may not write. */
 export async function markReadOnly(
@@ -20,6 +25,19 @@ export async function markReadOnly(
   }
   notebooks.widgetAdded.connect((_, panel) => mark(context, panel));
   notebooks.forEach(panel => mark(context, panel));
+}
+
+/** Marks a text of a person who may not write, in one of its editors. */
+export async function markTextReadOnly(
+  context: Context,
+  shown: ShownText,
+  settings: ServerConnection.ISettings
+): Promise<void> {
+  if ((await mayWrite(settings)) || shown.isDisposed) {
+    return;
+  }
+  shown.contentHeader.addWidget(noteOf(context.trans.__('You may read this file, not change it.')));
+  shown.content.editor.setOption('readOnly', true);
 }
 
 /** Whether the server lets this person change files. Not knowing, it is for the server to refuse. */
@@ -35,12 +53,16 @@ export async function mayWrite(settings: ServerConnection.ISettings): Promise<bo
   }
 }
 
-function mark(context: Context, panel: NotebookPanel): void {
+function noteOf(said: string): Widget {
   const note = new Widget();
   note.addClass('slipway-ReadOnly');
   note.node.setAttribute('role', 'note');
-  note.node.textContent = context.trans.__('You may read this notebook, not change it.');
-  panel.contentHeader.addWidget(note);
+  note.node.textContent = said;
+  return note;
+}
+
+function mark(context: Context, panel: NotebookPanel): void {
+  panel.contentHeader.addWidget(noteOf(context.trans.__('You may read this notebook, not change it.')));
   const seen = new WeakSet<Cell>();
   const look = () => {
     for (const cell of panel.content.widgets) {

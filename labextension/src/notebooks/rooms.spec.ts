@@ -56,6 +56,21 @@ describe('what a room says', () => {
     expect(undone).toEqual(['a.py']);
   });
 
+  it('says why it cannot be taken back', async () => {
+    const api = { compare: { undoMerge: () => Promise.reject(new Error('a.py has no such merge.')) } };
+    const notices = new RoomNotices({ api, trans: { __: String } } as unknown as Context, () => true);
+    notices.hear({
+      schema_id: SESSIONS,
+      path: 'a.py',
+      action: 'load',
+      msg: 'a.py changed on disk.'
+    } as never);
+    Notification.manager.notifications[0].options.actions?.[0].callback({} as never);
+    await vi.waitFor(() => expect(said()).toContain('a.py has no such merge.'));
+    // JupyterLab shows none of which it is not said how long.
+    expect(Notification.manager.notifications.map(one => one.options.autoClose)).toEqual([false, 20_000]);
+  });
+
   it('offers it once, for the last one', () => {
     const event = { action: 'load', msg: 'a.py changed on disk in the same place.' };
     heard(event, event);

@@ -49,7 +49,8 @@ export class RoomNotices {
     } else if (event.action === 'overwrite' && said && this.isOpen(path)) {
       Notification.warning(said, { autoClose: 8_000 });
     } else if (event.action === 'load' && said.startsWith(path) && this.isOpen(path)) {
-      const callback = () => void this.undo(path).catch(error => Notification.error(asApiError(error).text));
+      const callback = () =>
+        void this.undo(path).catch(error => notice('error', asApiError(error).text, this.context.trans));
       const actions = [
         {
           label: this.context.trans.__('Undo'),
