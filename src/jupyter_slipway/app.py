@@ -130,7 +130,11 @@ class ApiHandler(APIHandler):
         endpoint, params = self._opened().table.find(self.request.method or "", path)
         for resource in endpoint.resources:
             if not await self._may(endpoint.action, resource):
-                raise Forbidden(f"{self.current_user.username} may not {endpoint.action} {resource} here.")
+                right = f"{resource}:{endpoint.action}"
+                raise Forbidden(
+                    f"{self.current_user.username} may not do this here: it needs the right '{right}'.",
+                    hint="Ask whoever runs this server for it.",
+                )
         query = {
             name: values[-1].decode(errors="replace")
             for name, values in self.request.query_arguments.items()

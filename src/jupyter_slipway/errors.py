@@ -24,6 +24,15 @@ class SlipwayError(Exception):
         self.hint = hint
 
 
+def in_short(said: object, most: int = 200) -> str:
+    """What others say, such as an error of theirs, in one line of about so many characters, cut between two words."""
+    text = str(said).strip().partition("\n")[0] or type(said).__name__
+    if len(text) <= most:
+        return text
+    whole, _, rest = text[:most].rpartition(" ")
+    return f"{whole or rest}…"
+
+
 class BadRequest(SlipwayError):
     status, code = 400, "bad_request"
 

@@ -110,6 +110,15 @@ def job_view(job: Job, versions: Sequence[Version]) -> RenderableType:
     return Group(Text(job.name, style="bold"), facts, versions_table(versions, job.production))
 
 
+def no_cluster(name: str, known: Sequence[str]) -> str:
+    """Of the cluster that a job is to compute on."""
+    there_are = f"There {'is' if len(known) == 1 else 'are'}: {', '.join(known)}. Or make" if known else "Make"
+    return (
+        f"There is no cluster {name!r} yet: until it is made, each run fails. "
+        f"{there_are} it: jupyter slipway cluster new {name}"
+    )
+
+
 def schedule_view(schedule: Schedule) -> RenderableType:
     words = f"{schedule.words}: {schedule.cron}"  # the words name the time zone
     if not schedule.enabled:

@@ -171,6 +171,27 @@ def test_what_is_set_wrongly_is_said_by_any_command(
     assert (said.exit_code, message in words, "secret" in words) == (code, True, False), words
 
 
+def test_a_job_for_a_cluster_that_is_not_made_yet_says_so(
+    notebook: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(notebook.parent)
+
+    def said(line: str) -> str:
+        done = CliRunner().invoke(main, line.split())
+        assert done.exit_code == 0, done.stderr
+        return " ".join(done.stderr.split())
+
+    said("publish totals.ipynb --cell 0 --name totals --json")
+    assert said("job totals --json") == ""
+    missing = "There is no cluster 'etl' yet: until it is made, each run fails."
+
+    assert said("job totals --cluster etl --json") == f"{missing} Make it: jupyter slipway cluster new etl"
+    assert said("job totals").startswith(missing)
+    said("cluster new lab --no-start --json")
+    assert said("job totals") == f"{missing} There is: lab. Or make it: jupyter slipway cluster new etl"
+    assert said("job totals --cluster lab") == ""
+
+
 def test_a_user_whom_the_system_has_no_name_for_has_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown() -> str:
         raise KeyError("uid not found")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +22,9 @@ from tornado.web import HTTPError
 from jupyter_slipway.notebooks import documents, writing
 from jupyter_slipway.notebooks.conflicts import is_conflicted
 from jupyter_slipway.notebooks.marks import sides
+from jupyter_slipway.notebooks.paths import as_shown
 from tests.notebooks.builders import PERCENT, Server, ids, show, shown
+from tests.notebooks.test_convert import fail
 
 HEADER = "# ---\n# jupyter:\n#   kernelspec: {a: b\n# ---\n\n"
 
@@ -714,6 +718,13 @@ def test_an_ipynb_that_cannot_be_written_says_what_to_do(
     assert todo in refused.value.log_message
 
 
+def test_what_others_say_of_it_is_cut_between_two_words(server: Server) -> None:
+    (server.root / "a.ipynb").write_text(WHOLE.replace('"x = 1"', f"{'{}, ' * 99}{{}}"))
+
+    with pytest.raises(HTTPError, match=r"source: .* \{\},…\. Mend it"):
+        server.open("a.ipynb")
+
+
 def test_on_a_full_disk_an_ipynb_opens_and_says_why_it_is_not_saved(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -739,6 +750,90 @@ def test_on_a_full_disk_an_ipynb_opens_and_says_why_it_is_not_saved(
         server.save("a.ipynb", opened)
     assert refused.value.status_code == 503
     assert "a.ipynb is not saved: the disk is full." in refused.value.log_message
+
+
+@pytest.mark.parametrize(("folder", "called"), [("b", "b"), ("", "its folder")], ids=["below", "root"])
+@pytest.mark.parametrize("name", ["a.py", "a.ipynb"])
+def test_what_may_not_be_written_is_called_as_in_the_file_browser(
+    server: Server, name: str, folder: str, called: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server.root / folder).mkdir(exist_ok=True)
+    (server.root / folder / name).write_text(PERCENT if name == "a.py" else WHOLE)
+    opened = server.open(f"{folder}/{name}")
+    opened.cells[0].source = "x = 2"
+
+    def refuse(target: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(target.with_name(".~0123")))
+
+    monkeypatch.setattr(writing, "_beside", refuse)
+    with pytest.raises(HTTPError, match=rf"\({re.escape(name)} cannot be saved: {called} may not be written\. "):
+        server.save(f"{folder}/{name}", opened)
+
+
+def test_where_a_folder_may_not_be_made_is_said_as_in_the_file_browser(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server.root / "b").mkdir()
+    monkeypatch.setattr(os, "mkdir", fail(OSError(errno.EROFS, "read-only", str(server.root / "b/c"))))
+
+    with pytest.raises(HTTPError) as refused:
+        server.ask("save", {"type": "directory"}, "b/c")
+
+    assert (refused.value.status_code, refused.value.log_message) == (403, "b/c may not be written.")
+
+
+@pytest.mark.parametrize("name", ["a.py", "b/a.ipynb"])
+def test_a_text_that_is_not_utf8_says_what_to_do_and_not_where_the_disk_has_it(server: Server, name: str) -> None:
+    (server.root / "b").mkdir()
+    (server.root / name).write_bytes(b"\xe4")
+
+    with pytest.raises(HTTPError) as refused:
+        server.ask("get", name, type="file", format="text")
+
+    said = f"{name} is not UTF-8. Convert it to that, for example with iconv, then open it again. It was not touched."
+    assert (refused.value.status_code, refused.value.reason, refused.value.log_message) == (400, "bad format", said)
+
+
+def test_what_the_server_itself_refuses_is_called_as_in_the_file_browser(server: Server) -> None:
+    (server.root / "b").mkdir()
+    os.mkfifo(server.root / "b/a")
+
+    (server.root / "b/c").symlink_to("nowhere")
+
+    for name in "b/a", "b/c":
+        with pytest.raises(HTTPError) as refused:
+            server.ask("get", name)
+        said = f"{name} is a pipe, a device or a link that leads nowhere: no file. Open another, or delete it."
+        assert (refused.value.status_code, refused.value.log_message) == (400, said)
+    (server.root / "b/d").touch()
+    with pytest.raises(HTTPError) as refused:
+        server.ask("save", {"type": "directory"}, "b/d")
+    assert (refused.value.status_code, refused.value.log_message) == (400, "Not a directory: b/d")
+
+
+def test_a_folder_is_not_moved_into_itself(server: Server) -> None:
+    (server.root / "folder").mkdir()
+
+    with pytest.raises(HTTPError) as refused:
+        server.ask("rename_file", "folder", "folder/deep")
+
+    said = "folder cannot be moved into itself. Choose another folder."
+    assert (refused.value.status_code, refused.value.log_message) == (400, said)
+
+
+@pytest.mark.parametrize(
+    ("place", "called"),
+    [
+        ("root/b/.~0123", "b"),
+        ("root/b/a.py", "b/a.py"),
+        ("root/.~0123", "its folder"),
+        (".slipway/blobs", "../.slipway/blobs"),
+        ("root/.slipway", ".slipway"),
+        ("elsewhere/a.py", "a.py"),
+    ],
+)
+def test_a_place_is_called_as_it_is_from_the_root(tmp_path: Path, place: str, called: str) -> None:
+    assert as_shown(tmp_path / place, tmp_path / "root") == called
 
 
 @pytest.mark.parametrize("failing", [errno.ENOSPC, errno.EACCES, errno.EROFS])
@@ -797,6 +892,39 @@ def test_a_broken_configuration_is_said_and_the_folder_is_still_listed(server: S
     assert {entry["name"] for entry in server.ask("get", "")["content"]} == {"a.py", "jupytext.toml"}
 
 
+def test_who_asks_for_it_is_told_that_only_the_code_is_saved_and_who_does_not_is_refused(
+    server: Server, notebook: Path, opened
+) -> None:
+    shutil.rmtree(server.root / ".slipway/outputs")
+    (server.root / ".slipway/outputs").write_text("mine")
+    opened.cells[0].source = "x = 2"
+    show(opened.cells[0], "2\n")
+    model = {"type": "notebook", "format": "json", "content": opened}
+    said = (
+        "The code of a.py is saved; its outputs are not: .slipway/outputs is in the way. Move it away, then save again."
+    )
+
+    told = server.ask("save", {**model, "without_outputs": True}, "a.py")
+    with pytest.raises(HTTPError) as refused:
+        server.ask("save", model, "a.py")
+
+    assert (told["not_kept"], refused.value.log_message) == (said, said)
+    assert "x = 2" in notebook.read_text()
+    (server.root / ".slipway/outputs").unlink()
+    assert "not_kept" not in server.ask("save", {**model, "without_outputs": True}, "a.py")
+    assert shown(Server(server.root, server.manager.home).open("a.py"))[0] == "2\n"
+
+
+def test_where_it_cannot_be_kept_who_saved_what_it_is_remembered(server: Server, notebook: Path, opened) -> None:
+    shutil.rmtree(server.root / ".slipway/heads")
+    (server.root / ".slipway/heads").write_text("mine")
+    for source in ("x = 2", "x = 3", "x = 1"):
+        opened.cells[0].source = source
+        with pytest.raises(HTTPError, match="its outputs are not"):
+            server.save("a.py", opened)
+        assert notebook.read_text() == PERCENT.replace("x = 1", source)
+
+
 @pytest.fixture
 def for_all() -> Iterator[Path]:
     """A folder that other users can reach: pytest closes its own to them, anew each time that it starts anywhere."""
@@ -837,6 +965,45 @@ except SlipwayError as error:
 
     assert done.stdout.startswith("403 a.py cannot be saved"), done.stderr
     assert (folder / "a.py").read_text() == PERCENT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs to become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+@pytest.mark.parametrize("place", ["", "outputs", "heads"])
+def test_where_only_what_is_kept_may_not_be_written_the_code_is_saved_and_that_is_said(
+    for_all: Path, home: Path, place: str
+) -> None:
+    server = Server(for_all, home)
+    (for_all / "a.py").write_text(PERCENT)
+    opened = server.open("a.py")
+    show(opened.cells[0], "long " * 2000)
+    server.save("a.py", opened)
+    for one in (for_all, for_all / "a.py", for_all / ".slipway", *(for_all / ".slipway").rglob("*")):
+        one.chmod(0o777)
+    for one in (for_all / ".slipway" / place, *(for_all / ".slipway" / place).rglob("*")):
+        one.chmod(0o555)
+    code = f"""
+import os
+from pathlib import Path
+from jupyter_slipway.errors import SlipwayError
+from jupyter_slipway.notebooks.documents import Documents
+from tests.notebooks.builders import PERCENT, show
+file = Path({str(for_all / "a.py")!r})
+documents = Documents(file.parent, file.parent / "home")
+opened = documents.open(file)
+os.setgid(65534); os.setuid(65534)
+opened.notebook["cells"][0]["source"] = "x = 2"
+show(opened.notebook["cells"][0], "other " * 2000)
+try:
+    documents.save(file, opened.notebook, "percent")
+except SlipwayError as error:
+    print(error.status, error.message)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    said = f"403 The code of a.py is saved; its outputs are not: .slipway{'/' if place else ''}{place}"
+    assert done.stdout.startswith(said), done.stdout + done.stderr
+    assert "x = 2" in (for_all / "a.py").read_text()
 
 
 def test_the_limit_of_a_text_is_one_that_no_notebook_meets() -> None:

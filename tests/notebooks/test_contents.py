@@ -105,6 +105,18 @@ def test_outputs_follow_commits_and_branches(server: Server, notebook: Path) -> 
     assert shown(server.open("a.py")) == ["x = 2 gave 2\n", "", "print(x) gave 2\n"]
 
 
+def test_an_edit_of_a_version_that_was_checked_out_shows_what_that_version_did(server: Server, notebook: Path) -> None:
+    server.run("a.py", server.open("a.py"), count=1)
+    notebook.write_text(PERCENT.replace("x = 1", "x = 7"))
+    server.run("a.py", server.open("a.py"), count=7)
+    notebook.write_text(PERCENT)
+    server.open("a.py")
+
+    notebook.write_text(PERCENT.replace("# Title", "# A title"))
+
+    assert shown(server.open("a.py")) == ["x = 1 gave 1\n", "", "print(x) gave 1\n"]
+
+
 def test_a_fresh_clone_opens_without_outputs_and_with_the_same_ids(tmp_path: Path, home: Path) -> None:
     found = []
     for name in ("one", "two"):

@@ -246,7 +246,7 @@ def test_where_nothing_may_be_written_it_says_so(
     (tmp_path / "a.py").write_text(PERCENT)
     monkeypatch.setattr(os, "access", lambda *_: False)
 
-    with pytest.raises(Forbidden, match=rf"a\.py cannot be converted: {tmp_path} may not be written"):
+    with pytest.raises(Forbidden, match=r"^a\.py cannot be converted: its folder may not be written"):
         convert(documents, tmp_path / "a.py", "ipynb")
 
 

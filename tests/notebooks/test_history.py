@@ -292,6 +292,29 @@ def test_a_restored_file_keeps_its_mode_and_a_link_stays_one(folder: Folder, ask
     assert (folder.top / "a.py").stat().st_mode & 0o777 == 0o755
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "more"),
+    [
+        ("POST", "diff", {}),
+        ("GET", "history", {"cell": "0"}),
+        ("GET", "blame", {}),
+        ("GET", "radar", {}),
+    ],
+)
+def test_a_text_whose_header_is_broken_is_refused_with_its_line(
+    folder: Folder, ask: Ask, method: str, path: str, more: dict[str, str]
+) -> None:
+    folder.commit("a.py", percent("x = 1"))
+    (folder.top / "a.py").write_text("# ---\n# jupyter:\n#   kernelspec: {a: b\n# ---\n\n# %%\nx = 1\n")
+
+    body = {"path": "a.py"} | more
+    status, said = (
+        ask("POST", f"/notebooks/{path}", body) if method == "POST" else ask("GET", f"/notebooks/{path}", **body)
+    )
+
+    assert (status, said["message"].partition(":")[0]) == (400, "a.py, line 3")
+
+
 def test_what_may_not_be_written_is_not_restored_and_that_is_said(
     folder: Folder, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,7 +327,7 @@ def test_what_may_not_be_written_is_not_restored_and_that_is_said(
     monkeypatch.setattr(writing, "write", refuse)
     status, said = ask("POST", "/notebooks/restore", {"path": "a.py", "revision": commit})
 
-    assert (status, said["message"]) == (403, f"a.py cannot be saved: {folder.top / 'a.py'} may not be written.")
+    assert (status, said["message"]) == (403, "a.py cannot be saved: a.py may not be written.")
 
 
 def test_a_repository_behind_a_linked_folder_is_looked_up(folder: Folder, home: Path, tmp_path: Path) -> None:

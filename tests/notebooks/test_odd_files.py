@@ -86,7 +86,7 @@ def test_a_link_to_itself_in_the_place_of_what_is_kept_takes_no_word(
         again.save("a.py", opened)
 
     assert refused.value.status_code == 403
-    assert f"The code of a.py is saved; its outputs are not: {server.root / place} is in" in refused.value.log_message
+    assert f"The code of a.py is saved; its outputs are not: {place} is in" in refused.value.log_message
     assert notebook.read_text() == PERCENT.replace("x = 1", "x = 2")
     assert again.open("a.py").cells[0].source == "x = 2"
 

@@ -52,6 +52,16 @@ def seen(ask: Ask, path: str = "a.py") -> list[tuple[Any, ...]]:
     return [(one["who"], one["index"], one["what"], one["source"], one["both"]) for one in view["seen"]]
 
 
+def test_outside_of_git_it_says_why_nothing_can_be_shared(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "a.py").write_text(percent(*START))
+    ask = asking(tmp_path, home)
+
+    status, view = ask("GET", "/notebooks/radar", path="a.py")
+
+    assert (status, view["outside"]) == (200, "a.py is in no git repository. Make one with 'git init'.")
+    assert ask("POST", "/notebooks/snapshots", {"path": "a.py"}) == (200, {"snapshot": None})
+
+
 def test_nobody_shares_or_sees_until_they_switch_it_on(folder: Folder, tmp_path: Path, home: Path) -> None:
     folder.git("worktree", "add", "-q", str(tmp_path / "bobs"), "-b", "bobs")
     ada, bob = asking(folder.top, home), asking(tmp_path / "bobs", home, "bob")

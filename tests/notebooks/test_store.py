@@ -305,7 +305,7 @@ def test_what_is_no_file_is_neither_read_nor_replaced(server: Server, name: str,
         with pytest.raises(HTTPError) as refused:
             server.ask(method, *arguments)
         assert refused.value.status_code in (400, 404), method
-    with pytest.raises(HTTPError, match="non-file"):
+    with pytest.raises(HTTPError, match="a pipe, a device or a link that leads nowhere"):
         server.ask("get", name, content=False, require_hash=True, type=model["type"])
     assert not file.is_file()
 

@@ -290,7 +290,7 @@ async def test_files_are_reached_as_far_as_jupyter_lets_them_be(
     monkeypatch.setattr(jp_serverapp.authorizer, "is_authorized", may)
     assert (await api("POST", "notebooks/follow-text", {"path": "a.py"} | text))[0] == 200
     status, said = await api("POST", "notebooks/convert", {"notebook": "a.py", "format": "ipynb"})
-    assert (status, "may not write contents" in said["message"]) == (403, True)
+    assert (status, "contents:write" in said["message"]) == (403, True)
     assert (await api("GET", "jobs"))[0] == 200
 
 

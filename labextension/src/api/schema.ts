@@ -2245,6 +2245,8 @@ export interface components {
         /** RadarView */
         RadarView: {
             /** @default  */
+            outside: string;
+            /** @default  */
             problem: string;
             remote: string;
             remotes: string[];

@@ -16,7 +16,7 @@ import { FollowedFile } from './followedFile';
 import { unmarkWritten } from './readOnly';
 import { markReadOnly } from './rights';
 import { tellOfRooms, whyNotSaved } from './rooms';
-import { saveUnasked } from './saving';
+import { saveUnasked, tellOfOutputs } from './saving';
 import { takeSessionAlong } from './sessionPath';
 import { takeOver } from './takeOver';
 import { explainUnreadable } from './unreadable';
@@ -71,6 +71,7 @@ export function followedPage(
   if (!page) {
     page = new FollowedPage(context, file, contents);
     pages.set(file, page);
+    tellOfOutputs(file, context);
     page.watch();
   }
   return page;

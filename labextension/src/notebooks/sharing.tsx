@@ -22,6 +22,9 @@ export function Sharing({ path }: { path: string }): JSX.Element {
   if (!found) {
     return <Skeleton lines={4} />;
   }
+  if (found.outside) {
+    return <Empty>{found.outside}</Empty>;
+  }
   const set = async (sharing: RadarView['sharing'], remote: string) => {
     setBusy(true);
     try {

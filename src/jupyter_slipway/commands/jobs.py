@@ -40,6 +40,10 @@ def job(job: str, as_json: bool, **changes: Any) -> None:
         if change := publishing.change(found, changes):
             found = client.change(job, change)
         present(found, views.job_view(found, client.versions(job)), as_json)
+        if cluster := found.policy.cluster:
+            known = [one.name for one in client.clusters()]
+            if cluster not in known:  # it may be made later
+                click.echo(views.no_cluster(cluster, known), err=True)
 
 
 @click.command(cls=Command)

@@ -163,13 +163,15 @@ class RadarView(Struct, frozen=True):
     seen: list[Seen]
     problem: str = ""
     """Why the remote was not reached."""
+    outside: str = ""
+    """Why nothing can be shared here, and what to do: it is in no git repository."""
 
 
 class Compare:
     """Diff, merge, history, snapshots and radar of the notebooks below a root."""
 
     def __init__(self, root: Path, home: Path, events: Events, *, hidden: bool = True) -> None:
-        self._revisions, self._events = Revisions(root, home, hidden=hidden), events
+        self._revisions, self._events, self._root = Revisions(root, home, hidden=hidden), events, root
         self._cells = CellHistory(read_notebook)
         self._choices = Choices(home / "radar.json")
         self._remotes = radar.Remotes()
@@ -220,7 +222,7 @@ class Compare:
         """The branches, tags and colleagues' copies that a notebook can be compared with."""
 
         def work() -> References:
-            if not self._in_git(query.path):
+            if self._outside(query.path):
                 return References("", [], [], [], in_conflict=False)
             _, repository, name = self._place(query.path)
             branches, tags = (
@@ -282,7 +284,7 @@ class Compare:
             if kept is None:  # nothing new since the last, which therefore holds the file as it was
                 last = snapshots.latest(repository, snapshots.ref(snapshots.SNAPSHOTS, asker.name, repository.branch))
                 kept = last.id if last else None
-            with refusing(file):
+            with refusing(file, self._root):
                 writing.write(file, content)
             return Kept(kept)
 
@@ -294,7 +296,7 @@ class Compare:
         """Keep the file as it is on a private ref; let colleagues see it if it is shared."""
 
         def work() -> Kept:
-            if not self._in_git(body.path):
+            if self._outside(body.path):
                 return Kept(None)
             file, repository, name = self._place(body.path)
             return Kept(self._keep(asker, file, repository, name))
@@ -320,8 +322,8 @@ class Compare:
         """What colleagues have changed and not committed, if the one who asks shares too."""
 
         def work() -> RadarView:
-            if not self._in_git(query.path):
-                return RadarView("off", "", [], [])
+            if outside := self._outside(query.path):
+                return RadarView("off", "", [], [], outside=f"{outside.message} {outside.hint}")
             return self._radar(asker, query.path)
 
         return await _in_time(work)
@@ -368,14 +370,14 @@ class Compare:
         if radar.sharing(choice, name) != "off" and choice.remote:
             self._remotes.asked(repository, choice, lambda: radar.exchanged(repository, asker.name, choice))
 
-    def _in_git(self, path: str) -> bool:
-        """Pages ask for every notebook that is open: one outside of git has no colleagues, and that is no fault."""
+    def _outside(self, path: str) -> NotFound | None:
+        """Why it is in no git repository: pages ask for every notebook that is open, and that is no fault."""
         file = self._revisions.file(path)
         try:
             Repository.of(file)
-        except NotFound:
-            return False
-        return True
+        except NotFound as error:
+            return error
+        return None
 
     def _place(self, path: str) -> tuple[Path, Repository, str]:
         file = self._revisions.file(path)

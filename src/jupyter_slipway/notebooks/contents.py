@@ -35,7 +35,7 @@ from jupyter_slipway.errors import BadRequest, SlipwayError
 from jupyter_slipway.notebooks import conversions, faults, unreadable, writing
 from jupyter_slipway.notebooks.age import mark_of, marked
 from jupyter_slipway.notebooks.default_kernel import name_default_kernel
-from jupyter_slipway.notebooks.documents import Documents, Saved, name_afresh, refusing
+from jupyter_slipway.notebooks.documents import Documents, OutputsNotKept, Saved, name_afresh, refusing
 from jupyter_slipway.notebooks.merge import merge_notebooks
 from jupyter_slipway.notebooks.refusals import answering, refusal, speaking, without_room
 from jupyter_slipway.notebooks.sightings import Sightings, State, state_of
@@ -56,6 +56,8 @@ ASKED = (
 Configured = tuple[list[str], dict[str, State | None]]
 """The folders that are looked through, and what lies there, with its state."""
 ALONE = "%s is opened alone: its metadata names, for jupytext, a pair of files that cannot be."
+WITHOUT, NOT_KEPT = "without_outputs", "not_kept"
+"""Who saves a text notebook and says the first is, where only its outputs cannot be kept, not refused but told why."""
 OUTPUTS = "outputs"
 """What a page that follows a file is told besides its hash: another word, when other outputs lie beside one text."""
 
@@ -124,7 +126,7 @@ class KeepsOutputs(Manager):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os_path)
         form: dict[str, Any] = {"mode": "w", "encoding": encoding, "newline": "\n"} if text else {"mode": "wb"}
         try:
-            with refusing(Path(os_path)), writing.replacing(Path(os_path), **form) as file:
+            with refusing(Path(os_path), self.documents.root), writing.replacing(Path(os_path), **form) as file:
                 yield file
         except SlipwayError as error:
             raise refusal(error) from error
@@ -159,14 +161,19 @@ class KeepsOutputs(Manager):
         faults.refuse_strange(model["content"]["cells"])
         notebook = a_copy(model["content"])
         trusted = self.notary.check_cells(notebook)
-        saved = self.documents.save(file, notebook, format_name, trusted=trusted, config=config)
+        try:
+            saved = self.documents.save(file, notebook, format_name, trusted=trusted, config=config)
+        except OutputsNotKept as refused:
+            if not model.get(WITHOUT):
+                raise
+            saved = refused.saved._replace(not_kept=f"{refused.message} {refused.hint}")
         self.drop_paired_notebook(path)
         return saved
 
     def saved_text(self, model: dict[str, Any], path: str, saved: Saved) -> dict[str, Any]:
         self.run_post_save_hooks(model=model, os_path=self._get_os_path(path))
         self.emit(data={"action": "save", "path": path})
-        return model | {OUTPUTS: str(saved.stamp)}
+        return model | {OUTPUTS: str(saved.stamp)} | ({NOT_KEPT: saved.not_kept} if saved.not_kept else {})
 
     def before_look(self, path: str, type: str | None) -> dict[str, Any]:
         """Somebody asks for a file's hash: so do pages before they save, and ask the person when it is another.
@@ -314,7 +321,7 @@ class AsyncTextNotebooks(KeepsOutputs):
         if conversions.are_left(self.documents):
             await asyncio.to_thread(conversions.finish_left, self.documents)
         get = partial(super().get, path, format=format, **more)
-        with speaking(path, reading=True):
+        with speaking(path, self.documents.root, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
                 said = await asyncio.to_thread(self.before_look, path, type) if more.get("require_hash") else {}
                 return await get(content=content, type=type) | said
@@ -340,7 +347,7 @@ class AsyncTextNotebooks(KeepsOutputs):
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
-        with speaking(path, saving=model):
+        with speaking(path, self.documents.root, saving=model):
             self.refuse_no_file(path)
             if model.get("type") != "notebook" or not model.get("content"):
                 return await super().save(model, path)
@@ -358,11 +365,11 @@ class AsyncTextNotebooks(KeepsOutputs):
         return await super().copy(from_path, to_path)
 
     async def create_checkpoint(self, path: str) -> Any:
-        with speaking(path), without_room(path):
+        with speaking(path, self.documents.root), without_room(path):
             return await super().create_checkpoint(path)
 
     async def trust_notebook(self, path: str) -> None:
-        with speaking(path, reading=True):
+        with speaking(path, self.documents.root, reading=True):
             config = await self.get_config(path)
             if file := self.text_to_trust(path, config):
                 await asyncio.to_thread(self.trust_text, file, config)
@@ -370,7 +377,7 @@ class AsyncTextNotebooks(KeepsOutputs):
                 await super().trust_notebook(path)
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
-        with speaking(old_path):
+        with speaking(old_path, self.documents.root):
             await super().rename_file(old_path, new_path)
             places = (Path(self._get_os_path(path.strip("/"))) for path in (old_path, new_path))
             await asyncio.to_thread(self.documents.rename, *places)
@@ -409,7 +416,7 @@ class TextNotebooks(KeepsOutputs):
         path = path.strip("/")
         conversions.finish_left(self.documents)
         get = partial(super().get, path, format=format, **more)
-        with speaking(path, reading=True):
+        with speaking(path, self.documents.root, reading=True):
             if not content or type not in (None, "notebook") or not os.path.isfile(self._get_os_path(path)):
                 said = self.before_look(path, type) if more.get("require_hash") else {}
                 return get(content=content, type=type) | said
@@ -434,7 +441,7 @@ class TextNotebooks(KeepsOutputs):
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
         path = path.strip("/")
-        with speaking(path, saving=model):
+        with speaking(path, self.documents.root, saving=model):
             self.refuse_no_file(path)
             if model.get("type") != "notebook" or not model.get("content"):
                 return super().save(model, path)
@@ -452,11 +459,11 @@ class TextNotebooks(KeepsOutputs):
         return super().copy(from_path, to_path)
 
     def create_checkpoint(self, path: str) -> Any:
-        with speaking(path), without_room(path):
+        with speaking(path, self.documents.root), without_room(path):
             return super().create_checkpoint(path)
 
     def trust_notebook(self, path: str) -> None:
-        with speaking(path, reading=True):
+        with speaking(path, self.documents.root, reading=True):
             config = self.get_config(path)
             if file := self.text_to_trust(path, config):
                 self.trust_text(file, config)
@@ -464,7 +471,7 @@ class TextNotebooks(KeepsOutputs):
                 super().trust_notebook(path)
 
     def rename_file(self, old_path: str, new_path: str) -> None:
-        with speaking(old_path):
+        with speaking(old_path, self.documents.root):
             super().rename_file(old_path, new_path)
             self.documents.rename(*(Path(self._get_os_path(path.strip("/"))) for path in (old_path, new_path)))
 

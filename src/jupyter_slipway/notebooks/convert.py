@@ -22,6 +22,7 @@ from jupyter_slipway.notebooks.age import mark_of, marked
 from jupyter_slipway.notebooks.conversions import Conversion
 from jupyter_slipway.notebooks.default_kernel import name_default_kernel
 from jupyter_slipway.notebooks.documents import Documents, refusing
+from jupyter_slipway.notebooks.paths import as_shown
 from jupyter_slipway.notebooks.store import WITH_IDS
 from jupyter_slipway.notebooks.text import FORMATS, OURS, Notebook, cell_key, joined
 
@@ -82,7 +83,7 @@ def convert(documents: Documents, source: Path, form: Format, *, keep: bool = Fa
     """
     conversions.finish_left(documents)
     for _ in range(TRIES):
-        with refusing(source):
+        with refusing(source, documents.root):
             if made := _convert(documents, source, form, keep=keep):
                 return made
     raise Conflict(f"{source.name} changes faster than it can be converted.", hint="Try again in a moment.")
@@ -109,7 +110,7 @@ def _convert(documents: Documents, source: Path, form: Format, *, keep: bool) ->
             raise Conflict(f"{target.name} is there already.", hint="Rename or delete one of the two.")
         if not os.access(source.parent, os.W_OK):
             raise Forbidden(
-                f"{source.name} cannot be converted: {source.parent} may not be written.",
+                f"{source.name} cannot be converted: {as_shown(source.parent, documents.root)} may not be written.",
                 hint="Copy it to a folder of yours, or let its owner give you the right to write.",
             )
         former = documents.former(source, target)

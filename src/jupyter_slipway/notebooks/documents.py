@@ -29,6 +29,7 @@ from jupyter_slipway.notebooks.conflicts import open_conflicted
 from jupyter_slipway.notebooks.identity import CellText, How, Match, trace
 from jupyter_slipway.notebooks.manifests import Record
 from jupyter_slipway.notebooks.marks import has_marks, sides
+from jupyter_slipway.notebooks.paths import as_shown
 from jupyter_slipway.notebooks.sightings import State
 from jupyter_slipway.notebooks.store import Former, Store, Version, key_of
 from jupyter_slipway.notebooks.text import OURS, Before, Decoded, Notebook, Past, joined
@@ -58,6 +59,16 @@ class Saved(NamedTuple):
     """Whether the text holds, besides what was to be saved, what had changed on disk."""
     stamp: tuple[int, ...] | None = None
     """Of what is kept for the text; None when nothing is."""
+    not_kept: str = ""
+    """Why what belongs beside the text is not, for who is to be told."""
+
+
+class OutputsNotKept(Forbidden):
+    """The text is saved; what belongs beside it cannot be."""
+
+    def __init__(self, message: str, *, hint: str, saved: Saved) -> None:
+        super().__init__(message, hint=hint)
+        self.saved = saved
 
 
 class Token(NamedTuple):
@@ -112,6 +123,8 @@ class Documents:
         self._stores: dict[Path, Store] = {}
         self._known: OrderedDict[Path, Known] = OrderedDict()
         self._reported: OrderedDict[Path, str] = OrderedDict()
+        self._unnoted: OrderedDict[str, str] = OrderedDict()
+        """What whoever carries a token saved last, where that could not be kept."""
         self._guard = threading.Lock()
         self.used_at = time.monotonic()
         """When one was last opened or saved."""
@@ -156,13 +169,14 @@ class Documents:
             Conflict: both changed the same place; nothing is written
             BadRequest: what is on disk cannot be read: it is not overwritten
             Forbidden: the folder cannot be written
+            OutputsNotKept: the text is saved; what belongs beside it cannot be
             Unavailable: the disk is full; what is on it is whole
         """
         self.used_at = time.monotonic()
         token = Token.of(notebook)
         told = _settle(notebook)
         store, path = self.store(becomes or file)
-        with refusing(file), store.lock(path):
+        with refusing(file, self.root), store.lock(path):
             disk = self._on_disk(file, store, path, config, may_be_absent=True)
             mine, merged = notebook, False
             if disk is None and token.place == _place(path) and os.path.lexists(file):
@@ -186,18 +200,25 @@ class Documents:
             if kept:
                 try:
                     store.note(path, id, "" if merged else token.said)
-                except IN_THE_WAY as error:
+                except (PermissionError, *IN_THE_WAY) as error:
                     refused = error
             known = Known(id, content, decoded, _inputs(mine, kept), kept, format_name, torn=torn)
             stamp = self._remember(file, known, store)
+            self._unnoted.pop(token.said, None)
             if refused:
+                with self._guard:
+                    self._unnoted[token.said] = "" if merged else id
+                    while len(self._unnoted) > REMEMBERED:
+                        self._unnoted.popitem(last=False)
                 is_denied = isinstance(refused, PermissionError)
-                raise Forbidden(
-                    f"The code of {file.name} is saved; its outputs are not: {refused.filename2 or refused.filename} "
+                place = as_shown(_refusing(refused), self.root)
+                raise OutputsNotKept(
+                    f"The code of {file.name} is saved; its outputs are not: {place} "
                     f"{'may not be written' if is_denied else 'is in the way'}.",
-                    hint=f"Let whoever owns it give you the right to write in {store.folder}."
+                    hint=f"Let whoever owns it give you the right to write in {as_shown(store.folder, self.root)}."
                     if is_denied
                     else "Move it away, then save again.",
+                    saved=Saved(id, content != before, merged, stamp),
                 ) from refused
         return Saved(id, content != before, merged, stamp)
 
@@ -298,6 +319,10 @@ class Documents:
         else:
             known = Known(id, content, decoded, {}, version, format_name, torn=torn)
             known = self._read_anew(file, known, store, path, config)
+        if version:
+            # What is edited next, wherever, is this one.
+            with suppress(OSError):
+                store.note(path, id)
         self._remember(file, known, store)
         return known
 
@@ -328,7 +353,7 @@ class Documents:
 
     def _has_changed(self, token: Token, on_disk: str, store: Store, path: str) -> bool:
         """Whether the file is another than whoever saves has seen; an upload has seen nothing, and means it."""
-        if not token.said:
+        if not token.said or self._unnoted.get(token.said) == on_disk:
             return False
         for seen in reversed(store.head(path).versions):
             if seen.by == token.said:
@@ -661,15 +686,21 @@ def _pieces(written: str, torn: bool, file: Path, cells: int) -> tuple[str, list
     return text.fingerprint(pieces.header), [text.fingerprint(piece) for piece in pieces.cells]
 
 
+def _refusing(error: OSError) -> Path:
+    """What lies in the way of what is to be kept, or may not be written."""
+    named = Path(error.filename2 or error.filename)
+    return next(one for one in (named, *named.parents) if os.path.lexists(one))
+
+
 @contextmanager
-def refusing(file: Path) -> Iterator[None]:
+def refusing(file: Path, root: Path) -> Iterator[None]:
     """What the system refuses, in our words."""
     try:
         yield
     except OSError as error:
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise Forbidden(
-                f"{file.name} cannot be saved: {error.filename or file.parent} may not be written.",
+                f"{file.name} cannot be saved: {as_shown(error.filename or file.parent, root)} may not be written.",
                 hint="Save it under another name in a folder of yours, or let its owner give you the right to write.",
             ) from error
         if is_full(error):

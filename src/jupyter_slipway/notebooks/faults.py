@@ -14,7 +14,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 from nbformat.validator import iter_validate
 
-from jupyter_slipway.errors import BadRequest, SlipwayError
+from jupyter_slipway.errors import BadRequest, SlipwayError, in_short
 from jupyter_slipway.notebooks.text import OURS
 
 MEND = (
@@ -86,7 +86,8 @@ def find(content: Any) -> str | None:
     if found is None:
         return _half(content)
     place = ".".join(map(str, found.relative_path))
-    return f"{place}: {found.message[:MOST]}" if place else found.message[:MOST]
+    said = in_short(found.message, MOST)
+    return f"{place}: {said}" if place else said
 
 
 def _half(notebook: Mapping[str, Any]) -> str | None:

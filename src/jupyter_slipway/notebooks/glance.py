@@ -35,6 +35,7 @@ SUFFIXES = (".ipynb", *MARKDOWN, *COMMENTS)
 FENCE = re.compile(r"(`{3,}|~{3,})\s*\{?([\w.+-]*)")
 BEFORE_HEADER = re.compile(r"#!|\W{1,3}.*?coding[:=]")
 CONFLICT = "<<<<<<< "
+MEND = "Mend it with a text editor, or take an earlier version, such as from git."
 
 
 def is_notebook(name: str) -> bool:
@@ -107,14 +108,20 @@ def _from_json(name: str, text: str) -> dict[str, Any]:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
         conflict = any(line.startswith(CONFLICT) for line in text.splitlines())
-        hint = "It holds git's conflict marks: 'jupyter slipway git install' merges notebooks by cell." * conflict
+        hint = (
+            "It holds git's conflict marks: 'jupyter slipway git install' merges notebooks by cell."
+            if conflict
+            else MEND
+        )
         raise Unprocessable(f"{name} is not a notebook: {error}.", hint=hint) from error
     try:
         if isinstance(notebook, dict) and notebook.get("nbformat", 4) < 4:
             notebook = _upgraded(name, text)
         return joined(notebook)
     except (KeyError, TypeError, AttributeError) as error:
-        raise Unprocessable(f"{name} is JSON, but not a notebook.", hint="A notebook has a list of cells.") from error
+        raise Unprocessable(
+            f"{name} is JSON, but not a notebook.", hint=f"A notebook has a list of cells. {MEND}"
+        ) from error
 
 
 def _upgraded(name: str, text: str) -> Any:
@@ -124,7 +131,7 @@ def _upgraded(name: str, text: str) -> Any:
     try:
         return nbformat.reads(text, as_version=4)
     except Exception as error:  # nbformat's many: what it cannot read is no notebook
-        raise Unprocessable(f"{name} is not a notebook: {error}.") from error
+        raise Unprocessable(f"{name} is not a notebook: {error}.", hint=MEND) from error
 
 
 def _from_percent(text: str, comment: str) -> Iterator[dict[str, Any]]:

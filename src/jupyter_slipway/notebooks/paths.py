@@ -7,9 +7,11 @@ as git, or puts another in its place, refuses it.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 from jupyter_slipway.errors import Forbidden, NotFound
+from jupyter_slipway.notebooks.layout import FOLDER
 
 
 def file_below(root: Path, path: str, *, hidden: bool) -> Path:
@@ -29,6 +31,21 @@ def file_below(root: Path, path: str, *, hidden: bool) -> Path:
     return root / relative
 
 
+def as_shown(place: str | Path, root: Path) -> str:
+    """How a place is called where people see the files below the root, and not where the server's disk has them.
+
+    What is only written to give it another name is called as its folder.
+    """
+    path = Path(place).parent if Path(place).name.startswith(".~") else Path(place)
+    for top in (root, root.resolve()):
+        if path == top:
+            return "its folder"
+        if path.is_relative_to(top):
+            return path.relative_to(top).as_posix()
+    # A repository's top may lie above the root; a link leads anywhere.
+    return os.path.relpath(path, root) if FOLDER in path.parts else path.name
+
+
 def refuse_link_out(file: Path, root: Path) -> None:
     """
     Raises:
@@ -36,6 +53,6 @@ def refuse_link_out(file: Path, root: Path) -> None:
     """
     if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
         raise Forbidden(
-            f"{file.name} is a link to {file.resolve()}, outside of this server's folder: only read and saved.",
+            f"{file.name} is a link to {os.readlink(file)}, outside of this server's folder: only read and saved.",
             hint="Make a copy under another name, or open the file where it is.",
         )

@@ -68,7 +68,8 @@ class Revisions:
         """And the suffix of the form that they are of."""
         if revision == DISK:
             if file.stat().st_size > LARGEST:
-                raise Unprocessable(f"{file.name} is larger than {LARGEST >> 20} MiB.", hint="Clear its outputs.")
+                hint = "Clear its outputs." if file.suffix == ".ipynb" else "Split it."
+                raise Unprocessable(f"{file.name} is larger than {LARGEST >> 20} MiB.", hint=hint)
             return file.read_bytes(), file.suffix
         repository = Repository.of(file)
         name = repository.name(file)
@@ -109,7 +110,11 @@ class Revisions:
             made["metadata"].pop("language_info", None)
             return made
         decoded = text.decode(content, file.name)
-        if text.format_of(decoded.text, file.suffix) is None:
+        try:
+            is_marked = text.format_of(decoded.text, file.suffix) is not None
+        except Exception:  # its header is broken: `parse` says where
+            is_marked = True
+        if not is_marked:
             return read_notebook(file.name, content)
         made = plain(text.parse(decoded.text, file.name))
         for cell in made["cells"]:

@@ -21,7 +21,7 @@ from jupytext.languages import _SCRIPT_EXTENSIONS
 from jupytext.metadata_filter import filter_metadata, update_metadata_filters
 from nbformat import NotebookNode
 
-from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.errors import BadRequest, in_short
 from jupyter_slipway.notebooks.standins import FILTER, hide, hide_odd, nodes, read_anyhow
 
 FORMATS = ("percent", "hydrogen", "markdown", "myst")
@@ -598,7 +598,7 @@ def _header(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unreadable(text: str, name: str, error: Exception) -> BadRequest:
     mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or (str(error) or type(error).__name__).splitlines()[0][:200]
+    said = getattr(error, "problem", None) or in_short(error)
     first = next((place for place, line in enumerate(text.split("\n"), 1) if line.strip().endswith("---")), 1)
     line = first + (mark.line + 1 if mark else 0)
     return BadRequest(

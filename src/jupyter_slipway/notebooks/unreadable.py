@@ -16,7 +16,7 @@ import jupytext
 import nbformat
 from nbformat.sign import yield_code_cells, yield_everything
 
-from jupyter_slipway.errors import BadRequest
+from jupyter_slipway.errors import BadRequest, in_short
 from jupyter_slipway.notebooks import faults
 from jupyter_slipway.notebooks.faults import MEND
 from jupyter_slipway.notebooks.marks import has_marks
@@ -54,7 +54,7 @@ def refuse_to_replace(file: Path) -> None:
     try:
         jupytext.reads(text, fmt={"extension": file.suffix})
     except Exception as error:  # jupytext's parsers raise many kinds; each means that this is no notebook
-        said = (str(error) or type(error).__name__).splitlines()[0][: faults.MOST]
+        said = in_short(error, faults.MOST)
         raise BadRequest(f"{file.name} cannot be read as a notebook: {said}.", hint=MEND) from error
 
 
@@ -96,7 +96,7 @@ def explain(file: Path, met: Exception | None = None) -> None:
     except Exception as failed:  # nbformat meets what is missing in many ways
         met = failed
     if met is not None:
-        said = faults.find(notebook) or (str(met) or type(met).__name__).splitlines()[0][: faults.MOST]
+        said = faults.find(notebook) or in_short(met, faults.MOST)
         raise BadRequest(f"{name} is JSON, but not of a notebook: {said}.", hint=MEND) from met
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jupyter_slipway.errors import BadRequest, NotFound, Unprocessable
+from jupyter_slipway.errors import BadRequest, NotFound, Unprocessable, in_short
 from jupyter_slipway.publish.model import CellSource
 
 TEXT = (".py", ".md", ".qmd", ".Rmd")
@@ -137,7 +137,7 @@ def _parse(path: Path) -> Any:
         if path.suffix in TEXT:
             return _parse_text(path.absolute())
     except Exception as error:  # their parsers raise many kinds; each means that this is no notebook
-        said = (str(error) or type(error).__name__).splitlines()[0][:200]
+        said = in_short(error)
         raise Unprocessable(
             f"{path.name} cannot be read as a notebook: {said}",
             hint="Open it in JupyterLab, or restore it from git.",
