@@ -130,8 +130,11 @@ def test_through_a_remote_and_back(folder: Folder, clone: Folder, home: Path, tm
     assert seen(ada) == [("bob", 1, "edited", "x = load(1, 9)", True)]
     hub = str(tmp_path / "hub.git")
     assert "refs/slipway/radar/bob/main" in folder.git("ls-remote", hub)
+    fetched = "for-each-ref", "refs/slipway/radar-from"
+    assert "ada" in clone.git(*fetched)
     shares(bob, "off", remote="hub")
     assert "bob" not in folder.git("ls-remote", hub)
+    assert clone.git(*fetched) == ""
     shares(ada, remote="hub")
     assert seen(ada) == []
     assert "snapshots" not in folder.git("ls-remote", hub)

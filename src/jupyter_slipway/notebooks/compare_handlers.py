@@ -341,6 +341,8 @@ class Compare:
             # Begun anew: what is no longer shared is not in what others see.
             withdraw = partial(radar.withdraw, repository, asker.name, before)
             problem = self._remotes.asked(repository, before, withdraw, anew=True)
+            if before.remote and not self._choices.are_any(repository.id, before.remote):
+                radar.forget(repository, before.remote)
             self._share(asker, file, repository, name)
             view = self._radar(asker, body.path)
             return view if view.problem or not problem else msgspec.structs.replace(view, problem=problem)

@@ -78,6 +78,11 @@ class Choices:
             everyone.setdefault(user, {})[repository] = choice
             atomic_write(self._file, msgspec.json.encode(everyone))
 
+    def are_any(self, repository: str, remote: str) -> bool:
+        """Whether anybody here shares something of it through the remote."""
+        choices = [of_one[repository] for of_one in self._all().values() if repository in of_one]
+        return any(one.remote == remote and (one.all or one.notebooks) for one in choices)
+
     def _all(self) -> dict[str, dict[str, Choice]]:
         try:
             return from_json(self._file.read_bytes(), dict[str, dict[str, Choice]])
@@ -114,6 +119,12 @@ def withdraw(repository: Repository, user: str, choice: Choice) -> None:
         repository.set_reference(name, None)
     if choice.remote and (url := repository.remotes().get(choice.remote)):
         exchange.push(repository.objects, url, dict.fromkeys(mine, ""))
+
+
+def forget(repository: Repository, remote: str) -> None:
+    """Who shares nothing any more keeps nothing of what others share."""
+    for name in repository.references(_fetched(remote, SHARED)):
+        repository.set_reference(name, None)
 
 
 class Remotes:
