@@ -57,6 +57,9 @@ class Told(NamedTuple):
     passed: Callable[[], Sequence[Passed]] = tuple
 
 
+NOTHING_TOLD = Told()
+
+
 class State:
     """What a document and the disk agreed on, without outputs.
 
@@ -175,7 +178,7 @@ class Bases:
             temporary.write_text(said, encoding="utf-8")
             os.replace(temporary, self._kept)
 
-    def of(self, theirs: Content, is_committed: Callable[[], bool], told: Told = Told()) -> Content:  # noqa: B008
+    def of(self, theirs: Content, is_committed: Callable[[], bool], told: Told = NOTHING_TOLD) -> Content:
         """The state that whoever wrote `theirs` had begun with.
 
         Where another server wrote it, the newest that that one knew. Else the newest, unless an older one is closer: an
