@@ -40,14 +40,25 @@ export async function markTextReadOnly(
   shown.content.editor.setOption('readOnly', true);
 }
 
+/** What servers answered: each text that is opened asks. */
+const answers = new WeakMap<ServerConnection.ISettings, boolean>();
+
 /** Whether the server lets this person change files. Not knowing, it is for the server to refuse. */
 export async function mayWrite(settings: ServerConnection.ISettings): Promise<boolean> {
+  const known = answers.get(settings);
+  if (known !== undefined) {
+    return known;
+  }
   const asked = encodeURIComponent(JSON.stringify({ contents: ['write'] }));
   const url = `${URLExt.join(settings.baseUrl, 'api/me')}?permissions=${asked}`;
   try {
     const response = await ServerConnection.makeRequest(url, {}, settings);
     const told = (await response.json()) as { permissions?: { contents?: string[] } };
-    return told.permissions?.contents?.includes('write') ?? true;
+    const answer = told.permissions?.contents?.includes('write');
+    if (answer !== undefined) {
+      answers.set(settings, answer);
+    }
+    return answer ?? true;
   } catch {
     return true;
   }

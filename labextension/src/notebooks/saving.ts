@@ -75,6 +75,8 @@ export function tellOfOutputs(file: DocumentRegistry.Context, context: Context):
 }
 
 class Lacking {
+  private id = '';
+
   constructor(
     readonly said: string,
     private readonly context: Context
@@ -91,8 +93,6 @@ class Lacking {
   over(): void {
     Notification.dismiss(this.id);
   }
-
-  private id = '';
 }
 
 /** Saves it, with its outputs. Why it could not be saved, has been said then. */

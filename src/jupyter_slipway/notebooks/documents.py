@@ -206,10 +206,11 @@ class Documents:
             stamp = self._remember(file, known, store)
             self._unnoted.pop(token.said, None)
             if refused:
-                with self._guard:
-                    self._unnoted[token.said] = "" if merged else id
-                    while len(self._unnoted) > REMEMBERED:
-                        self._unnoted.popitem(last=False)
+                if not merged:
+                    with self._guard:
+                        self._unnoted[token.said] = id
+                        while len(self._unnoted) > REMEMBERED:
+                            self._unnoted.popitem(last=False)
                 is_denied = isinstance(refused, PermissionError)
                 place = as_shown(_refusing(refused), self.root)
                 raise OutputsNotKept(
@@ -330,8 +331,7 @@ class Documents:
         """A text that was written elsewhere, with what the version before it tells of its cells."""
         past = known.version or store.latest(path)
         written = known.decoded.text
-        opened = open_conflicted(written, lambda side: text.parse(side, file.name, config)) if known.torn else None
-        notebook = opened or text.parse(written, file.name, config, _past(past) if past and past.ours else None)
+        notebook = parse(written, file, config, _past(past) if past and past.ours else None)
         give_back(notebook, past, store)
         if past is None:
             return known._replace(notebook=notebook)

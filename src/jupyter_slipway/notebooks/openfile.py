@@ -313,6 +313,7 @@ class OpenFile:
         }
         if await self.disk.state() != state:
             return
+        taken_in = [Step(state, view.seen) for view in found if view.seen != state]
         if any(one.is_notebook for one in found):
             self._kept, self._are_others = (await self.disk.kept()).known, False
         self.exchange()
@@ -323,13 +324,14 @@ class OpenFile:
                 taken.append(Taken(view, before, view.content()))
                 view.say("CONFLICT", f"{self.disk.path} changed on disk in the same place: both are kept, marked.")
             are_outputs_only = view.seen == state
-            if not are_outputs_only:
-                self.disk.trail.leave(Step(state, view.seen))
             view.agree(found[view], state, theirs=not is_own)
             view.dirty = view.content() != view.bases.newest and not (are_outputs_only and self._answers >= ANSWERS)
             # Two servers that read one file differently would never rest.
             self._answers += are_outputs_only and view.dirty
         self._taken = taken or self._taken
+        trail = self.disk.trail
+        for step in taken_in:
+            await asyncio.to_thread(trail.leave, step)
         for view in found:
             await asyncio.to_thread(view.bases.keep)
 
